@@ -1,0 +1,19 @@
+"""Afterglow: the open backend for ketamine-assisted psychotherapy journals.
+
+The map of the house. Imports run one way, top to bottom:
+
+    main | worker | cli     composition, background work, the command line
+    trends                  read-only: trajectory, caseload
+    checkins                what a patient's phone sends
+    treatment | goals       dosing sessions and experience notes; integration goals
+    safety                  flags, crisis lines, the safety block of every answer
+    people                  clinics, accounts, patients, care links; opens Charts
+    kernel | clinical       the promises (db, ledger, vault, identity); the medicine (pure)
+
+Routes speak HTTP, services tell the story, `clinical` knows the medicine, `kernel` keeps
+the promises. A feature is four files and a docstring: `__init__.py` says why it exists,
+`tables.py` what is stored, `schemas.py` what crosses the wire, `service.py` the verbs,
+`routes.py` parses, calls one verb and returns.
+"""
+
+__version__ = "0.1.0"

@@ -1,0 +1,357 @@
+"""The command line. Each command imports what it needs, so that `serve` starts fast."""
+
+import json
+import sys
+from datetime import UTC, datetime
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+app = typer.Typer(
+    name="afterglow",
+    help="The open backend for ketamine-assisted psychotherapy journals.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+clinic = typer.Typer(help="Clinics.", no_args_is_help=True)
+audit = typer.Typer(help="The ledger's evidence.", no_args_is_help=True)
+keys = typer.Typer(help="The keys of everything sealed.", no_args_is_help=True)
+app.add_typer(clinic, name="clinic")
+app.add_typer(audit, name="audit")
+app.add_typer(keys, name="keys")
+
+
+def main() -> None:
+    """Run the command line."""
+    app()
+
+
+@app.command()
+def up() -> None:
+    """Everything on this machine: database, migrations, demo on the first run, API and worker."""
+    from app.operations.up import up as run_everything
+
+    raise typer.Exit(run_everything(_settings()))
+
+
+@app.command()
+def serve(
+    *,
+    with_parent: Annotated[bool, typer.Option(hidden=True)] = False,
+) -> None:
+    """The API, on the database that AFTERGLOW_DATABASE_URL names."""
+    import uvicorn
+
+    from app.kernel.log import to_standard_error
+    from app.main import create_app
+    from app.operations import stack
+
+    settings = _settings_with_database()
+    to_standard_error()
+    database = stack.direct(settings)
+    stack.require_durability(database)
+    database.close()
+    if with_parent:
+        _end_with_parent()
+    uvicorn.run(
+        create_app(settings, stack.keyring(settings), stack.signing_keys(settings)),
+        host=settings.host,
+        port=settings.port,
+        loop="uvloop",
+        http="httptools",
+        lifespan="on",
+        access_log=False,
+        server_header=False,
+        log_config=None,
+        timeout_graceful_shutdown=3,
+    )
+
+
+@app.command()
+def worker(
+    *,
+    with_parent: Annotated[bool, typer.Option(hidden=True)] = False,
+) -> None:
+    """Keep what the outbox promised, until told to stop."""
+    import signal
+    from threading import Event
+
+    from app import worker as working
+    from app.kernel.log import to_standard_error
+    from app.operations import stack
+
+    settings = _settings_with_database()
+    to_standard_error()
+    stop = Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    if with_parent:
+        _end_with_parent()
+    working.run(stack.direct(settings), stop)
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the tables to this version, as the role of AFTERGLOW_MIGRATION_URL."""
+    from app.operations import stack
+
+    with stack.database(_settings()) as settings:
+        stack.migrate(settings)
+    typer.echo("The tables are up to date.")
+
+
+@app.command()
+def demo(*, as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False) -> None:
+    """Load two synthetic clinics, once, and print their sign-ins."""
+    from app.operations import stack
+    from app.operations.demo import RealClinicExists
+    from app.operations.up import sign_ins
+
+    with stack.database(_settings()) as settings:
+        stack.migrate(settings)
+        try:
+            people = sign_ins(settings, stack.direct(settings))
+        except RealClinicExists:
+            _fail("A real clinic exists here; synthetic people do not belong beside it.")
+    if people is None:
+        _fail(
+            "The synthetic clinics are here already, and their sign-ins are kept in the data"
+            " directory of whoever loaded them."
+        )
+    if as_json:
+        typer.echo(json.dumps({"base_url": settings.base_url, "people": people}, indent=2))
+    else:
+        for person in people:
+            typer.echo(
+                f"{person['role']:14} {person['clinic']:28} {person['username']:30}"
+                f" {person['password']}"
+            )
+
+
+@clinic.command("add")
+def add_clinic(
+    name: str,
+    country: Annotated[str, typer.Option(help="ISO 3166-1 alpha-2, such as DE.")],
+    time_zone: Annotated[str, typer.Option(help="IANA, such as Europe/Berlin.")],
+    admin: Annotated[str, typer.Option(help="E-mail address of its first administrator.")],
+    phone: Annotated[str | None, typer.Option(help="The clinic's number for patients.")] = None,
+) -> None:
+    """Make a real clinic and print a one-time invitation for its first administrator."""
+    from pydantic import TypeAdapter, ValidationError
+
+    from app.kernel.db import Db
+    from app.kernel.fields import Country, TimeZone
+    from app.operations import stack
+    from app.people.clinics import found_clinic
+    from app.people.schemas import InvitationOut
+    from app.people.service import create_invitation
+
+    for option, kind, value in (
+        ("--country", Country, country),
+        ("--time-zone", TimeZone, time_zone),
+    ):
+        try:
+            TypeAdapter(kind).validate_python(value)
+        except ValidationError:
+            _fail(f"{option} is not valid.")
+    if "@" not in admin or not name.strip():
+        _fail("A clinic needs a name, and --admin an e-mail address.")
+    now = datetime.now(UTC)
+
+    def found(db: Db) -> InvitationOut:
+        clinic_id = found_clinic(
+            db,
+            name=name,
+            country=country,
+            time_zone=time_zone,
+            phone=phone,
+            is_synthetic=False,
+            now=now,
+        )
+        typer.echo(f"Clinic {clinic_id}")
+        return create_invitation(
+            db,
+            invitation_id=None,
+            role="administrator",
+            privileges=[],
+            care_by=None,
+            invited_by=None,
+            now=now,
+        )
+
+    with stack.database(_settings()) as settings:
+        stack.migrate(settings)
+        invitation = stack.direct(settings).run(found)
+    typer.echo(
+        f"Invitation for {admin}: {invitation.code}\n"
+        f"It works once, until {invitation.expires_at:%Y-%m-%d %H:%M} UTC:"
+        f" POST {settings.base_url}/v1/invitations/accept"
+    )
+
+
+@app.command(context_settings={"ignore_unknown_options": True})
+def score(
+    instrument: str,
+    answers: Annotated[
+        list[str] | None, typer.Argument(help="One per item; - for a missing one.")
+    ] = None,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
+    batch: Annotated[
+        bool, typer.Option(help="One JSON array of answers per line of standard input.")
+    ] = False,
+) -> None:
+    """Score answers as the server does, to check it against paper."""
+    from app.clinical import instruments
+    from app.operations.scoring import score_line, score_one
+
+    try:
+        definition = instruments.find(instrument)
+    except instruments.UnknownInstrument:
+        known = ", ".join(one.key for one in instruments.shipped())
+        _fail(f"There is no such instrument; there are {known}.")
+    if batch:
+        is_good = True
+        for line in sys.stdin:
+            written, is_line_good = score_line(definition, line)
+            is_good = is_good and is_line_good
+            sys.stdout.write(written + "\n")
+        raise typer.Exit(0 if is_good else 1)
+    result = score_one(definition, [_answer(text) for text in answers or []])
+    if isinstance(result, str):
+        _fail(result)
+    typer.echo(json.dumps(result) if as_json else _in_words(result))
+
+
+@app.command()
+def openapi() -> None:
+    """Print the specification."""
+    from app.kernel.settings import Settings
+    from app.kernel.tokens import SigningKeys
+    from app.kernel.vault import Keyring
+    from app.main import create_app
+
+    application = create_app(
+        Settings(database_url="postgresql://nowhere"),
+        Keyring.parse(Keyring.generate()),
+        SigningKeys.parse(SigningKeys.generate()),
+    )
+    typer.echo(json.dumps(application.openapi(), indent=2, ensure_ascii=False))
+
+
+@audit.command()
+def verify() -> None:
+    """Check every patient's ledger against its own hashes; name the first bad row."""
+    from app.operations import stack
+    from app.operations.audit import verify_all
+
+    with stack.database(_settings()) as settings:
+        report = verify_all(stack.direct(settings))
+    for fault in report.faults:
+        typer.echo(
+            f"BAD clinic {fault.clinic_id} patient {fault.patient_id} row {fault.seq}:"
+            f" {fault.reason}",
+            err=True,
+        )
+    typer.echo(f"{report.rows} rows in {report.ledgers} ledgers; {len(report.faults)} bad.")
+    raise typer.Exit(1 if report.faults else 0)
+
+
+@keys.command()
+def rotate() -> None:
+    """Put a new key-encryption key in front; the old ones go on opening what they sealed."""
+    from app.kernel.settings import write_secret
+    from app.kernel.vault import Keyring
+    from app.operations import stack
+
+    settings = _settings()
+    stack.keyring(settings)
+    path = settings.key_file or settings.data_dir / "keys" / "keyring.json"
+    write_secret(path, Keyring.rotate(path.read_text()))
+    typer.echo("Restart every process, then run: afterglow keys rewrap")
+
+
+@keys.command()
+def rewrap() -> None:
+    """Bring every data key and clinic's cell under the newest key-encryption key."""
+    from app.operations import stack
+    from app.operations.rewrap import rewrap_all
+
+    with stack.database(_settings()) as settings:
+        count = rewrap_all(stack.direct(settings))
+    typer.echo(f"{count} keys and cells are under the newest key; older keys may be taken out.")
+
+
+@app.command()
+def doctor() -> None:
+    """Say in words what is wrong, if anything is."""
+    from app.operations import stack
+    from app.operations.doctor import examine
+
+    with stack.database(_settings()) as settings:
+        complaints = examine(settings)
+    for complaint in complaints:
+        typer.echo(f"- {complaint}")
+    if not complaints:
+        typer.echo("Nothing is wrong.")
+    raise typer.Exit(1 if complaints else 0)
+
+
+def _settings() -> Any:
+    from pydantic import ValidationError
+
+    from app.kernel.settings import Settings
+
+    try:
+        return Settings()
+    except ValidationError as error:
+        wrong = ", ".join(f"AFTERGLOW_{one['loc'][0]}".upper() for one in error.errors())
+        _fail(f"Not a valid setting: {wrong}.")
+
+
+def _settings_with_database() -> Any:
+    settings = _settings()
+    if settings.database_url is None:
+        _fail("AFTERGLOW_DATABASE_URL is not set; `afterglow up` brings a database of its own.")
+    return settings
+
+
+def _answer(text: str) -> Any:
+    if text == "-":
+        return None
+    try:
+        return int(text)
+    except ValueError:
+        return text  # refused by the scoring itself, which says why
+
+
+def _in_words(result: dict[str, Any]) -> str:
+    finding = result["finding"]
+    asked = (
+        f"suicidal thoughts: {finding['level']}"
+        if finding["assessed"]
+        else "suicidal thoughts: not assessed"
+    )
+    total = "no total" if result["total"] is None else f"total {result['total']}"
+    band = f", {result['band']}" if result["band"] else ""
+    complete = "" if result["complete"] else " (incomplete)"
+    return f"{result['instrument']} {total}{band}{complete}; {asked}"
+
+
+def _end_with_parent() -> None:
+    """Stop when the process that started this one is gone, however it went."""
+    import os
+    import signal
+    from threading import Thread
+
+    def wait() -> None:
+        sys.stdin.buffer.read()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    Thread(target=wait, daemon=True).start()
+
+
+def _fail(message: str) -> NoReturn:
+    typer.echo(message, err=True)
+    raise typer.Exit(2)

@@ -1,0 +1,37 @@
+"""Integration goals."""
+
+from app.goals import service
+from app.goals.schemas import GoalIn, GoalOut, GoalPage
+from app.kernel.edge import Reply, Signed, router
+from app.kernel.etag import etag
+from app.kernel.paging import Cursor, Limit, next_link
+from app.people.chart import entry_id, open_chart
+
+routes = router("goals")
+
+_GOALS = "/v1/patients/{patient_id}/goals"
+
+
+@routes.post(_GOALS, status_code=201, response_model=GoalOut, operation_id="set_goal")
+def set_goal(visit: Signed, patient_id: str, sent: GoalIn) -> Reply:
+    """Keep an integration goal, in the patient's own words."""
+    chart = open_chart(visit.db, visit.caller, patient_id, service.SET_GOALS, visit.now)
+    goal, is_new = service.set_goal(visit.db, chart, sent, visit.now)
+    return Reply(goal, 201 if is_new else 200, {"ETag": etag(goal.version)})
+
+
+@routes.get(_GOALS, response_model=GoalPage, operation_id="list_goals")
+def list_goals(visit: Signed, patient_id: str, cursor: Cursor = None, limit: Limit = 50) -> Reply:
+    """The patient's goals, newest first."""
+    chart = open_chart(visit.db, visit.caller, patient_id, service.READ_GOALS, visit.now)
+    page = service.list_goals(visit.db, chart, cursor=cursor, limit=limit)
+    path = _GOALS.format(patient_id=patient_id)
+    return Reply(page, headers=next_link(path, page.next_cursor, limit))
+
+
+@routes.get(_GOALS + "/{goal_id}", response_model=GoalOut, operation_id="read_goal")
+def read_goal(visit: Signed, patient_id: str, goal_id: str) -> Reply:
+    """One goal."""
+    chart = open_chart(visit.db, visit.caller, patient_id, service.READ_GOALS, visit.now)
+    goal = service.read_goal(visit.db, chart, entry_id(goal_id))
+    return Reply(goal, headers={"ETag": etag(goal.version)})

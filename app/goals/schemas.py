@@ -1,0 +1,45 @@
+"""What crosses the wire about goals."""
+
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import Field
+
+from app.kernel.edge import Open, Wire
+from app.kernel.fields import Code, Instant, Words
+
+
+class GoalIn(Wire):
+    """An integration goal, in the patient's words."""
+
+    id: UUID | None = None
+    words: Words
+    why: Words | None = None
+    life_area: Annotated[
+        Code | None, Field(description="Such as relationships, work, body, meaning.")
+    ] = None
+    recorded_at: Instant
+    sent_at: Instant | None = None
+
+
+class GoalOut(Open):
+    """An integration goal."""
+
+    id: UUID
+    version: int
+    status: Annotated[str, Field(description="FHIR goal lifecycle status, such as active.")]
+    words: str
+    why: str | None
+    life_area: str | None
+    recorded_at: datetime
+    received_at: datetime
+    effective_at: datetime
+    clock_ahead_seconds: int | None
+
+
+class GoalPage(Open):
+    """Newest first."""
+
+    goals: list[GoalOut]
+    next_cursor: str | None

@@ -1,0 +1,429 @@
+"""The only way to PostgreSQL, and the only thing that commits.
+
+A service gets a `Db`: one transaction that has not begun. It reads (`all`, `first`, `one`:
+answered at once) and it adds (`add`: travels with the next read or with the commit). Statements
+are SQLAlchemy Core on SQLModel tables, compiled once:
+
+    OPEN_FLAG = Query(select(Flag.id, Flag.level).where(...), OpenFlag)
+    ADD_CHECK_IN = Change(insert(CheckIn))
+
+    flag = db.first(OPEN_FLAG, patient_id=chart.patient_id)
+    db.add(ADD_CHECK_IN, id=..., ...)
+
+`clinic_id` is filled in from the transaction: every statement on a tenant table carries it, and
+the first thing said in every transaction is `SET LOCAL app.clinic_id`, on which row-level
+security rests. A transaction takes two round trips in the common case: begin + clinic + chart,
+then inserts + commit. What added nothing has nothing to wait for at its end.
+
+`db.vault` has the keys to what is sealed. `Database.run(work)` is a transaction: it calls
+`work(db)`, commits, and only then returns, so whoever answers a client answers about something
+that is on disk. It calls `work` again, in a new transaction, after a serialization failure, a
+deadlock or a connection lost before the commit was sent; and once after a unique violation,
+with `db.after_collision` set: somebody else's row is there now, and a verb that takes client-
+made ids looks for it then.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from itertools import count
+from time import monotonic
+from typing import Any, Final, Generic, Protocol, TypeVar
+from uuid import UUID
+
+from psycopg.pq import Format
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
+from sqlalchemy.sql.expression import Executable
+
+from app.kernel import plain
+from app.kernel.errors import Kind, Problem
+from app.kernel.vault import Keyring
+from app.kernel.wire import Link, LinkLost, Posted, Refusal, encode
+
+R = TypeVar("R")
+T = TypeVar("T")
+
+_DIALECT: Final = PGDialect_psycopg(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]
+_KEYS: Final = count(1)
+_ATTEMPTS: Final = 4
+_BUSY_SECONDS: Final = 5.0
+
+
+class _Statement:
+    """SQL, compiled on first use and known by a short key to every connection."""
+
+    __slots__ = ("_constants", "_construct", "_formats", "_key", "_names", "_sql")
+
+    def __init__(self, construct: Executable) -> None:
+        self._construct = construct
+        self._sql: bytes | None = None
+
+    def post(self, params: dict[str, Any], clinic_id: UUID | None) -> Posted:
+        """Bind `params`. Raises: KeyError for one that is missing."""
+        if self._sql is None:
+            self._compile()
+        if clinic_id is not None:
+            params.setdefault("clinic_id", clinic_id)
+        constants = self._constants
+        values: list[bytes | None] = []
+        formats = self._formats
+        for place, name in enumerate(self._names):
+            value = params[name] if name in params else constants[name]
+            values.append(encode(value))
+            formats[place] = Format.BINARY if type(value) is bytes else Format.TEXT
+        assert self._sql is not None
+        return Posted(self._key, self._sql, values, formats.copy())
+
+    def _compile(self) -> None:
+        compiled = self._construct.compile(dialect=_DIALECT)  # type: ignore[attr-defined]
+        names = tuple(compiled.positiontup or ())
+        self._names: tuple[str, ...] = names
+        self._constants: dict[str, Any] = {
+            name: value for name, value in compiled.params.items() if value is not None
+        }
+        self._formats = [Format.TEXT] * len(names)
+        self._key = b"s%d" % next(_KEYS)
+        self._sql = str(compiled).encode()
+        # An IN list is rendered per execution; `= ANY(array)` is one text for all.
+        assert b"POSTCOMPILE" not in self._sql
+
+
+class Query(_Statement, Generic[R]):
+    """A statement that answers with rows of `into`, called with the columns in order."""
+
+    __slots__ = ("make_row",)
+
+    def __init__(self, construct: Executable, into: Callable[..., R]) -> None:
+        super().__init__(construct)
+        make = getattr(into, "_make", None)
+        self.make_row: Callable[[Any], R] = make or (lambda columns: into(*columns))
+
+
+def itself(value: Any) -> Any:
+    """For a query of one column: the value itself."""
+    return value
+
+
+class Change(_Statement):
+    """A statement that changes something and answers nothing."""
+
+    __slots__ = ()
+
+
+class _Raw:
+    """A fixed word of the transaction itself."""
+
+    def __init__(self, sql: str) -> None:
+        self.posted = Posted(b"w%d" % next(_KEYS), sql.encode(), (), None)
+
+
+_BEGIN: Final = _Raw("BEGIN").posted
+_COMMIT: Final = _Raw("COMMIT").posted
+_ROLLBACK: Final = _Raw("ROLLBACK").posted
+
+
+class _Links(Protocol):
+    @property
+    def vault(self) -> Keyring: ...
+
+    def take(self) -> Link: ...
+    def give_back(self, link: Link) -> None: ...
+
+
+class Db:
+    """One transaction. Begins with the first statement; ends with the work it was given to."""
+
+    __slots__ = (
+        "_ahead",
+        "_is_ending",
+        "_link",
+        "_links",
+        "_pending",
+        "_wrote",
+        "after_collision",
+        "clinic_id",
+        "vault",
+    )
+
+    def __init__(self, links: _Links, *, after_collision: bool = False) -> None:
+        self.vault = links.vault
+        self._links = links
+        self._link: Link | None = None
+        self._pending: list[tuple[Posted, tuple[bytes, tuple[bytes | None, ...]] | None]] = []
+        self._ahead: dict[tuple[bytes, tuple[bytes | None, ...]], Any] = {}
+        self._wrote = False
+        self._is_ending = False
+        self.after_collision = after_collision
+        self.clinic_id: UUID | None = None
+
+    def enter(self, clinic_id: UUID) -> None:
+        """From here on the transaction sees this clinic's rows and no other's."""
+        self.clinic_id = clinic_id
+        # SET takes no parameters, and set_config() is not propagated by Citus. A UUID cannot
+        # carry anything but hexadecimal digits and dashes.
+        self._queue(
+            Posted(
+                None,
+                f"SET LOCAL app.clinic_id = '{UUID(bytes=clinic_id.bytes)}'".encode(),
+                (),
+                None,
+            )
+        )
+
+    def all(self, query: Query[R], /, **params: Any) -> list[R]:
+        """Every row."""
+        posted = query.post(params, self.clinic_id)
+        key = (posted.key or b"", tuple(posted.values))
+        if key in self._ahead:
+            result = self._ahead.pop(key)
+            if result is None:
+                self._flush()
+                result = self._ahead.pop(key)
+        else:
+            self._queue(posted)
+            result = self._flush()[-1]
+        assert self._link is not None
+        return self._link.rows(result, query.make_row)
+
+    def first(self, query: Query[R], /, **params: Any) -> R | None:
+        """The first row, if any."""
+        rows = self.all(query, **params)
+        return rows[0] if rows else None
+
+    def one(self, query: Query[R], /, **params: Any) -> R:
+        """The row there must be."""
+        return self.all(query, **params)[0]
+
+    def ahead(self, query: Query[R], /, **params: Any) -> None:
+        """Ask now what will be asked later: the answer comes with the next round trip.
+
+        A later read of the same query with the same parameters finds it, once.
+        """
+        posted = query.post(params, self.clinic_id)
+        key = (posted.key or b"", tuple(posted.values))
+        self._ahead[key] = None
+        self._queue(posted, key)
+
+    def add(self, change: Change, /, **params: Any) -> None:
+        """Change something; it travels with the next read or with the commit."""
+        self._wrote = True
+        self._queue(change.post(params, self.clinic_id))
+
+    def change(self, query: Query[R], /, **params: Any) -> list[R]:
+        """Change something and hear back at once (INSERT or UPDATE … RETURNING)."""
+        self._wrote = True
+        return self.all(query, **params)
+
+    def _queue(
+        self, posted: Posted, key: tuple[bytes, tuple[bytes | None, ...]] | None = None
+    ) -> None:
+        if self._link is None and not self._pending:
+            self._pending.append((_BEGIN, None))
+        self._pending.append((posted, key))
+
+    def _flush(self) -> list[Any]:
+        if self._link is None:
+            self._link = self._links.take()
+        pending, self._pending = self._pending, []
+        results = self._link.trip([posted for posted, _ in pending])
+        for (_, key), result in zip(pending, results, strict=True):
+            if key is not None:
+                self._ahead[key] = result
+        return results
+
+    def _commit(self) -> None:
+        if self._wrote:
+            self._queue(_COMMIT)
+            self._is_ending = True
+            self._flush()
+        elif self._link is not None:
+            # What was asked ahead and never read is read into nothing.
+            self._link.leave([*(posted for posted, _ in self._pending), _COMMIT])
+        self._release()
+
+    def _abandon(self) -> None:
+        if self._link is not None:
+            self._link.leave([_ROLLBACK])
+        self._release()
+
+    def _release(self) -> None:
+        if self._link is not None:
+            link, self._link = self._link, None
+            self._links.give_back(link)
+
+
+def transact(links: _Links, work: Callable[[Db], T]) -> T:
+    """Call `work` with a transaction, commit, return what it returned.
+
+    Raises: Problem. What `work` raises passes through, and nothing is stored.
+    """
+    after_collision = False
+    for attempt in range(1, _ATTEMPTS + 1):
+        db = Db(links, after_collision=after_collision)
+        try:
+            answer = work(db)
+            db._commit()
+        except Refusal as refusal:
+            db._abandon()
+            if refusal.sqlstate == "23505" and not after_collision:
+                after_collision = True
+            elif refusal.sqlstate not in _TRY_AGAIN or attempt == _ATTEMPTS:
+                raise _problem(refusal) from refusal
+        except LinkLost:
+            db._abandon()
+            if db._is_ending:
+                raise Problem(Kind.OUTCOME_UNKNOWN, headers={"Retry-After": "1"}) from None
+            if attempt == _ATTEMPTS:
+                raise _unavailable() from None
+        except BaseException:
+            db._abandon()
+            raise
+        else:
+            return answer
+    raise AssertionError("unreachable")
+
+
+# Serialization failure, deadlock, and a prepared plan outdated by a migration.
+_TRY_AGAIN: Final = {"40001", "40P01", "0A000"}
+# Classes and codes that say "not now": connection, resources, operator, system and internal
+# errors, a lock waited for too long, a server that only reads.
+_NOT_NOW: Final = ("08", "53", "57", "58", "XX", "55P03", "25006")
+_DISK_FULL: Final = "53100"
+
+
+def _problem(refusal: Refusal) -> Problem:
+    state = refusal.sqlstate
+    if state == "23505":
+        return Problem(Kind.ALREADY_EXISTS)
+    if state == _DISK_FULL:
+        return Problem(Kind.STORAGE_FULL, headers={"Retry-After": "30"})
+    if state in _TRY_AGAIN or state.startswith(_NOT_NOW):
+        return _unavailable()
+    return Problem(Kind.INTERNAL)
+
+
+def _unavailable() -> Problem:
+    return Problem(Kind.UNAVAILABLE, headers={"Retry-After": "1"})
+
+
+class Direct:
+    """Transactions for the worker, the command line and tests: they block."""
+
+    def __init__(self, url: str, vault: Keyring) -> None:
+        self.vault = vault
+        self._url = libpq(url)
+        self._idle: Link | None = None
+
+    def run(self, work: Callable[[Db], T]) -> T:
+        """One transaction. Raises: Problem."""
+        return transact(self, work)
+
+    def take(self) -> Link:
+        """For `Db`."""
+        link, self._idle = self._idle, None
+        return link if link is not None and not link.is_lost else Link(self._url)
+
+    def give_back(self, link: Link) -> None:
+        """For `Db`."""
+        if link.is_lost:
+            return
+        if self._idle is None:
+            self._idle = link
+        else:
+            link.lose()
+
+    def close(self) -> None:
+        """Hang up."""
+        if self._idle is not None:
+            self._idle.lose()
+            self._idle = None
+
+
+class Database:
+    """Transactions on the event loop, over at most `size` connections."""
+
+    def __init__(self, url: str, vault: Keyring, *, size: int) -> None:
+        self.vault = vault
+        self._url = libpq(url)
+        self._size = size
+        self._open: set[Link] = set()
+        self._connecting = 0
+        self._idle: list[Link] = []
+        self._queue: deque[asyncio.Future[None]] = deque()
+        self._watch: asyncio.Task[None] | None = None
+
+    async def run(self, work: Callable[[Db], T]) -> T:
+        """One transaction; `work` runs as plain code. Raises: Problem."""
+        return await plain.run(lambda: transact(self, work))
+
+    def take(self) -> Link:
+        """For `Db`: an idle connection, a new one, or the next that comes free."""
+        deadline = monotonic() + _BUSY_SECONDS
+        while True:
+            if self._idle:
+                return self._idle.pop()
+            if len(self._open) + self._connecting < self._size:
+                return self._connect()
+            turn = asyncio.get_running_loop().create_future()
+            self._queue.append(turn)
+            try:
+                plain.wait_for(asyncio.wait_for(turn, deadline - monotonic()))
+            except TimeoutError:
+                raise _unavailable() from None
+            except BaseException:
+                self._wake()  # a turn that was given to us in the same instant is passed on
+                raise
+
+    def give_back(self, link: Link) -> None:
+        """For `Db`."""
+        if not link.is_lost:
+            self._idle.append(link)
+        self._wake()
+
+    async def close(self) -> None:
+        """Hang up."""
+        if self._watch is not None:
+            self._watch.cancel()
+        for link in list(self._open):
+            link.lose()
+
+    def _connect(self) -> Link:
+        loop = asyncio.get_running_loop()
+        if self._watch is None:
+            self._watch = loop.create_task(self._give_up_overdue())
+        self._connecting += 1
+        try:
+            link = plain.aside(Link, self._url, self._forget)
+        except LinkLost:
+            self._wake()  # the place is free again, and the next in line finds out for itself
+            raise
+        finally:
+            self._connecting -= 1
+        link.join_loop(loop)
+        self._open.add(link)
+        return link
+
+    def _forget(self, link: Link) -> None:
+        self._open.discard(link)
+        if link in self._idle:
+            self._idle.remove(link)
+        self._wake()
+
+    def _wake(self) -> None:
+        while self._queue:
+            turn = self._queue.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                return
+
+    async def _give_up_overdue(self) -> None:
+        while True:
+            await asyncio.sleep(1)
+            at = monotonic()
+            for link in [link for link in self._open if link.overdue(at)]:
+                link.lose()
+
+
+def libpq(url: str) -> str:
+    """SQLAlchemy's spelling of a PostgreSQL URL in libpq's."""
+    return url.replace("postgresql+psycopg://", "postgresql://", 1)

@@ -1,0 +1,106 @@
+"""The kinds of value that cross the wire, each bounded.
+
+A validator raises ValueError with a fixed sentence: the edge passes that sentence on, so it must
+never contain what was sent.
+"""
+
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Annotated, Any, Final
+from zoneinfo import available_timezones
+
+from pydantic import AfterValidator, AwareDatetime, Field
+
+MAX_TEXT: Final = 64 * 1024
+"""Bytes of UTF-8 in one text."""
+
+_FROM: Final = datetime(2000, 1, 1, tzinfo=UTC)
+_TO: Final = datetime(2100, 1, 1, tzinfo=UTC)
+
+
+def _in_range(instant: datetime) -> datetime:
+    if not _FROM <= instant < _TO:
+        raise ValueError("must lie in the years 2000 to 2099")
+    return instant.astimezone(UTC)
+
+
+def _plain_text(text: str) -> str:
+    if "\x00" in text:
+        raise ValueError("must not contain a NUL character")
+    if len(text.encode()) > MAX_TEXT:
+        raise ValueError("must be at most 64 KiB of UTF-8")
+    return text
+
+
+def _not_blank(text: str) -> str:
+    if not text.strip():
+        raise ValueError("must not be blank")
+    return text
+
+
+@lru_cache(1)
+def _zones() -> frozenset[str]:
+    return frozenset(available_timezones())
+
+
+def _known_zone(name: str) -> str:
+    if name not in _zones():
+        raise ValueError("must be a time zone of the IANA database, such as Europe/Berlin")
+    return name
+
+
+Instant = Annotated[
+    AwareDatetime,
+    AfterValidator(_in_range),
+    Field(description="RFC 3339, with an offset, in 2000 to 2099."),
+]
+Words = Annotated[
+    str,
+    AfterValidator(_plain_text),
+    AfterValidator(_not_blank),
+    Field(min_length=1, max_length=MAX_TEXT, description="Free text; sealed when stored."),
+]
+ShortWords = Annotated[
+    str,
+    AfterValidator(_plain_text),
+    AfterValidator(_not_blank),
+    Field(min_length=1, max_length=200),
+]
+Code = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[a-z0-9][a-z0-9._-]*$")]
+Country = Annotated[
+    str,
+    Field(
+        min_length=2,
+        max_length=2,
+        pattern=r"^[A-Z]{2}$",
+        description="ISO 3166-1 alpha-2, in capitals.",
+    ),
+]
+TimeZone = Annotated[
+    str,
+    AfterValidator(_known_zone),
+    Field(min_length=1, max_length=64, description="IANA time zone, such as Europe/Berlin."),
+]
+Locale = Annotated[
+    str,
+    Field(
+        min_length=2,
+        max_length=35,
+        pattern=r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$",
+        description="BCP 47 language tag, such as en-GB.",
+    ),
+]
+Phone = Annotated[str, Field(min_length=3, max_length=32, pattern=r"^\+?[0-9 ()./-]+$")]
+Username = Annotated[
+    str,
+    AfterValidator(_plain_text),
+    AfterValidator(_not_blank),
+    Field(min_length=3, max_length=254, description="An e-mail address or another name."),
+]
+Password = Annotated[str, Field(min_length=12, max_length=256)]
+
+
+def members(model: Any) -> dict[str, Any]:
+    """A model as a plain dictionary that JSON can write."""
+    plain: dict[str, Any] = model.model_dump(mode="json")
+    return plain

@@ -1,0 +1,111 @@
+"""Work promised in the same transaction as what made it necessary.
+
+`promise` adds a row; the worker takes what is due, does it, and marks it done in one
+transaction of its own, so a worker that dies holding a claim has not done it and another will.
+A row's body is ids and codes, never words.
+"""
+
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import bindparam, func, select, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.types import BigInteger
+from uuid_utils.compat import uuid7
+
+from app.kernel.db import Change, Db, Query
+from app.kernel.tables import Heartbeat, OutboxItem, columns
+
+
+class Due(NamedTuple):
+    """A promise to keep."""
+
+    id: UUID
+    clinic_id: UUID
+    topic: str
+    body: dict[str, Any]
+    attempts: int
+
+
+class Backlog(NamedTuple):
+    """How far behind the worker is, and when it was last seen."""
+
+    waiting: int
+    oldest_due_at: datetime | None
+    seen_at: datetime | None
+
+
+_item = columns(OutboxItem)
+_heartbeat = columns(Heartbeat)
+PROMISE = Change(upsert(OutboxItem).on_conflict_do_nothing(index_elements=["dedupe_key"]))
+CLAIM = Query(
+    select(_item.id, _item.clinic_id, _item.topic, _item.body, _item.attempts)
+    .where(_item.done_at.is_(None), _item.due_at <= bindparam("now"))
+    .order_by(_item.due_at, _item.id)
+    .limit(bindparam("limit", type_=BigInteger))
+    .with_for_update(skip_locked=True),
+    Due,
+)
+DONE = Change(
+    update(OutboxItem).where(_item.id == bindparam("item_id")).values(done_at=bindparam("now"))
+)
+LATER = Change(
+    update(OutboxItem)
+    .where(_item.id == bindparam("item_id"))
+    .values(due_at=bindparam("retry_at"), attempts=_item.attempts + 1)
+)
+BACKLOG = Query(
+    select(
+        func.count(),
+        func.min(_item.due_at),
+        select(func.max(_heartbeat.at)).where(_heartbeat.name == "worker").scalar_subquery(),
+    ).where(_item.done_at.is_(None)),
+    Backlog,
+)
+_beat = upsert(Heartbeat).values(name=bindparam("beat_name"), at=bindparam("now"))
+BEAT = Change(_beat.on_conflict_do_update(index_elements=["name"], set_={"at": _beat.excluded.at}))
+
+
+def promise(db: Db, topic: str, *, body: dict[str, Any], dedupe_key: str, now: datetime) -> None:
+    """Promise work; it exists if and only if the transaction commits.
+
+    dedupe_key: the same promise made twice is kept once.
+    """
+    db.add(
+        PROMISE,
+        id=uuid7(),
+        topic=topic,
+        dedupe_key=dedupe_key,
+        body=body,
+        created_at=now,
+        due_at=now,
+        attempts=0,
+        done_at=None,
+    )
+
+
+def claim(db: Db, now: datetime, limit: int = 1) -> list[Due]:
+    """What is due and nobody else is doing; held until the transaction ends."""
+    return db.change(CLAIM, now=now, limit=limit)
+
+
+def done(db: Db, item: Due, now: datetime) -> None:
+    """Kept."""
+    db.add(DONE, item_id=item.id, now=now)
+
+
+def later(db: Db, item: Due, now: datetime) -> None:
+    """Could not be kept now: again after 1, 2, 4 … 300 seconds."""
+    wait = timedelta(seconds=min(300, 2**item.attempts))
+    db.add(LATER, item_id=item.id, retry_at=now + wait)
+
+
+def beat(db: Db, now: datetime) -> None:
+    """The worker is alive."""
+    db.add(BEAT, beat_name="worker", now=now)
+
+
+def backlog(db: Db) -> Backlog:
+    """How the worker is doing."""
+    return db.one(BACKLOG)

@@ -1,0 +1,311 @@
+"""A conversation with PostgreSQL in libpq's pipeline mode.
+
+A `Link` owns one connection. A trip posts any number of prepared statements and one sync, and
+comes back with their results: one round trip however many statements. Whoever does not care
+for the results (ROLLBACK, or the COMMIT of a transaction that only read) posts and walks away;
+the answers are dropped when they arrive, in order, before those of the next trip.
+
+Everything about connections, types and errors that psycopg knows is left to psycopg: it makes
+the connection and turns result columns into Python values. What is ours is the order of things.
+"""
+
+import asyncio
+import json
+import select
+from collections import deque
+from collections.abc import Callable, Sequence
+from datetime import date, datetime
+from time import monotonic
+from typing import Any, Final, NamedTuple
+from uuid import UUID
+
+import psycopg
+from psycopg.adapt import Transformer
+from psycopg.pq import DiagnosticField, ExecStatus, Format
+from psycopg.pq.abc import PGresult
+
+from app.kernel import plain
+
+TRIP_SECONDS: Final = 15.0
+"""After this long without an answer a connection is given up. Statements end sooner: see
+`_SESSION`."""
+
+_SESSION = """
+    SET TimeZone = 'UTC';
+    SET statement_timeout = '10s';
+    SET lock_timeout = '5s';
+    SET idle_in_transaction_session_timeout = '30s';
+"""
+
+
+class Refusal(Exception):
+    """PostgreSQL refused a statement. Carries no text of the server: that may quote rows."""
+
+    def __init__(self, sqlstate: str, constraint: str | None) -> None:
+        super().__init__(sqlstate)
+        self.sqlstate = sqlstate
+        self.constraint = constraint
+
+
+class LinkLost(Exception):
+    """The connection broke, or did not answer; what was under way has an unknown end."""
+
+
+class Posted(NamedTuple):
+    """One statement, ready for libpq. `key` None: not worth preparing."""
+
+    key: bytes | None
+    sql: bytes
+    values: Sequence[bytes | None]
+    formats: Sequence[Format] | None
+
+
+class _Trip:
+    """What has come back so far of what was posted between two syncs."""
+
+    __slots__ = ("expected", "failure", "future", "is_dropped", "prepares", "results", "seen")
+
+    def __init__(self, expected: list[bytes | None], is_dropped: bool) -> None:
+        self.expected = expected  # the key for a PREPARE's answer, None for a statement's
+        self.is_dropped = is_dropped
+        self.seen = 0
+        self.results: list[PGresult] = []
+        self.failure: Refusal | None = None
+        self.future: asyncio.Future[None] | None = None
+
+
+class Link:
+    """One connection. Not for two transactions at once.
+
+    on_lost: called once when the connection breaks, from whoever notices.
+    """
+
+    def __init__(self, url: str, on_lost: Callable[["Link"], None] | None = None) -> None:
+        """Connect, blocking. Raises: LinkLost."""
+        try:
+            connection = psycopg.connect(
+                url,
+                autocommit=True,
+                connect_timeout=5,
+                keepalives_idle=5,
+                keepalives_interval=2,
+                keepalives_count=3,
+            )
+            connection.execute(_SESSION)
+            _put_on_the_application_role(connection)
+        except psycopg.Error:
+            # from None: the text of a connection error names hosts and users.
+            raise LinkLost from None
+        self._connection = connection  # keeps the socket open
+        self._pg = connection.pgconn
+        self._pg.nonblocking = 1
+        self._pg.enter_pipeline_mode()
+        self._types = Transformer(connection)
+        self._prepared: set[bytes] = set()
+        self._trips: deque[_Trip] = deque()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._on_lost = on_lost
+        self._waiting_since = 0.0
+        self.is_lost = False
+
+    def join_loop(self, loop: asyncio.AbstractEventLoop) -> None:
+        """From now on answers arrive through the loop, and trips wait in plain code on it."""
+        self._loop = loop
+        loop.add_reader(self._pg.socket, self._readable)
+
+    def trip(self, statements: Sequence[Posted]) -> list[PGresult]:
+        """Post, wait, and return one result per statement. Raises: Refusal, LinkLost."""
+        trip = self._post(statements, is_dropped=False)
+        self._waiting_since = monotonic()
+        if self._loop is None:
+            self._block_until_done(trip)
+        else:
+            trip.future = self._loop.create_future()
+            try:
+                plain.wait_for(trip.future)
+            except BaseException:
+                # Cancelled in the middle: the rest of the answer would meet the next user.
+                self.lose()
+                raise
+        self._waiting_since = 0.0
+        if trip.failure is not None:
+            raise trip.failure
+        return trip.results
+
+    def leave(self, statements: Sequence[Posted]) -> None:
+        """Post without waiting; the answers are dropped, a failure loses the link."""
+        if not self.is_lost:
+            try:
+                self._post(statements, is_dropped=True)
+            except LinkLost:
+                return  # nobody waits for it, and on_lost was told
+
+    def rows(self, result: PGresult, make_row: Callable[[Sequence[Any]], Any]) -> list[Any]:
+        """The rows of a result as Python values."""
+        types = self._types
+        types.set_pgresult(result, set_loaders=True)
+        return types.load_rows(0, result.ntuples, make_row)
+
+    def overdue(self, at: float) -> bool:
+        """Whether a trip has been out too long at the monotonic instant `at`."""
+        return bool(self._waiting_since) and at - self._waiting_since > TRIP_SECONDS
+
+    def lose(self) -> None:
+        """Give the connection up; whoever waits gets LinkLost."""
+        if self.is_lost:
+            return
+        self.is_lost = True
+        if self._loop is not None:
+            self._loop.remove_reader(self._pg.socket)
+            self._loop.remove_writer(self._pg.socket)
+        self._connection.close()
+        for trip in self._trips:
+            if trip.future is not None and not trip.future.done():
+                trip.future.set_exception(LinkLost())
+        self._trips.clear()
+        if self._on_lost is not None:
+            self._on_lost(self)
+
+    def _post(self, statements: Sequence[Posted], *, is_dropped: bool) -> _Trip:
+        if self.is_lost:
+            raise LinkLost
+        pg = self._pg
+        expected: list[bytes | None] = []
+        try:
+            for key, sql, values, formats in statements:
+                if key is None:
+                    pg.send_query_params(sql, None)
+                else:
+                    if key not in self._prepared:
+                        pg.send_prepare(key, sql)
+                        self._prepared.add(key)
+                        expected.append(key)
+                    pg.send_query_prepared(key, values, formats, Format.BINARY)
+                expected.append(None)
+            pg.pipeline_sync()
+            trip = _Trip(expected, is_dropped)
+            self._trips.append(trip)
+            if pg.flush() and self._loop is not None:
+                self._loop.add_writer(pg.socket, self._writable)
+        except psycopg.Error:
+            self.lose()
+            raise LinkLost from None
+        return trip
+
+    def _absorb(self) -> None:
+        """Take in what has arrived. Raises: psycopg.Error when the connection is gone."""
+        pg = self._pg
+        pg.consume_input()
+        trips = self._trips
+        while trips and not pg.is_busy():
+            result = pg.get_result()
+            if result is None:
+                continue  # between the answers of two statements
+            trip = trips[0]
+            status = result.status
+            if status == ExecStatus.PIPELINE_SYNC:
+                trips.popleft()
+                if trip.future is not None and not trip.future.done():
+                    trip.future.set_result(None)
+                if trip.is_dropped and trip.failure is not None:
+                    raise psycopg.OperationalError
+                continue
+            prepared_key = trip.expected[trip.seen]
+            trip.seen += 1
+            if status in (ExecStatus.FATAL_ERROR, ExecStatus.PIPELINE_ABORTED):
+                if prepared_key is not None:
+                    self._prepared.discard(prepared_key)
+                if trip.failure is None:
+                    trip.failure = _refusal(result)
+            elif prepared_key is None:
+                trip.results.append(result)
+
+    def _readable(self) -> None:
+        try:
+            self._absorb()
+        except psycopg.Error:
+            self.lose()
+
+    def _writable(self) -> None:
+        try:
+            if not self._pg.flush() and self._loop is not None:
+                self._loop.remove_writer(self._pg.socket)
+        except psycopg.Error:
+            self.lose()
+
+    def _block_until_done(self, trip: _Trip) -> None:
+        poll = select.poll()
+        try:
+            while trip in self._trips:
+                unsent = self._pg.flush()
+                poll.register(self._pg.socket, select.POLLIN | (select.POLLOUT if unsent else 0))
+                if not poll.poll(TRIP_SECONDS * 1000):
+                    raise psycopg.OperationalError
+                self._absorb()
+        except psycopg.Error:
+            self.lose()
+            raise LinkLost from None
+        except BaseException:
+            self.lose()
+            raise
+
+
+def _refusal(result: PGresult) -> Refusal:
+    state = result.error_field(DiagnosticField.SQLSTATE) or b""
+    constraint = result.error_field(DiagnosticField.CONSTRAINT_NAME)
+    return Refusal(state.decode(), constraint.decode() if constraint else None)
+
+
+def _put_on_the_application_role(connection: psycopg.Connection[Any]) -> None:
+    """A login that could step over row-level security gives that up for the session.
+
+    A deployment should give the application a login of its own that is a member of
+    `afterglow_app` and owns nothing; where there is only one URL this is the next best thing.
+    """
+    row = connection.execute(
+        "SELECT rolsuper OR rolbypassrls OR EXISTS ("
+        "  SELECT FROM pg_class WHERE relname = 'ledger' AND relowner = pg_roles.oid)"
+        " FROM pg_roles WHERE rolname = current_user"
+    ).fetchone()
+    if row is not None and row[0]:
+        connection.execute("SET ROLE afterglow_app")
+
+
+def encode(value: Any) -> bytes | None:
+    """A Python value in PostgreSQL's text format (bytes: as they are, sent as binary)."""
+    return None if value is None else _ENCODERS[type(value)](value)
+
+
+def _encode_list(values: list[Any]) -> bytes:
+    return b"{" + b",".join(_ELEMENTS[type(value)](value) for value in values) + b"}"
+
+
+def _quote(text: str) -> bytes:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'.encode()
+
+
+def as_json(value: Any) -> bytes:
+    """Compact JSON; NaN and infinity are refused."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+
+
+_ENCODERS: dict[type, Callable[[Any], bytes]] = {
+    bool: lambda value: b"t" if value else b"f",
+    int: lambda value: b"%d" % value,
+    float: lambda value: repr(value).encode(),
+    str: str.encode,
+    bytes: bytes,
+    UUID: lambda value: str(value).encode(),
+    datetime: lambda value: value.isoformat().encode(),
+    date: lambda value: value.isoformat().encode(),
+    dict: as_json,
+    list: _encode_list,
+}
+_ELEMENTS: dict[type, Callable[[Any], bytes]] = {
+    type(None): lambda _: b"NULL",
+    int: _ENCODERS[int],
+    float: _ENCODERS[float],
+    UUID: _ENCODERS[UUID],
+    str: _quote,
+}

@@ -1,0 +1,109 @@
+"""The composition root: settings in, an application out."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from prometheus_client import REGISTRY, generate_latest
+from starlette.routing import Route
+
+from app import __version__
+from app.checkins.routes import routes as checkins
+from app.goals.routes import routes as goals
+from app.kernel import clock, outbox
+from app.kernel.db import Database, Db
+from app.kernel.edge import Desk, Public, Reply, install_problems, router
+from app.kernel.frame import Frame
+from app.kernel.identity import Issuer
+from app.kernel.settings import Settings
+from app.kernel.specification import specification
+from app.kernel.tokens import SigningKeys
+from app.kernel.vault import Keyring
+from app.kernel.watch import Health, note_backlog
+from app.kernel.wire import as_json
+from app.people.routes import routes as people
+from app.safety.routes import routes as safety
+from app.treatment.routes import routes as treatment
+from app.trends.routes import routes as trends
+
+
+def create_app(
+    settings: Settings,
+    keyring: Keyring,
+    signing_keys: SigningKeys,
+    *,
+    now: clock.Clock = clock.now,
+) -> FastAPI:
+    """The API. Connects to PostgreSQL when the first request needs it."""
+    assert settings.database_url is not None
+    issuer = Issuer(signing_keys, keyring, settings.base_url)
+    database = Database(settings.database_url, keyring, size=settings.connections)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        await database.close()
+
+    app = FastAPI(
+        title="Afterglow",
+        version=__version__,
+        lifespan=lifespan,
+        # The interactive pages load from other people's servers.
+        docs_url=None,
+        redoc_url=None,
+        # FastAPI's own telemetry writes the text of exceptions to the log.
+        telemetry={"logs": False},
+    )
+    app.state.desk = Desk(database=database, issuer=issuer, clock=now)
+    for routes in (people, checkins, safety, treatment, goals, trends, _of_operators(issuer)):
+        app.include_router(routes)
+    app.add_middleware(Frame)
+    install_problems(app)
+    app.openapi = lambda: _cached(app, specification)  # type: ignore[method-assign]
+    return app
+
+
+def _cached(app: FastAPI, make: Callable[[FastAPI], dict[str, Any]]) -> dict[str, Any]:
+    if app.openapi_schema is None:
+        app.openapi_schema = make(app)
+    return app.openapi_schema
+
+
+def _of_operators(issuer: Issuer) -> Any:
+    """What keeps a server running: keys, health, metrics."""
+    routes = router("operations")
+    jwks = as_json(issuer.keys.public_jwks())
+
+    @routes.get("/.well-known/jwks.json", response_model=dict[str, Any], operation_id="read_jwks")
+    def read_jwks(visit: Public) -> Reply:
+        """The public keys that access tokens are signed with (RFC 7517)."""
+        return Reply(jwks, headers={"Cache-Control": "public, max-age=300"})
+
+    @routes.get("/healthz", operation_id="read_health")
+    def read_health(visit: Public) -> Health:
+        """The process answers."""
+        return Health(status="ok")
+
+    @routes.get("/readyz", operation_id="read_readiness")
+    def read_readiness(visit: Public) -> Health:
+        """The database answers too; a silent worker does not take the API out of rotation."""
+        outbox.backlog(visit.db)
+        return Health(status="ok")
+
+    async def read_metrics(request: Request) -> Response:
+        """Prometheus metrics, the worker's backlog among them."""
+        desk: Desk = request.app.state.desk
+
+        def look(db: Db) -> None:
+            note_backlog(outbox.backlog(db), desk.clock())
+
+        await desk.database.run(look)
+        return Response(generate_latest(REGISTRY), media_type="text/plain; version=0.0.4")
+
+    routes.routes.append(_plain_get("/metrics", read_metrics))
+    return routes
+
+
+def _plain_get(path: str, endpoint: Callable[..., Any]) -> Any:
+    return Route(path, endpoint, methods=["GET"], include_in_schema=False)

@@ -1,0 +1,268 @@
+"""Two small synthetic clinics, so that everything can be tried and isolation can be seen.
+
+Nobody in them exists. Their history goes through the same verbs as a real one, at the instants
+at which it is said to have happened.
+"""
+
+import secrets
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import Final, Literal
+from uuid import UUID
+
+from uuid_utils.compat import uuid7
+
+from app.checkins import service as checkins
+from app.checkins.schemas import CheckInIn
+from app.goals import service as goals
+from app.goals.schemas import GoalIn
+from app.kernel import identity
+from app.kernel.db import Db, Direct
+from app.kernel.identity import Caller
+from app.people import service as people
+from app.people.chart import open_chart
+from app.people.clinics import NOTICE_VERSION, all_clinics, found_clinic
+from app.treatment import notes
+from app.treatment import service as treatment
+from app.treatment.schemas import AdministrationIn, DosingSessionIn, NoteIn
+
+
+class RealClinicExists(Exception):
+    """Synthetic people do not belong beside real ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A sign-in of the demo."""
+
+    role: Literal["patient", "therapist", "administrator"]
+    clinic: str
+    username: str
+    password: str
+    patient_id: str | None = None
+
+    def as_dict(self) -> dict[str, str]:
+        """Without what does not apply."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class _Course:
+    """A synthetic patient: weekly PHQ-9 answers, doses on days since the start."""
+
+    name: str
+    phq9: tuple[tuple[int, ...], ...]
+    dose_days: tuple[int, ...]
+    dose_mg: float
+    route: str
+
+
+_IMPROVING: Final = _Course(
+    "Rosa Example",
+    (
+        (3, 3, 2, 3, 2, 2, 2, 1, 0),
+        (3, 2, 2, 3, 2, 2, 2, 1, 0),
+        (2, 2, 2, 2, 1, 2, 1, 1, 0),
+        (1, 1, 2, 2, 1, 1, 1, 0, 0),
+        (1, 1, 1, 1, 1, 1, 0, 0, 0),
+        (1, 0, 1, 1, 0, 0, 1, 0, 0),
+        (0, 1, 1, 1, 0, 0, 0, 0, 0),
+    ),
+    (9, 12, 16, 19),
+    40.0,
+    "im",
+)
+_UNCHANGED: Final = _Course(
+    "Milan Example",
+    (
+        (2, 2, 3, 2, 1, 2, 2, 0, 0),
+        (2, 2, 2, 2, 1, 2, 2, 0, 0),
+        (2, 3, 2, 2, 2, 2, 1, 0, 0),
+        (2, 2, 2, 2, 1, 2, 2, 1, 0),
+    ),
+    (10, 13),
+    80.0,
+    "sublingual",
+)
+_WEEKS: Final = 7
+
+
+def plant(database: Direct, now: datetime) -> list[Person]:
+    """Make both clinics. Returns: their printed people.
+
+    Raises: RealClinicExists. Made once: whoever calls keeps the sign-ins.
+    """
+    if any(not clinic.is_synthetic for clinic in database.run(all_clinics)):
+        raise RealClinicExists
+
+    def both(db: Db) -> list[Person]:
+        return [
+            *_clinic(
+                db, "Lantern Clinic (synthetic)", "US", "America/New_York", "+1 555 0100", now
+            ),
+            *_clinic(
+                db, "Harbour Clinic (synthetic)", "DE", "Europe/Berlin", "+49 30 5550100", now
+            ),
+        ]
+
+    return database.run(both)
+
+
+def is_planted(database: Direct) -> bool:
+    """Whether the synthetic clinics are there."""
+    return any(clinic.is_synthetic for clinic in database.run(all_clinics))
+
+
+def _clinic(
+    db: Db, name: str, country: str, time_zone: str, phone: str, now: datetime
+) -> list[Person]:
+    began_at = now - timedelta(weeks=_WEEKS, hours=3)
+    clinic_id = found_clinic(
+        db,
+        name=name,
+        country=country,
+        time_zone=time_zone,
+        phone=phone,
+        is_synthetic=True,
+        now=began_at,
+    )
+    slug = name.split(maxsplit=1)[0].lower()
+    administrator = Person("administrator", name, f"admin@{slug}.example", _password())
+    _member(db, administrator, "administrator", [], "Alex Example", began_at)
+    therapist = Person("therapist", name, f"therapist@{slug}.example", _password())
+    therapist_id = _member(
+        db,
+        therapist,
+        "clinician",
+        ["monitor", "prescribe", "therapy"],
+        "Toni Example",
+        began_at,
+    )
+    printed = []
+    for course in (_IMPROVING, _UNCHANGED):
+        patient_id = uuid7()
+        first_name = course.name.split(maxsplit=1)[0].lower()
+        patient = Person(
+            "patient", name, f"{first_name}@{slug}.example", _password(), str(patient_id)
+        )
+        people.create_patient(
+            db,
+            patient_id=patient_id,
+            time_zone=time_zone,
+            locale="en",
+            country=country,
+            name=course.name,
+            now=began_at,
+        )
+        membership_id = _member(db, patient, "patient", [], course.name, began_at, patient_id)
+        people.give_consent(
+            db, patient_id, membership_id, notice_version=NOTICE_VERSION, now=began_at
+        )
+        people.link_care(db, patient_id, therapist_id, began_at)
+        as_patient = _caller(clinic_id, membership_id, "patient", patient_id, began_at)
+        as_therapist = _caller(clinic_id, therapist_id, "clinician", None, began_at)
+        _live(db, course, as_patient, as_therapist, began_at)
+        printed.append(patient)
+    return [printed[0], therapist, administrator]
+
+
+def _live(db: Db, course: _Course, patient: Caller, therapist: Caller, began_at: datetime) -> None:
+    """Weeks of check-ins, the doses among them, a note and a goal."""
+    for week, answers in enumerate(course.phq9):
+        at = began_at + timedelta(weeks=week, hours=2)
+        _check_in(db, patient, "phq-9", list(answers), at, {"difficulty": min(3, answers[0])})
+    for day in course.dose_days:
+        given_at = began_at + timedelta(days=day, hours=1)
+        for hours, mood in ((-1, 3), (4, 6), (24, 7), (72, 6)):
+            at = given_at + timedelta(hours=hours)
+            _check_in(db, patient, "momentary", [mood, 10 - mood, mood, 2, 8 - mood], at)
+        session_id = _dose(db, course, therapist, patient, given_at)
+        if day == course.dose_days[0]:
+            _write(db, patient, session_id, given_at + timedelta(hours=5))
+
+
+def _check_in(
+    db: Db,
+    patient: Caller,
+    instrument: str,
+    answers: list[int | None] | list[int],
+    at: datetime,
+    extras: dict[str, int | None] | None = None,
+) -> None:
+    chart = open_chart(db, patient, "me", checkins.SUBMIT_CHECK_INS, at)
+    sent = CheckInIn(
+        instrument=instrument, answers=list(answers), extras=extras or {}, recorded_at=at
+    )
+    checkins.submit(db, chart, sent, None, at)
+
+
+def _dose(db: Db, course: _Course, therapist: Caller, patient: Caller, given_at: datetime) -> UUID:
+    chart = open_chart(db, therapist, str(patient.patient_id), treatment.RECORD_SESSIONS, given_at)
+    given = AdministrationIn.model_validate(
+        {
+            "drug": "ketamine",
+            "route": course.route,
+            "dose_mg": course.dose_mg,
+            "given_at": given_at,
+        }
+    )
+    sent = DosingSessionIn(
+        started_at=given_at - timedelta(minutes=20),
+        ended_at=given_at + timedelta(hours=2),
+        administrations=[given],
+    )
+    session, _ = treatment.record_session(db, chart, sent, given_at + timedelta(hours=2))
+    return session.id
+
+
+def _write(db: Db, patient: Caller, session_id: UUID, at: datetime) -> None:
+    chart = open_chart(db, patient, "me", notes.WRITE_NOTES, at)
+    note = NoteIn(
+        dosing_session_id=session_id,
+        tier="care-team",
+        words="The room went very quiet and I could look at it all from further away.",
+        recorded_at=at,
+    )
+    notes.write_note(db, chart, note, at)
+    chart = open_chart(db, patient, "me", goals.SET_GOALS, at)
+    goal = GoalIn(
+        words="Call my sister every Sunday.",
+        why="I noticed how much I miss her.",
+        life_area="relationships",
+        recorded_at=at,
+    )
+    goals.set_goal(db, chart, goal, at)
+
+
+def _member(
+    db: Db,
+    person: Person,
+    role: str,
+    privileges: list[str],
+    name: str,
+    at: datetime,
+    patient_id: UUID | None = None,
+) -> UUID:
+    account_id = identity.create_account(
+        db, db.vault, username=person.username, password=person.password, now=at
+    )
+    return identity.join(
+        db,
+        db.vault,
+        account_id=account_id,
+        role=role,
+        privileges=privileges,
+        patient_id=patient_id,
+        name=name,
+        now=at,
+    )
+
+
+def _caller(
+    clinic_id: UUID, membership_id: UUID, role: str, patient_id: UUID | None, at: datetime
+) -> Caller:
+    return Caller(UUID(int=0), clinic_id, membership_id, role, patient_id, int(at.timestamp()))
+
+
+def _password() -> str:
+    return secrets.token_urlsafe(15)

@@ -1,0 +1,138 @@
+"""What a command needs under it: keys, and a PostgreSQL that is there and migrated.
+
+Where `AFTERGLOW_DATABASE_URL` is set that is the database. Otherwise it is the embedded one in
+the data directory: the one that `afterglow up` is running now, or one started for the command.
+"""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import literal_column, select
+
+from app.kernel.db import Direct, Query, libpq
+from app.kernel.settings import Settings, read_or_make, write_secret
+from app.kernel.tokens import SigningKeys
+from app.kernel.vault import Keyring
+
+ROOT: Final = Path(__file__).parents[2]
+LOGIN: Final = "afterglow"
+DATABASE: Final = "afterglow"
+
+
+class NotDurable(Exception):
+    """This PostgreSQL may lose what it said it had stored."""
+
+
+def keyring(settings: Settings) -> Keyring:
+    """The keys of everything sealed, made on first use."""
+    path = settings.key_file or settings.data_dir / "keys" / "keyring.json"
+    return Keyring.parse(read_or_make(path, Keyring.generate))
+
+
+def signing_keys(settings: Settings) -> SigningKeys:
+    """The keys of access tokens, made on first use."""
+    path = settings.signing_keys or settings.data_dir / "keys" / "signing-keys.json"
+    return SigningKeys.parse(read_or_make(path, SigningKeys.generate))
+
+
+def direct(settings: Settings) -> Direct:
+    """Blocking transactions for a command."""
+    assert settings.database_url is not None
+    return Direct(settings.database_url, keyring(settings))
+
+
+@contextmanager
+def database(settings: Settings) -> Iterator[Settings]:
+    """The settings with a database in them. Leaving stops what entering started."""
+    if settings.database_url is not None:
+        yield settings
+        return
+    running = _running(settings)
+    if running is not None:
+        yield settings.model_copy(update=running)
+        return
+    with _embedded(settings) as urls:
+        yield settings.model_copy(update=urls)
+
+
+@contextmanager
+def embedded_for_others(settings: Settings) -> Iterator[Settings]:
+    """The embedded database, announced so that other commands find it meanwhile."""
+    with _embedded(settings) as urls:
+        notice = _notice(settings)
+        write_secret(notice, json.dumps({**urls, "pid": os.getpid()}))
+        try:
+            yield settings.model_copy(update=urls)
+        finally:
+            notice.unlink(missing_ok=True)
+
+
+def migrate(settings: Settings) -> None:
+    """Bring the tables to this version, as their owner."""
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config(ROOT / "alembic.ini")
+    config.attributes["url"] = settings.migration_url or settings.database_url
+    command.upgrade(config, "head")
+
+
+def require_durability(database: Direct) -> None:
+    """Refuse a PostgreSQL that answers before it has written. Raises: NotDurable."""
+    off = [
+        name
+        for name, value in zip(_DURABLE, database.run(lambda db: db.one(_SETTINGS)), strict=True)
+        if value == "off"
+    ]
+    if off:
+        raise NotDurable(", ".join(off))
+
+
+_DURABLE: Final = ("fsync", "full_page_writes", "synchronous_commit")
+_SETTINGS: Final = Query(
+    select(*(literal_column(f"current_setting('{name}')") for name in _DURABLE)),
+    lambda *values: values,
+)
+
+
+@contextmanager
+def _embedded(settings: Settings) -> Iterator[dict[str, str]]:
+    from app.kernel import embedded
+
+    with embedded.start((settings.data_dir / "postgres").absolute()) as server:
+        _prepare(server.superuser_url("postgres"))
+        yield {
+            "database_url": server.url(LOGIN, DATABASE),
+            "migration_url": server.superuser_url(DATABASE),
+        }
+
+
+def _prepare(url: str) -> None:
+    """A login that owns nothing, and an empty database; the first time only."""
+    import psycopg
+
+    with psycopg.connect(libpq(url), autocommit=True) as connection:
+        for role, rights in (("afterglow_app", "NOLOGIN"), (LOGIN, "LOGIN IN ROLE afterglow_app")):
+            known = connection.execute("SELECT FROM pg_roles WHERE rolname = %s", [role])
+            if known.fetchone() is None:
+                connection.execute(f"CREATE ROLE {role} {rights}")
+        known = connection.execute("SELECT FROM pg_database WHERE datname = %s", [DATABASE])
+        if known.fetchone() is None:
+            connection.execute(f"CREATE DATABASE {DATABASE}")
+
+
+def _notice(settings: Settings) -> Path:
+    return settings.data_dir / "running.json"
+
+
+def _running(settings: Settings) -> dict[str, str] | None:
+    try:
+        running: dict[str, str | int] = json.loads(_notice(settings).read_text())
+        os.kill(int(running.pop("pid")), 0)
+    except (OSError, ValueError):
+        return None
+    return {name: str(value) for name, value in running.items()}

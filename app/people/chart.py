@@ -1,0 +1,274 @@
+"""The door to one patient's record."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import (
+    BindParameter,
+    Text,
+    and_,
+    bindparam,
+    cast,
+    exists,
+    insert,
+    literal,
+    or_,
+    select,
+)
+from sqlalchemy.sql.elements import ColumnElement
+from uuid_utils.compat import uuid7
+
+from app.kernel.db import Change, Db, Query
+from app.kernel.errors import Kind, Problem, not_found
+from app.kernel.identity import Caller, Standing, require_standing, signed_out
+from app.kernel.tables import DataKey as DataKeyTable
+from app.kernel.tables import Membership, columns, table
+from app.kernel.vault import DataKey
+from app.people.tables import AccessLog, CareLink, Clinic, Consent, Patient
+
+CARE: Final = frozenset({"therapy", "prescribe", "monitor"})
+"""The privileges that see clinical content."""
+EVERYONE: Final = CARE | {"coach"}
+
+
+@dataclass(frozen=True, slots=True)
+class Right:
+    """What a chart is opened for.
+
+    name: as it stands in the access log. is_for_patient: whether patients have it on their own
+    record. privileges: a clinician needs any one of them; empty means no clinician has it.
+    """
+
+    name: str
+    is_for_patient: bool = True
+    privileges: frozenset[str] = CARE
+
+
+@dataclass(frozen=True, slots=True)
+class ClinicFacts:
+    """What an answer to a patient depends on. coverage: JSON text, see `tables.Clinic`."""
+
+    name: str
+    country: str
+    time_zone: str
+    phone: str | None
+    coverage: str
+    raised_levels: dict[str, dict[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """One patient's record, open for one request and one purpose. Made by `open_chart` only.
+
+    actor_id, actor_role: the membership that acts. time_zone, locale, country: the patient's.
+    """
+
+    clinic_id: UUID
+    patient_id: UUID
+    actor_id: UUID
+    actor_role: str
+    data_key: DataKey
+    time_zone: str
+    locale: str
+    country: str
+    clinic: ClinicFacts
+
+    @property
+    def is_own(self) -> bool:
+        """Whether the patient is the one who acts."""
+        return self.actor_role == "patient"
+
+
+class _Opened(NamedTuple):
+    valid_after: datetime
+    privileges: list[str]
+    patient_id: UUID | None
+    time_zone: str
+    locale: str
+    country: str
+    wrapped: bytes
+    clinic_name: str
+    clinic_country: str
+    clinic_time_zone: str
+    clinic_phone: str | None
+    clinic_coverage: str
+    raised_levels: dict[str, dict[str, str]]
+    is_linked: bool
+
+
+class Panel(NamedTuple):
+    """The right to see a list of one's own patients."""
+
+    standing: Standing
+    clinic_id: UUID
+
+
+_member = columns(Membership)
+_patient = columns(Patient)
+_clinic = columns(Clinic)
+_data_key = columns(DataKeyTable)
+_link = columns(CareLink)
+_consent = columns(Consent)
+
+
+def cared_for(
+    patient_id: ColumnElement[UUID], clinic_id: ColumnElement[UUID]
+) -> ColumnElement[bool]:
+    """SQL: the member `:membership_id` has a care link and the patient's consent, at `:now`."""
+    now: BindParameter[datetime] = bindparam("now")
+    return and_(
+        exists().where(
+            _link.clinic_id == clinic_id,
+            _link.membership_id == bindparam("membership_id"),
+            _link.patient_id == patient_id,
+            _link.began_at <= now,
+            or_(_link.ends_at.is_(None), _link.ends_at > now),
+        ),
+        exists().where(
+            _consent.clinic_id == clinic_id,
+            _consent.patient_id == patient_id,
+            _consent.kind == "treatment",
+            _consent.given_at <= now,
+            _consent.revoked_at.is_(None),
+            or_(_consent.expires_at.is_(None), _consent.expires_at > now),
+        ),
+    )
+
+
+def _chart_query(patient_is: ColumnElement[bool], is_linked: ColumnElement[bool]) -> Query[_Opened]:
+    """From the membership outwards, so that no row means: you are signed out."""
+    members = table(Membership)
+    patients, keys, clinics = (
+        table(Patient),
+        table(DataKeyTable),
+        table(Clinic),
+    )
+    return Query(
+        select(
+            _member.valid_after,
+            _member.privileges,
+            _patient.id,
+            _patient.time_zone,
+            _patient.locale,
+            _patient.country,
+            _data_key.wrapped,
+            _clinic.name,
+            _clinic.country,
+            _clinic.time_zone,
+            _clinic.phone,
+            cast(_clinic.coverage, Text),
+            _clinic.raised_levels,
+            is_linked,
+        )
+        .select_from(
+            members.outerjoin(patients, and_(_patient.clinic_id == _member.clinic_id, patient_is))
+            .outerjoin(
+                keys,
+                and_(_data_key.clinic_id == _member.clinic_id, _data_key.patient_id == _patient.id),
+            )
+            .join(clinics, _clinic.clinic_id == _member.clinic_id)
+        )
+        .where(
+            _member.clinic_id == bindparam("clinic_id"),
+            _member.id == bindparam("membership_id"),
+            _member.is_active,
+        ),
+        _Opened,
+    )
+
+
+OWN_CHART = _chart_query(_patient.id == _member.patient_id, literal(True))
+PATIENTS_CHART = _chart_query(
+    _patient.id == bindparam("patient_id"), cared_for(_patient.id, _member.clinic_id)
+)
+LOG_ACCESS = Change(insert(AccessLog))
+
+
+def open_chart(db: Db, caller: Caller, patient_ref: str, right: Right, now: datetime) -> Chart:
+    """Check that `caller` may do this with this record now, and note it in the access log.
+
+    patient_ref: `me` or a patient's UUID.
+    Raises: Problem NOT_SIGNED_IN, NOT_A_PATIENT, FORBIDDEN (the role never may), NOT_FOUND
+        (everything else: missing, another clinic's, no care link, no consent).
+    """
+    patient_id = whose(caller, patient_ref)
+    if caller.role == "patient":
+        if not right.is_for_patient:
+            raise Problem(Kind.FORBIDDEN)
+        opened = db.first(OWN_CHART, membership_id=caller.membership_id)
+    elif caller.role == "clinician" and right.privileges:
+        opened = db.first(
+            PATIENTS_CHART, membership_id=caller.membership_id, patient_id=patient_id, now=now
+        )
+    else:
+        raise Problem(Kind.FORBIDDEN)
+    if opened is None or caller.issued_at < int(opened.valid_after.timestamp()):
+        raise signed_out()
+    if opened.patient_id is None or opened.patient_id != patient_id or not opened.is_linked:
+        raise not_found()
+    if caller.role == "clinician":
+        if right.privileges.isdisjoint(opened.privileges):
+            raise Problem(Kind.FORBIDDEN)
+        _log(db, caller, patient_id, right, now)
+    return Chart(
+        clinic_id=caller.clinic_id,
+        patient_id=patient_id,
+        actor_id=caller.membership_id,
+        actor_role=caller.role,
+        data_key=db.vault.open_data_key(opened.wrapped, caller.clinic_id, patient_id),
+        time_zone=opened.time_zone,
+        locale=opened.locale,
+        country=opened.country,
+        clinic=ClinicFacts(
+            opened.clinic_name,
+            opened.clinic_country,
+            opened.clinic_time_zone,
+            opened.clinic_phone,
+            opened.clinic_coverage,
+            opened.raised_levels,
+        ),
+    )
+
+
+def open_panel(db: Db, caller: Caller, right: Right, now: datetime) -> Panel:
+    """Check that `caller` may see lists of the patients they care for, and note it.
+
+    Raises: Problem FORBIDDEN, NOT_SIGNED_IN.
+    """
+    if caller.role != "clinician":
+        raise Problem(Kind.FORBIDDEN)
+    standing = require_standing(db, caller)
+    if right.privileges.isdisjoint(standing.privileges):
+        raise Problem(Kind.FORBIDDEN)
+    _log(db, caller, None, right, now)
+    return Panel(standing, caller.clinic_id)
+
+
+def whose(caller: Caller, patient_ref: str) -> UUID:
+    """The patient meant by `me` or a UUID. Raises: Problem NOT_A_PATIENT, NOT_FOUND."""
+    if patient_ref == "me":
+        if caller.patient_id is None:
+            raise Problem(Kind.NOT_A_PATIENT)
+        return caller.patient_id
+    return entry_id(patient_ref)
+
+
+def entry_id(text: str) -> UUID:
+    """An id from a path; what is no UUID names nothing. Raises: Problem NOT_FOUND."""
+    try:
+        return UUID(text)
+    except ValueError:
+        raise not_found() from None
+
+
+def _log(db: Db, caller: Caller, patient_id: UUID | None, right: Right, now: datetime) -> None:
+    db.add(
+        LOG_ACCESS,
+        id=uuid7(),
+        at=now,
+        membership_id=caller.membership_id,
+        patient_id=patient_id,
+        what=right.name,
+    )

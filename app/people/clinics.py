@@ -1,0 +1,73 @@
+"""Making a clinic, and going through all of them."""
+
+from datetime import datetime, timedelta
+from typing import Any, Final, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import insert, select
+from uuid_utils.compat import uuid7
+
+from app.kernel.db import Change, Db, Query
+from app.kernel.tables import columns
+from app.people.tables import Clinic, ClinicDirectory
+
+NOTICE_VERSION: Final = "1"
+
+WEEKDAYS_NINE_TO_FIVE: Final[dict[str, Any]] = {
+    "hours": {day: [["09:00", "17:00"]] for day in ("mon", "tue", "wed", "thu", "fri")},
+    "holidays": [],
+}
+
+
+class Listed(NamedTuple):
+    """A clinic, as the directory has it."""
+
+    clinic_id: UUID
+    is_synthetic: bool
+
+
+_directory = columns(ClinicDirectory)
+ALL_CLINICS = Query(
+    select(_directory.clinic_id, _directory.is_synthetic).order_by(_directory.clinic_id), Listed
+)
+LIST_CLINIC = Change(insert(ClinicDirectory))
+ADD_CLINIC = Change(insert(Clinic))
+
+INVITATION_LIFETIME: Final = timedelta(days=14)
+
+
+def found_clinic(
+    db: Db,
+    *,
+    name: str,
+    country: str,
+    time_zone: str,
+    phone: str | None,
+    is_synthetic: bool,
+    now: datetime,
+) -> UUID:
+    """A new tenant; the transaction is in it afterwards.
+
+    Coverage begins as weekdays nine to five in the clinic's time zone, which is our convention
+    and shown as such until the clinic says otherwise.
+    """
+    clinic_id: UUID = uuid7()
+    db.enter(clinic_id)
+    db.add(LIST_CLINIC, is_synthetic=is_synthetic, created_at=now)
+    db.add(
+        ADD_CLINIC,
+        name=name,
+        country=country,
+        time_zone=time_zone,
+        phone=phone,
+        coverage=WEEKDAYS_NINE_TO_FIVE,
+        raised_levels={},
+        notice_version=NOTICE_VERSION,
+        created_at=now,
+    )
+    return clinic_id
+
+
+def all_clinics(db: Db) -> list[Listed]:
+    """Every clinic of this installation."""
+    return db.all(ALL_CLINICS)

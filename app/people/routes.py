@@ -1,0 +1,146 @@
+"""Signing in, invitations, one's own profile, and what a client may send."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Form, Header
+
+from app.kernel import identity
+from app.kernel.edge import MAX_BODY, Public, Reply, Signed, router
+from app.kernel.errors import Kind, Problem
+from app.kernel.etag import etag, version_named
+from app.kernel.fields import MAX_TEXT
+from app.kernel.identity import ACCESS_LIFETIME, Tokens
+from app.kernel.paging import MAX_PAGE
+from app.people import service
+from app.people.schemas import (
+    AcceptIn,
+    InvitationIn,
+    InvitationOut,
+    LimitsOut,
+    MeOut,
+    MePatch,
+    RevokeForm,
+    TokenForm,
+    TokenOut,
+)
+
+routes = router("people")
+
+
+@routes.post("/v1/auth/token", response_model=TokenOut, operation_id="create_token")
+def create_token(visit: Public, form: Annotated[TokenForm, Form()]) -> Reply | Problem:
+    """Sign in with a password, or go on with a refresh token (OAuth 2.0)."""
+    if form.grant_type == "password":
+        if form.username is None or form.password is None:
+            return Problem(Kind.MALFORMED_REQUEST, detail="username and password are needed.")
+        made = identity.sign_in(
+            visit.db,
+            visit.issuer,
+            username=form.username,
+            password=form.password,
+            clinic_id=_uuid(form.clinic_id),
+            membership_id=_uuid(form.membership_id),
+            address=visit.address,
+            now=visit.now,
+        )
+    elif form.grant_type == "refresh_token":
+        if form.refresh_token is None:
+            return Problem(Kind.MALFORMED_REQUEST, detail="refresh_token is needed.")
+        made = identity.refresh(
+            visit.db, visit.issuer, refresh_token=form.refresh_token, now=visit.now
+        )
+    else:
+        return Problem(Kind.UNSUPPORTED_GRANT_TYPE)
+    return made if isinstance(made, Problem) else _token_reply(made)
+
+
+@routes.post("/v1/auth/revoke", status_code=200, operation_id="revoke_token")
+def revoke_token(visit: Public, form: Annotated[RevokeForm, Form()]) -> None:
+    """Sign out: a refresh token and all that follow from it end (RFC 7009)."""
+    identity.revoke(visit.db, visit.issuer, token=form.token, now=visit.now)
+
+
+@routes.post(
+    "/v1/invitations", status_code=201, response_model=InvitationOut, operation_id="invite"
+)
+def invite(visit: Signed, sent: InvitationIn) -> Reply:
+    """Make a place in the clinic for a patient, a clinician or an administrator."""
+    invitation, is_new = service.invite(visit.db, visit.caller, sent, visit.now)
+    return Reply(invitation, status=201 if is_new else 200)
+
+
+@routes.post(
+    "/v1/invitations/accept",
+    status_code=201,
+    response_model=TokenOut,
+    operation_id="accept_invitation",
+)
+def accept_invitation(visit: Public, sent: AcceptIn) -> Reply | Problem:
+    """Take the place; a patient consents to treatment here. The answer signs in."""
+    standing = service.accept(visit.db, sent, visit.now)
+    if isinstance(standing, Problem):
+        return standing
+    tokens = identity.begin_family(visit.db, visit.issuer, standing, visit.now)
+    reply = _token_reply(tokens)
+    reply.status = 201
+    return reply
+
+
+@routes.get("/v1/me", response_model=MeOut, operation_id="read_me")
+def read_me(visit: Signed) -> Reply:
+    """Who is signed in, in which clinic and role, and everything else they are."""
+    return _me_reply(service.me(visit.db, visit.caller, visit.now))
+
+
+@routes.patch("/v1/me", response_model=MeOut, operation_id="update_me")
+def update_me(
+    visit: Signed, sent: MePatch, if_match: Annotated[str | None, Header()] = None
+) -> Reply:
+    """Change one's own profile."""
+    base_version = version_named(if_match)
+    return _me_reply(service.update_me(visit.db, visit.caller, base_version, sent, visit.now))
+
+
+@routes.get("/v1/limits", operation_id="read_limits")
+def read_limits(visit: Public) -> LimitsOut:
+    """What a client may send."""
+    return LimitsOut(
+        max_body_bytes=MAX_BODY,
+        max_text_bytes=MAX_TEXT,
+        max_page=MAX_PAGE,
+        recorded_at_from=datetime(2000, 1, 1, tzinfo=UTC),
+        recorded_at_before=datetime(2100, 1, 1, tzinfo=UTC),
+        access_token_seconds=int(ACCESS_LIFETIME.total_seconds()),
+    )
+
+
+def _me_reply(me: MeOut) -> Reply:
+    return Reply(me, headers={"ETag": etag(me.version)})
+
+
+def _token_reply(tokens: Tokens) -> Reply:
+    standing = tokens.standing
+    return Reply(
+        TokenOut(
+            access_token=tokens.access_token,
+            expires_in=int(ACCESS_LIFETIME.total_seconds()),
+            refresh_token=tokens.refresh_token,
+            role=standing.role,
+            clinic_id=standing.clinic_id,
+            membership_id=standing.membership_id,
+            patient_id=standing.patient_id,
+        ),
+        headers={"Cache-Control": "no-store"},
+    )
+
+
+def _uuid(text: str | None) -> UUID | None:
+    """What is no UUID matches no membership."""
+    if text is None:
+        return None
+    try:
+        return UUID(text)
+    except ValueError:
+        return UUID(int=0)

@@ -1,0 +1,172 @@
+"""What people's routes take and answer."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import Field
+
+from app.kernel.edge import Open, Wire
+from app.kernel.fields import (
+    Country,
+    Locale,
+    Password,
+    Phone,
+    ShortWords,
+    TimeZone,
+    Username,
+)
+
+Privilege = Literal["therapy", "prescribe", "monitor", "coach"]
+
+
+class TokenForm(Wire):
+    """OAuth 2.0 token request (RFC 6749 sections 4.3 and 6), as a form."""
+
+    grant_type: Annotated[str, Field(max_length=64)]
+    username: Annotated[str, Field(max_length=254)] | None = None
+    password: Annotated[str, Field(max_length=256)] | None = None
+    refresh_token: Annotated[str, Field(max_length=512)] | None = None
+    scope: Annotated[str, Field(max_length=256)] | None = None
+    client_id: Annotated[str, Field(max_length=256)] | None = None
+    clinic_id: (
+        Annotated[
+            str,
+            Field(max_length=36, description="Sign in to this clinic; the first one otherwise."),
+        ]
+        | None
+    ) = None
+    membership_id: (
+        Annotated[
+            str,
+            Field(max_length=36, description="Sign in as this membership, as GET /v1/me lists."),
+        ]
+        | None
+    ) = None
+
+
+class RevokeForm(Wire):
+    """RFC 7009 token revocation, as a form."""
+
+    token: Annotated[str, Field(max_length=4096)]
+    token_type_hint: Annotated[str, Field(max_length=64)] | None = None
+    client_id: Annotated[str, Field(max_length=256)] | None = None
+
+
+class TokenOut(Open):
+    """The answer to a good grant."""
+
+    access_token: str
+    token_type: Literal["Bearer"] = "Bearer"  # noqa: S105 -- the RFC's word, no secret
+    expires_in: Annotated[int, Field(description="Seconds until the access token ends.")]
+    refresh_token: str
+    role: Annotated[str, Field(description="patient, clinician or administrator")]
+    clinic_id: UUID
+    membership_id: UUID
+    patient_id: UUID | None
+
+
+class EmergencyContact(Wire):
+    """Somebody to call for a patient."""
+
+    name: ShortWords
+    phone: Phone
+    relation: ShortWords | None = None
+
+
+class InvitationIn(Wire):
+    """A place for somebody in the caller's clinic."""
+
+    id: UUID | None = None
+    role: Literal["patient", "clinician", "administrator"]
+    privileges: Annotated[
+        list[Privilege], Field(max_length=4, description="For the role clinician.")
+    ] = []
+    clinician_id: Annotated[
+        UUID | None,
+        Field(
+            description="The membership that will care for a new patient; a clinician who"
+            " invites is meant when it is left out."
+        ),
+    ] = None
+
+
+class InvitationOut(Open):
+    """An invitation; whoever has the code can take the place, once."""
+
+    id: UUID
+    code: str
+    role: str
+    privileges: list[str]
+    expires_at: datetime
+
+
+class ConsentIn(Wire):
+    """Agreement to treatment as described in one version of the clinic's notice."""
+
+    notice_version: Annotated[str, Field(min_length=1, max_length=64)]
+    accepted: Literal[True]
+
+
+class AcceptIn(Wire):
+    """Taking the place. An account that exists joins with its own password."""
+
+    code: Annotated[str, Field(min_length=8, max_length=64)]
+    username: Username
+    password: Password
+    name: ShortWords
+    time_zone: TimeZone | None = None
+    locale: Locale | None = None
+    country: Country | None = None
+    consent: Annotated[ConsentIn | None, Field(description="Required of patients.")] = None
+
+
+class MembershipOut(Open):
+    """What somebody is in one clinic."""
+
+    membership_id: UUID
+    clinic_id: UUID
+    clinic_name: str
+    role: str
+    privileges: list[str]
+    patient_id: UUID | None
+
+
+class MeOut(Open):
+    """Who is signed in."""
+
+    version: int
+    account_id: UUID
+    username: str
+    current: MembershipOut
+    memberships: list[MembershipOut]
+    name: str
+    time_zone: str
+    locale: str | None
+    country: str
+    phone: str | None
+    address: str | None
+    emergency_contacts: list[EmergencyContact]
+
+
+class MePatch(Wire):
+    """What to change; a member that is left out stays. Clinicians change their name only."""
+
+    name: ShortWords | None = None
+    time_zone: TimeZone | None = None
+    locale: Locale | None = None
+    country: Country | None = None
+    phone: Phone | None = None
+    address: Annotated[ShortWords | None, Field()] = None
+    emergency_contacts: Annotated[list[EmergencyContact], Field(max_length=10)] | None = None
+
+
+class LimitsOut(Open):
+    """What a client may send."""
+
+    max_body_bytes: int
+    max_text_bytes: int
+    max_page: int
+    recorded_at_from: datetime
+    recorded_at_before: datetime
+    access_token_seconds: int

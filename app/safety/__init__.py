@@ -1,0 +1,24 @@
+"""When somebody may be in danger.
+
+A flag says that a patient may be at risk, how gravely (low, moderate, high) and on what
+evidence. It is raised in the transaction that stored the evidence, together with its ledger row
+and the promise to tell the care team; there is no way to store one without the others.
+
+Decided:
+
+- One episode is one flag: while a patient's flag is not resolved, new evidence joins it. It can
+  raise the level and never lowers it. Evidence that raises the level, and any of high level,
+  begins a new alert round, so that joining is never silent.
+- Nothing but a clinician closes a flag: no later score and no withdrawn answer does.
+- A round is told to every clinician who cares for the patient now, and to the administrators
+  when there is none. `notice` keeps who was told, when.
+- Every answer to a patient carries the `safety` block: what was found, the crisis lines of
+  their country, and a statement of who has been told and when they are on duty. It is true at
+  that moment and never says that anyone is watching.
+- Crisis lines are data with a source. A country without a verified row gets an empty list and a
+  plain sentence, never another country's line.
+
+    flag           one per episode: level, status, round
+    flag_evidence  what raised it or joined it
+    notice         who was told in which round
+"""

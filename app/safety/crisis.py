@@ -1,0 +1,36 @@
+"""Whom to call, by country."""
+
+import tomllib
+from functools import lru_cache
+from importlib.resources import files
+from typing import Any
+
+from app.safety.schemas import CrisisLine, Help
+
+
+@lru_cache(1)
+def _table() -> dict[str, Any]:
+    return tomllib.loads(files("app.safety").joinpath("crisis_lines.toml").read_text("utf-8"))
+
+
+@lru_cache(512)
+def help_in(country: str) -> Help:
+    """The emergency number and the verified lines of one country, and of no other.
+
+    country: ISO 3166-1 alpha-2. Without a verified row: no number, no lines, a plain sentence.
+    """
+    row = _table().get(country) if len(country) == 2 else None
+    if row is None:
+        return Help(
+            country=country,
+            emergency_number=None,
+            crisis_lines=[],
+            advice="If you are in danger, call the emergency number of the country you are in.",
+        )
+    verified_on = _table()["verified_on"]
+    return Help(
+        country=country,
+        emergency_number=row["emergency"],
+        crisis_lines=[CrisisLine(**line, verified_on=verified_on) for line in row["lines"]],
+        advice=f"If you are in danger, call {row['emergency']} now.",
+    )

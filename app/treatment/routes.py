@@ -1,0 +1,83 @@
+"""Dosing sessions and experience notes."""
+
+from app.kernel.edge import Reply, Signed, router
+from app.kernel.etag import etag
+from app.kernel.paging import Cursor, Limit, next_link
+from app.people.chart import entry_id, open_chart
+from app.treatment import notes, service
+from app.treatment.schemas import (
+    DosingSessionIn,
+    DosingSessionOut,
+    DosingSessionPage,
+    NoteIn,
+    NoteOut,
+    NotePage,
+)
+
+routes = router("treatment")
+
+_SESSIONS = "/v1/patients/{patient_id}/dosing-sessions"
+_NOTES = "/v1/patients/{patient_id}/notes"
+
+
+@routes.post(
+    _SESSIONS,
+    status_code=201,
+    response_model=DosingSessionOut,
+    operation_id="record_dosing_session",
+)
+def record_dosing_session(visit: Signed, patient_id: str, sent: DosingSessionIn) -> Reply:
+    """Record a visit and what was given."""
+    chart = open_chart(visit.db, visit.caller, patient_id, service.RECORD_SESSIONS, visit.now)
+    session, is_new = service.record_session(visit.db, chart, sent, visit.now)
+    return Reply(session, 201 if is_new else 200, {"ETag": etag(session.version)})
+
+
+@routes.get(_SESSIONS, response_model=DosingSessionPage, operation_id="list_dosing_sessions")
+def list_dosing_sessions(
+    visit: Signed, patient_id: str, cursor: Cursor = None, limit: Limit = 50
+) -> Reply:
+    """The patient's visits, newest first."""
+    chart = open_chart(visit.db, visit.caller, patient_id, service.READ_SESSIONS, visit.now)
+    page = service.list_sessions(visit.db, chart, cursor=cursor, limit=limit)
+    return Reply(
+        page, headers=next_link(_SESSIONS.format(patient_id=patient_id), page.next_cursor, limit)
+    )
+
+
+@routes.get(
+    _SESSIONS + "/{dosing_session_id}",
+    response_model=DosingSessionOut,
+    operation_id="read_dosing_session",
+)
+def read_dosing_session(visit: Signed, patient_id: str, dosing_session_id: str) -> Reply:
+    """One visit."""
+    chart = open_chart(visit.db, visit.caller, patient_id, service.READ_SESSIONS, visit.now)
+    session = service.read_session(visit.db, chart, entry_id(dosing_session_id))
+    return Reply(session, headers={"ETag": etag(session.version)})
+
+
+@routes.post(_NOTES, status_code=201, response_model=NoteOut, operation_id="write_note")
+def write_note(visit: Signed, patient_id: str, sent: NoteIn) -> Reply:
+    """Keep what a session was like, in the patient's own words."""
+    chart = open_chart(visit.db, visit.caller, patient_id, notes.WRITE_NOTES, visit.now)
+    note, is_new = notes.write_note(visit.db, chart, sent, visit.now)
+    return Reply(note, 201 if is_new else 200, {"ETag": etag(note.version)})
+
+
+@routes.get(_NOTES, response_model=NotePage, operation_id="list_notes")
+def list_notes(visit: Signed, patient_id: str, cursor: Cursor = None, limit: Limit = 50) -> Reply:
+    """The notes this reader may see, newest first. Private ones are the patient's only."""
+    chart = open_chart(visit.db, visit.caller, patient_id, notes.READ_NOTES, visit.now)
+    page = notes.list_notes(visit.db, chart, cursor=cursor, limit=limit)
+    return Reply(
+        page, headers=next_link(_NOTES.format(patient_id=patient_id), page.next_cursor, limit)
+    )
+
+
+@routes.get(_NOTES + "/{note_id}", response_model=NoteOut, operation_id="read_note")
+def read_note(visit: Signed, patient_id: str, note_id: str) -> Reply:
+    """One note."""
+    chart = open_chart(visit.db, visit.caller, patient_id, notes.READ_NOTES, visit.now)
+    note = notes.read_note(visit.db, chart, entry_id(note_id))
+    return Reply(note, headers={"ETag": etag(note.version)})

@@ -1,0 +1,98 @@
+"""What crosses the wire about treatment."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import Field
+
+from app.kernel.edge import Open, Wire
+from app.kernel.fields import Code, Instant, Words
+
+DoseMg = Annotated[
+    float, Field(gt=0, le=5000, description="Milligrams, to a thousandth; more than 0.")
+]
+
+
+class AdministrationIn(Wire):
+    """A drug that was given."""
+
+    drug: Annotated[Code, Field(description="Such as ketamine or esketamine.")]
+    route: Literal["iv", "im", "subcutaneous", "intranasal", "sublingual", "oral"]
+    dose_mg: DoseMg
+    given_at: Instant
+
+
+class DosingSessionIn(Wire):
+    """One visit for a dose."""
+
+    id: UUID | None = None
+    status: Literal["in-progress", "completed", "not-done"] = "completed"
+    started_at: Instant | None = None
+    ended_at: Instant | None = None
+    administrations: Annotated[list[AdministrationIn], Field(max_length=20)] = []
+
+
+class AdministrationOut(Open):
+    """A drug that was given. `route` is one of the values a session is sent with."""
+
+    drug: str
+    route: str
+    dose_mg: float
+    given_at: datetime
+
+
+class DosingSessionOut(Open):
+    """A visit for a dose. number: its place among the patient's doses, from 1; 0 for none given."""
+
+    id: UUID
+    version: int
+    status: str
+    number: int
+    started_at: datetime
+    ended_at: datetime | None
+    effective_at: Annotated[datetime, Field(description="t = 0: the first administration.")]
+    administrations: list[AdministrationOut]
+    received_at: datetime
+
+
+class DosingSessionPage(Open):
+    """Newest first."""
+
+    dosing_sessions: list[DosingSessionOut]
+    next_cursor: str | None
+
+
+class NoteIn(Wire):
+    """What a session was like."""
+
+    id: UUID | None = None
+    dosing_session_id: UUID | None = None
+    tier: Annotated[
+        Literal["private", "care-team"],
+        Field(description="Who reads it: only the patient, or their care team too."),
+    ] = "private"
+    words: Words
+    recorded_at: Instant
+    sent_at: Instant | None = None
+
+
+class NoteOut(Open):
+    """An experience note."""
+
+    id: UUID
+    version: int
+    dosing_session_id: UUID | None
+    tier: str
+    words: str
+    recorded_at: datetime
+    received_at: datetime
+    effective_at: datetime
+    clock_ahead_seconds: int | None
+
+
+class NotePage(Open):
+    """Newest first."""
+
+    notes: list[NoteOut]
+    next_cursor: str | None

@@ -1,0 +1,84 @@
+"""Dosing sessions, administrations and experience notes."""
+
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, Column, ForeignKeyConstraint, Index, Numeric
+from sqlmodel import Field, SQLModel
+
+from app.kernel.tables import DISTRIBUTED, instant, key, of_clinic, one_of, sealed, text
+
+ROUTES = ("iv", "im", "subcutaneous", "intranasal", "sublingual", "oral")
+
+
+class DosingSession(SQLModel, table=True):
+    """One visit for a dose. status: FHIR event status."""
+
+    __tablename__ = "dosing_session"
+    __table_args__ = (
+        of_clinic("patient_id", "patient"),
+        one_of("status", "in-progress", "completed", "not-done", "entered-in-error"),
+        Index(None, "clinic_id", "patient_id", "effective_at"),
+        {"info": DISTRIBUTED},
+    )
+    clinic_id: UUID = key()
+    patient_id: UUID = key()
+    id: UUID = key()
+    version: int
+    status: str = text()
+    started_at: datetime = instant()
+    ended_at: datetime | None = instant(nullable=True)
+    effective_at: datetime = instant()
+    recorded_by: UUID
+    received_at: datetime = instant()
+
+
+class Administration(SQLModel, table=True):
+    """A drug given in a dosing session. place: its order in the session, from 0."""
+
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["clinic_id", "patient_id", "dosing_session_id"],
+            ["dosing_session.clinic_id", "dosing_session.patient_id", "dosing_session.id"],
+        ),
+        Index(None, "clinic_id", "patient_id", "given_at"),
+        one_of("route", *ROUTES),
+        CheckConstraint("dose_mg > 0", name="dose_mg"),
+        {"info": DISTRIBUTED},
+    )
+    clinic_id: UUID = key()
+    patient_id: UUID = key()
+    dosing_session_id: UUID = key()
+    place: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    drug: str = text()
+    route: str = text()
+    dose_mg: Decimal = Field(sa_column=Column(Numeric(9, 3), nullable=False))
+    given_at: datetime = instant()
+
+
+class ExperienceNote(SQLModel, table=True):
+    """What a session was like, in the patient's words."""
+
+    __tablename__ = "experience_note"
+    __table_args__ = (
+        of_clinic("patient_id", "patient"),
+        ForeignKeyConstraint(
+            ["clinic_id", "patient_id", "dosing_session_id"],
+            ["dosing_session.clinic_id", "dosing_session.patient_id", "dosing_session.id"],
+        ),
+        one_of("tier", "private", "care-team"),
+        Index(None, "clinic_id", "patient_id", "effective_at", "id"),
+        {"info": DISTRIBUTED},
+    )
+    clinic_id: UUID = key()
+    patient_id: UUID = key()
+    id: UUID = key()
+    version: int
+    dosing_session_id: UUID | None
+    tier: str = text()
+    words: bytes = sealed()
+    recorded_at: datetime = instant()
+    received_at: datetime = instant()
+    effective_at: datetime = instant()
+    clock_ahead_seconds: int | None

@@ -1,0 +1,50 @@
+"""Trajectories and the caseload."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import Query
+
+from app.kernel.edge import Reply, Signed, router
+from app.kernel.fields import Instant
+from app.kernel.paging import Cursor, Limit, next_link
+from app.people.chart import open_chart
+from app.trends import service
+from app.trends.schemas import CaseloadOut, TrajectoryOut
+
+routes = router("trends")
+
+_BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
+_END = datetime(2100, 1, 1, tzinfo=UTC)
+
+
+@routes.get(
+    "/v1/patients/{patient_id}/trajectories/{instrument}",
+    response_model=TrajectoryOut,
+    operation_id="read_trajectory",
+)
+def read_trajectory(
+    visit: Signed,
+    patient_id: str,
+    instrument: str,
+    item: Annotated[
+        str | None,
+        Query(max_length=64, description="Needed where there is no total, as in momentary."),
+    ] = None,
+    since: Annotated[Instant, Query(description="Included.")] = _BEGINNING,
+    until: Annotated[Instant, Query(description="Not included.")] = _END,
+) -> Reply:
+    """One scale over time: baseline, change, response and remission, measured from the doses."""
+    chart = open_chart(visit.db, visit.caller, patient_id, service.READ_TRAJECTORIES, visit.now)
+    return Reply(
+        service.read_trajectory(
+            visit.db, chart, instrument, item_key=item, since=since, until=until
+        )
+    )
+
+
+@routes.get("/v1/caseload", response_model=CaseloadOut, operation_id="read_caseload")
+def read_caseload(visit: Signed, cursor: Cursor = None, limit: Limit = 50) -> Reply:
+    """Your patients: open flags first and worst first, then whoever has been silent longest."""
+    page = service.read_caseload(visit.db, visit.caller, after=cursor, limit=limit, now=visit.now)
+    return Reply(page, headers=next_link("/v1/caseload", page.next_cursor, limit))

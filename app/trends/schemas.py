@@ -1,0 +1,101 @@
+"""What crosses the wire about trends."""
+
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import Field
+
+from app.kernel.edge import Open
+from app.safety.schemas import FlagRef
+
+
+class PointsOut(Open):
+    """Columns of equal length, oldest first."""
+
+    effective_at: list[datetime]
+    score: Annotated[
+        list[int | None], Field(description="Total, or the item's answer; null if incomplete.")
+    ]
+    change: Annotated[list[int | None], Field(description="Current minus baseline.")]
+    percent_change: list[float | None]
+    dose_number: list[int]
+    hours_since_dose: list[float | None]
+    window: list[str]
+
+
+class BaselineOut(Open):
+    """What change is measured from."""
+
+    index: int
+    score: int
+    effective_at: datetime
+    rule: Annotated[str, Field(description="pinned, before-first-dose or first-complete")]
+    provisional: bool
+
+
+class OutcomeOut(Open):
+    """What the latest complete score says, measured from the baseline."""
+
+    index: int
+    score: int
+    effective_at: datetime
+    band: str | None
+    change: int
+    percent_change: float | None
+    direction: Annotated[str, Field(description="improved, worse or unchanged")]
+    reliable: Annotated[
+        bool | None, Field(description="At least the instrument's reliable change, either way.")
+    ]
+    response: bool | None
+    remission: bool | None
+    doses_in_recall_window: int
+
+
+class DosesOut(Open):
+    """Every dose's t = 0, oldest first."""
+
+    effective_at: list[datetime]
+
+
+class TrajectoryOut(Open):
+    """One scale over time, anchored to the doses."""
+
+    instrument: str
+    instrument_version: str
+    item: str | None
+    direction: Annotated[str | None, Field(description="lower-is-better or higher-is-better")]
+    minimum: int
+    maximum: int
+    is_ordinal: Annotated[
+        bool, Field(description="True for suicidal ideation: nothing is subtracted or averaged.")
+    ]
+    measures_hours: Annotated[
+        bool, Field(description="Whether a change within hours of a dose can show at all.")
+    ]
+    points: PointsOut
+    doses: DosesOut
+    baseline: BaselineOut | None
+    latest: OutcomeOut | None
+    sources: list[str]
+    conventions: list[str]
+    caveat: str
+
+
+class CaseOut(Open):
+    """A patient on a clinician's list."""
+
+    patient_id: UUID
+    name: str
+    flag: FlagRef | None
+    flag_raised_at: datetime | None
+    last_check_in_at: datetime | None
+    last_phq9_total: int | None
+    last_dose_at: datetime | None
+
+
+class CaseloadOut(Open):
+    """Open flags first, worst and oldest first; then whoever has been silent longest."""
+
+    patients: list[CaseOut]
+    next_cursor: str | None

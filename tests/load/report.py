@@ -1,0 +1,107 @@
+"""A run as a table of medians and of their ratios to the floor's."""
+
+from collections.abc import Iterator
+from statistics import median
+
+from tests.load.database import Pgbench
+from tests.load.generator import Measured
+from tests.load.runner import KINDS, Run
+
+FLOOR = "floor"
+SLOWEST_FLOOR = 0.20
+"""Of pgbench's transactions a second: a hand-written server slower than this is no floor."""
+BUSY_GENERATOR = 0.90
+"""Of one core: above it the generator, not the server, may have set the pace."""
+
+COLUMNS: tuple[tuple[str, str, str], ...] = (
+    ("requests_per_second", "req/s", ",.0f"),
+    ("p50_ms", "p50 ms", ",.2f"),
+    ("p99_ms", "p99 ms", ",.2f"),
+    ("server_cpu_us", "CPU us", ",.0f"),
+    ("database_cpu_us", "PG us", ",.0f"),
+)
+
+Medians = dict[str, float]
+
+
+def table(run: Run) -> str:
+    """The whole report, as text for a terminal at least 100 columns wide."""
+    plan = run.plan
+    lines = [
+        f"{run.machine}, {run.cores} cores, load average {run.load_average:.1f} before the run",
+        f"Python {run.python}; PostgreSQL {run.postgres}, durable",
+        f"8 KiB reach the disk in {run.fdatasync_us:,.0f} us",
+        f"medians of {plan.rounds} rounds of {plan.seconds:g} s; x: ratio to the floor",
+    ]
+    for like in KINDS:
+        for concurrency in run.plan.concurrencies:
+            lines += section(run, like, concurrency)
+    if run.pgbench:
+        lines += ["", *beside_pgbench(run)]
+    return "\n".join([*lines, *slow_generators(run)])
+
+
+def section(run: Run, like: str, concurrency: int) -> Iterator[str]:
+    """The heading and one line per subject and kind of request; nothing if there are none."""
+    rows = {
+        (one.subject, one.kind): None
+        for one in sorted(run.measurements, key=lambda one: one.round)
+        if one.like == like and one.concurrency == concurrency
+    }
+    if not rows:
+        return
+    yield ""
+    yield f"{like} at {concurrency}".ljust(30) + "".join(
+        f"{heading:>9}{'x':>6}" for _, heading, _ in COLUMNS
+    )
+    floor = medians(run, FLOOR, like, concurrency)
+    for subject, kind in rows:
+        found = medians(run, subject, kind, concurrency)
+        label = subject if kind == like else f"{subject}: {kind}"
+        line = f"  {label}".ljust(30)
+        for field, _, form in COLUMNS:
+            base = floor.get(field)
+            ratio = f"{found[field] / base:.2f}" if base else ""
+            line += f"{found[field]:>9{form}}{ratio:>6}"
+        yield line
+
+
+def medians(run: Run, subject: str, kind: str, concurrency: int) -> Medians:
+    """The median of each column over the rounds; empty if it was not measured."""
+    found: list[Measured] = [
+        one.measured
+        for one in run.measurements
+        if (one.subject, one.kind, one.concurrency) == (subject, kind, concurrency)
+    ]
+    if not found:
+        return {}
+    return {field: median(getattr(one, field) for one in found) for field, _, _ in COLUMNS}
+
+
+def beside_pgbench(run: Run) -> Iterator[str]:
+    """What PostgreSQL alone commits, and whether the floor is near enough to it to be one."""
+    alone = median(run.pgbench)
+    yield (
+        f"pgbench (the wheel's, prepared, {Pgbench.CLIENTS} clients, the floor's INSERT): "
+        f"{alone:,.0f} transactions a second"
+    )
+    floor = medians(run, FLOOR, "write", Pgbench.CLIENTS)
+    if not floor:
+        yield f"the floor did not write at {Pgbench.CLIENTS} connections: not compared with it"
+        return
+    share = floor["requests_per_second"] / alone
+    yield f"the floor's writes are {share:.2f} of it"
+    if share < SLOWEST_FLOOR:
+        yield "!" * 80
+        yield f"!!! WARNING: below {SLOWEST_FLOOR:.2f} this floor is too slow to be one:"
+        yield "!!! every ratio in this report flatters what it is compared with"
+        yield "!" * 80
+
+
+def slow_generators(run: Run) -> Iterator[str]:
+    for one in run.measurements:
+        if one.measured.generator_busy > BUSY_GENERATOR:
+            yield (
+                f"the generator was busy {one.measured.generator_busy:.0%} of the time in round"
+                f" {one.round}: {one.subject} {one.kind} at {one.concurrency} may be faster"
+            )
