@@ -346,7 +346,9 @@ def _end_with_parent() -> None:
     from threading import Thread
 
     def wait() -> None:
-        sys.stdin.buffer.read()
+        # Not sys.stdin: a thread inside its buffer at the end makes the interpreter abort.
+        while os.read(0, 1024):
+            pass
         os.kill(os.getpid(), signal.SIGTERM)
 
     Thread(target=wait, daemon=True).start()

@@ -6,16 +6,17 @@ from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from prometheus_client import REGISTRY, generate_latest
-from starlette.routing import Route
+from starlette.routing import Route as PlainRoute
 
 from app import __version__
 from app.checkins.routes import routes as checkins
 from app.goals.routes import routes as goals
 from app.kernel import clock, outbox
 from app.kernel.db import Database, Db
-from app.kernel.edge import Desk, Public, Reply, install_problems, router
+from app.kernel.edge import Desk, Public, Reply, Route, install_problems, router
 from app.kernel.frame import Frame
 from app.kernel.identity import Issuer
+from app.kernel.lanes import Lanes
 from app.kernel.settings import Settings
 from app.kernel.specification import specification
 from app.kernel.tokens import SigningKeys
@@ -56,10 +57,11 @@ def create_app(
         telemetry={"logs": False},
     )
     app.state.desk = Desk(database=database, issuer=issuer, clock=now)
-    for routes in (people, checkins, safety, treatment, goals, trends, _of_operators(issuer)):
-        app.include_router(routes)
-    app.add_middleware(Frame)
+    for feature in (people, checkins, safety, treatment, goals, trends, _of_operators(issuer)):
+        app.router.routes.extend(feature.routes)
     install_problems(app)
+    ours = [route for route in app.routes if isinstance(route, Route)]
+    app.middleware_stack = Frame(Lanes(ours, app.build_middleware_stack()))
     app.openapi = lambda: _cached(app, specification)  # type: ignore[method-assign]
     return app
 
@@ -106,4 +108,4 @@ def _of_operators(issuer: Issuer) -> Any:
 
 
 def _plain_get(path: str, endpoint: Callable[..., Any]) -> Any:
-    return Route(path, endpoint, methods=["GET"], include_in_schema=False)
+    return PlainRoute(path, endpoint, methods=["GET"], include_in_schema=False)

@@ -1,7 +1,7 @@
 """Check-ins, and the instruments they answer."""
 
 from functools import lru_cache
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import Query
 
@@ -11,6 +11,7 @@ from app.checkins.schemas import (
     CheckInOut,
     CheckInPage,
     InstrumentList,
+    InstrumentOut,
     SubmittedOut,
 )
 from app.clinical import instruments
@@ -20,7 +21,8 @@ from app.kernel.etag import etag
 from app.kernel.fields import Country
 from app.kernel.paging import Cursor, Limit, next_link
 from app.kernel.wire import as_json
-from app.people.chart import entry_id, open_chart
+from app.people.chart import entry_id, open_chart, whose
+from app.treatment.service import ask_doses
 
 routes = router("check-ins")
 
@@ -34,7 +36,7 @@ def list_instruments(visit: Public) -> Reply:
     return Reply(_all_instruments(), headers=_CACHEABLE)
 
 
-@routes.get("/v1/instruments/{key}", response_model=dict[str, Any], operation_id="read_instrument")
+@routes.get("/v1/instruments/{key}", response_model=InstrumentOut, operation_id="read_instrument")
 def read_instrument(visit: Public, key: str) -> Reply:
     """One instrument."""
     try:
@@ -57,8 +59,11 @@ def submit_check_in(
     ] = None,
 ) -> Reply:
     """Send answers; they come back scored, with the safety block. A retry is safe."""
+    doses = ask_doses(visit.db, whose(visit.caller, patient_id))
     chart = open_chart(visit.db, visit.caller, patient_id, service.SUBMIT_CHECK_INS, visit.now)
-    check_in, is_new = service.submit(visit.db, chart, sent, country, visit.now)
+    check_in, is_new = service.submit(
+        visit.db, chart, sent, doses=doses, country=country, now=visit.now
+    )
     return Reply(check_in, 201 if is_new else 200, {"ETag": etag(check_in.version)})
 
 
@@ -74,7 +79,7 @@ def list_check_ins(
     chart = open_chart(visit.db, visit.caller, patient_id, service.READ_CHECK_INS, visit.now)
     page = service.list_newest(visit.db, chart, instrument=instrument, cursor=cursor, limit=limit)
     path = _CHECK_INS.format(patient_id=patient_id)
-    return Reply(page, headers=next_link(path, page.next_cursor, limit))
+    return Reply(page, headers=next_link(path, page.next_cursor, limit, instrument=instrument))
 
 
 @routes.get(_CHECK_INS + "/{check_in_id}", response_model=CheckInOut, operation_id="read_check_in")

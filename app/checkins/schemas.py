@@ -1,13 +1,13 @@
 """What crosses the wire about check-ins."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from pydantic import Field
 
-from app.kernel.edge import Open, Wire
 from app.kernel.fields import Code, Instant
+from app.kernel.strict import Open, Wire
 from app.safety.schemas import SafetyOut
 
 Answer = Annotated[int, Field(ge=-32768, le=32767)]
@@ -58,7 +58,7 @@ class CheckInOut(Open):
     instrument_version: str
     scoring_version: str
     answers: list[int | None]
-    extras: dict[str, Any]
+    extras: dict[str, int | None]
     total: Annotated[int | None, Field(description="Null when an item is missing.")]
     band: str | None
     complete: bool
@@ -87,7 +87,113 @@ class CheckInPage(Open):
     next_cursor: str | None
 
 
+class OptionOut(Open):
+    """An answer to choose."""
+
+    value: int
+    label: str
+    loinc: str | None
+
+
+class ItemOut(Open):
+    """A question. Without options it is answered with a number between its two ends."""
+
+    key: str
+    code: Annotated[str, Field(description="Unique among all instruments, as in phq-9.item-9.")]
+    text: str
+    loinc: str | None
+    direction: Annotated[
+        str | None, Field(description="lower-is-better or higher-is-better; null if not scored.")
+    ]
+    minimum: int
+    maximum: int
+    low_label: str | None
+    high_label: str | None
+    options: list[OptionOut]
+
+
+class RecallOut(Open):
+    """The time that the questions ask about."""
+
+    text: str
+    days: Annotated[int, Field(description="Back from answering; 0 is this moment.")]
+    measures_hours: bool
+    minimum_days_from_dose: int
+    source: str
+    convention: bool
+
+
+class BandOut(Open):
+    """A range of totals with a name, both ends included."""
+
+    key: str
+    label: str
+    low: int
+    high: int
+
+
+class ThresholdOut(Open):
+    """A number that decides, and where it comes from. convention: our choice, no published one."""
+
+    value: int
+    source: str
+    convention: bool
+
+
+class TotalOut(Open):
+    """What the answers add up to."""
+
+    loinc: str | None
+    minimum: int
+    maximum: int
+    bands: list[BandOut]
+    bands_source: str | None
+    bands_convention: bool
+    reliable_change: Annotated[ThresholdOut | None, Field(description="Points.")]
+    response_percent: Annotated[ThresholdOut | None, Field(description="Of the baseline.")]
+    remission_below: Annotated[ThresholdOut | None, Field(description="Points; strictly less.")]
+    eligible_from: Annotated[
+        ThresholdOut | None, Field(description="The baseline from which response means something.")
+    ]
+    caseness: Annotated[ThresholdOut | None, Field(description="A likely case from here up.")]
+
+
+class SuicideItemOut(Open):
+    """The item that asks about death or self-harm. levels: by answer, what it raises."""
+
+    item: str
+    position: Annotated[int, Field(description="Among the answers, from 0.")]
+    levels: Annotated[dict[str, str], Field(examples=[{"1": "low", "2": "moderate", "3": "high"}])]
+    source: str
+    convention: bool
+
+
+class InstrumentOut(Open):
+    """A questionnaire, whole: enough to show it, score it and cite it."""
+
+    key: str
+    version: str
+    title: str
+    lead_in: str
+    recall: RecallOut
+    direction: Annotated[str | None, Field(description="Null when each item has its own.")]
+    missing: Annotated[
+        str,
+        Field(description="every-item-required (else no total), or items-stand-alone (no total)"),
+    ]
+    items: list[ItemOut]
+    extras: Annotated[list[ItemOut], Field(description="Asked, and not scored.")]
+    panel_loinc: str | None
+    total: TotalOut | None
+    suicide_item: SuicideItemOut | None
+    languages: list[str]
+    licence: str
+    notice: Annotated[str, Field(description="To be shown with the instrument.")]
+    source: str
+    convention: bool
+
+
 class InstrumentList(Open):
     """The instruments a client may send, whole."""
 
-    instruments: list[dict[str, Any]]
+    instruments: list[InstrumentOut]

@@ -15,7 +15,7 @@ from app.clinical.risk import Finding
 from app.kernel import ledger, timeline
 from app.kernel.arrival import place
 from app.kernel.clock import microseconds
-from app.kernel.db import Change, Db, Query
+from app.kernel.db import Ahead, Change, Db, Query
 from app.kernel.errors import Fault, Kind, Problem, invalid, not_found
 from app.kernel.tables import columns, table
 from app.people.chart import Chart, Right
@@ -68,12 +68,18 @@ CHECK_INS_OF_INSTRUMENT = timeline.newest_first(
 
 
 def submit(
-    db: Db, chart: Chart, sent: CheckInIn, country: str | None, now: datetime
+    db: Db,
+    chart: Chart,
+    sent: CheckInIn,
+    *,
+    doses: Ahead[list[int]],
+    country: str | None,
+    now: datetime,
 ) -> tuple[SubmittedOut, bool]:
     """Score, look for danger, store; all of it or nothing.
 
-    country: where the app says the patient is. Returns: the check-in with its safety block,
-        and whether it is new (False: the phone tried again).
+    doses: from `treatment.ask_doses`. country: where the app says the patient is.
+    Returns: the check-in with its safety block, and whether it is new (False: a retry).
     Raises: Problem INVALID, ID_REUSED.
     """
     instrument = _instrument(sent)
@@ -83,7 +89,7 @@ def submit(
         if earlier is not None:
             _require_same(earlier, sent, instrument)
             flag = safety.flag_of(db, chart, "check_in", earlier.id)
-            return _submitted(db, chart, earlier, finding, flag, country, now), False
+            return _submitted(db, chart, earlier, finding, flag, doses, country, now), False
     arrival = place(sent.recorded_at, sent.sent_at, now)
     row = _CheckIn(
         id=sent.id or uuid7(),
@@ -126,7 +132,7 @@ def submit(
             recorded_at=arrival.effective_at,
             now=now,
         )
-    return _submitted(db, chart, row, finding, flag, country, now), True
+    return _submitted(db, chart, row, finding, flag, doses, country, now), True
 
 
 def read(db: Db, chart: Chart, check_in_id: UUID) -> CheckInOut:
@@ -216,11 +222,12 @@ def _submitted(
     row: _CheckIn,
     finding: Finding,
     flag: FlagRef | None,
+    doses: Ahead[list[int]],
     country: str | None,
     now: datetime,
 ) -> SubmittedOut:
     return SubmittedOut(
-        **_members(row, treatment.doses(db, chart)),
+        **_members(row, doses.one()),
         safety=safety.safety_block(db, chart, finding, flag, country=country, now=now),
     )
 

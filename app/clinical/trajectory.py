@@ -11,7 +11,7 @@ with no comparison, and extreme scores drift towards the middle by themselves.
 """
 
 import math
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -61,7 +61,7 @@ _BASELINE_CONVENTION = (
 
 _BEFORE_ANY_DOSE = WINDOWS[0].code
 _AFTER_DOSE = tuple(window.code for window in WINDOWS[1:])
-_ENDS = tuple(window.until_hours * _HOUR for window in WINDOWS[1:] if window.until_hours)
+_ENDS = tuple(window.until_hours and window.until_hours * _HOUR for window in WINDOWS[1:])
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,28 +163,29 @@ def position(at: int, doses: Sequence[int]) -> Position:
 
 
 def positions(at: Sequence[int], doses: Sequence[int]) -> Positions:
-    """Where each instant lies among the doses, in one pass over both.
+    """Where each instant lies among the doses.
 
-    Hours are rounded half up.
+    Hours are rounded half up. Both sequences ascend, so each dose owns a slice of `at` and each
+    window a slice of that: everything but the hours is copied, not computed.
     """
-    dose_number: list[int] = []
-    hours_since_dose: list[float | None] = []
-    window: list[str] = []
-    count = len(doses)
-    number = 0
-    for instant in at:
-        while number < count and doses[number] <= instant:
-            number += 1
-        dose_number.append(number)
-        if number == 0:
-            hours_since_dose.append(None)
-            window.append(_BEFORE_ANY_DOSE)
-        else:
-            since = instant - doses[number - 1]
-            # In whole numbers: several times faster than round(), and exact.
-            hundredths = (since + _HUNDREDTH_OF_AN_HOUR // 2) // _HUNDREDTH_OF_AN_HOUR
-            hours_since_dose.append(hundredths / 100)
-            window.append(_AFTER_DOSE[bisect_right(_ENDS, since)])
+    first = bisect_left(at, doses[0]) if doses else len(at)
+    dose_number = [0] * first
+    hours_since_dose: list[float | None] = [None] * first
+    window = [_BEFORE_ANY_DOSE] * first
+    for number, dose in enumerate(doses, 1):
+        until = bisect_left(at, doses[number]) if number < len(doses) else len(at)
+        if first == until:
+            continue
+        dose_number += [number] * (until - first)
+        # In whole numbers: several times faster than round(), and exact.
+        rounded_from = dose - _HUNDREDTH_OF_AN_HOUR // 2
+        hours_since_dose += [
+            (instant - rounded_from) // _HUNDREDTH_OF_AN_HOUR / 100 for instant in at[first:until]
+        ]
+        for code, end in zip(_AFTER_DOSE, _ENDS, strict=True):
+            upto = bisect_left(at, dose + end, first, until) if end else until
+            window += [code] * (upto - first)
+            first = upto
     return Positions(dose_number, hours_since_dose, window)
 
 
@@ -247,7 +248,7 @@ def follow(
     if scale is None:
         raise ValueError(f"{measured.key} is not measured on a scale that can be subtracted")
     start = baseline(at, totals, doses, pinned)
-    cited = [*scale.cited(), (_WINDOWS_CONVENTION, True), (_BASELINE_CONVENTION, True)]
+    cited = [*scale.cited, (_WINDOWS_CONVENTION, True), (_BASELINE_CONVENTION, True)]
     percent = {} if start is None else _percents(start.total, totals)
     return Trajectory(
         positions=positions(at, doses),

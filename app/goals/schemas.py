@@ -6,8 +6,8 @@ from uuid import UUID
 
 from pydantic import Field
 
-from app.kernel.edge import Open, Wire
 from app.kernel.fields import Code, Instant, Words
+from app.kernel.strict import Open, Wire
 
 
 class GoalIn(Wire):

@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import Index
 from sqlmodel import SQLModel
 
-from app.kernel.tables import DISTRIBUTED, instant, key, of_clinic, one_of, sealed, text
+from app.kernel.tables import DISTRIBUTED, instant, key, of_clinic, one_of, sealed, seconds, text
 
 
 class Goal(SQLModel, table=True):
@@ -28,4 +28,4 @@ class Goal(SQLModel, table=True):
     recorded_at: datetime = instant()
     received_at: datetime = instant()
     effective_at: datetime = instant()
-    clock_ahead_seconds: int | None
+    clock_ahead_seconds: int | None = seconds()

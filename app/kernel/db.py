@@ -31,7 +31,7 @@ from time import monotonic
 from typing import Any, Final, Generic, Protocol, TypeVar
 from uuid import UUID
 
-from psycopg.pq import Format
+from psycopg.pq.abc import PGresult
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.sql.expression import Executable
 
@@ -52,7 +52,7 @@ _BUSY_SECONDS: Final = 5.0
 class _Statement:
     """SQL, compiled on first use and known by a short key to every connection."""
 
-    __slots__ = ("_constants", "_construct", "_formats", "_key", "_names", "_sql")
+    __slots__ = ("_construct", "_formats", "_key", "_places", "_sql", "_values")
 
     def __init__(self, construct: Executable) -> None:
         self._construct = construct
@@ -64,24 +64,23 @@ class _Statement:
             self._compile()
         if clinic_id is not None:
             params.setdefault("clinic_id", clinic_id)
-        constants = self._constants
-        values: list[bytes | None] = []
-        formats = self._formats
-        for place, name in enumerate(self._names):
-            value = params[name] if name in params else constants[name]
-            values.append(encode(value))
-            formats[place] = Format.BINARY if type(value) is bytes else Format.TEXT
+        values = self._values.copy()
+        formats = self._formats.copy()
+        for place, name in self._places:
+            values[place], formats[place] = encode(params[name])
         assert self._sql is not None
-        return Posted(self._key, self._sql, values, formats.copy())
+        return Posted(self._key, self._sql, values, formats)
 
     def _compile(self) -> None:
         compiled = self._construct.compile(dialect=_DIALECT)  # type: ignore[attr-defined]
-        names = tuple(compiled.positiontup or ())
-        self._names: tuple[str, ...] = names
-        self._constants: dict[str, Any] = {
-            name: value for name, value in compiled.params.items() if value is not None
-        }
-        self._formats = [Format.TEXT] * len(names)
+        names = compiled.positiontup or []
+        constants = [compiled.params[name] for name in names]
+        encoded = [encode(value) for value in constants]
+        self._values: list[bytes | None] = [value for value, _ in encoded]
+        self._formats: list[int] = [how for _, how in encoded]
+        self._places = [
+            (place, name) for place, name in enumerate(names) if constants[place] is None
+        ]
         self._key = b"s%d" % next(_KEYS)
         self._sql = str(compiled).encode()
         # An IN list is rendered per execution; `= ANY(array)` is one text for all.
@@ -122,6 +121,29 @@ _COMMIT: Final = _Raw("COMMIT").posted
 _ROLLBACK: Final = _Raw("ROLLBACK").posted
 
 
+class Ahead(Generic[R]):
+    """The answer to a question that was asked ahead."""
+
+    __slots__ = ("_db", "_query", "result")
+
+    def __init__(self, db: "Db", query: Query[R]) -> None:
+        self._db = db
+        self._query = query
+        self.result: PGresult | None = None
+
+    def all(self) -> list[R]:
+        """Every row; asks now if nothing has travelled since."""
+        if self.result is None:
+            self._db._flush()
+        assert self.result is not None
+        assert self._db._link is not None
+        return self._db._link.rows(self.result, self._query.make_row)
+
+    def one(self) -> R:
+        """The row there must be."""
+        return self.all()[0]
+
+
 class _Links(Protocol):
     @property
     def vault(self) -> Keyring: ...
@@ -134,7 +156,6 @@ class Db:
     """One transaction. Begins with the first statement; ends with the work it was given to."""
 
     __slots__ = (
-        "_ahead",
         "_is_ending",
         "_link",
         "_links",
@@ -149,8 +170,7 @@ class Db:
         self.vault = links.vault
         self._links = links
         self._link: Link | None = None
-        self._pending: list[tuple[Posted, tuple[bytes, tuple[bytes | None, ...]] | None]] = []
-        self._ahead: dict[tuple[bytes, tuple[bytes | None, ...]], Any] = {}
+        self._pending: list[tuple[Posted, Ahead[Any] | None]] = []
         self._wrote = False
         self._is_ending = False
         self.after_collision = after_collision
@@ -172,16 +192,8 @@ class Db:
 
     def all(self, query: Query[R], /, **params: Any) -> list[R]:
         """Every row."""
-        posted = query.post(params, self.clinic_id)
-        key = (posted.key or b"", tuple(posted.values))
-        if key in self._ahead:
-            result = self._ahead.pop(key)
-            if result is None:
-                self._flush()
-                result = self._ahead.pop(key)
-        else:
-            self._queue(posted)
-            result = self._flush()[-1]
+        self._queue(query.post(params, self.clinic_id))
+        result = self._flush()[-1]
         assert self._link is not None
         return self._link.rows(result, query.make_row)
 
@@ -194,15 +206,14 @@ class Db:
         """The row there must be."""
         return self.all(query, **params)[0]
 
-    def ahead(self, query: Query[R], /, **params: Any) -> None:
-        """Ask now what will be asked later: the answer comes with the next round trip.
+    def ahead(self, query: Query[R], /, **params: Any) -> "Ahead[R]":
+        """Ask now, hear later: the question travels with the next one, in the same round trip.
 
-        A later read of the same query with the same parameters finds it, once.
+        For what can be asked before it is known whether the caller may hear it.
         """
-        posted = query.post(params, self.clinic_id)
-        key = (posted.key or b"", tuple(posted.values))
-        self._ahead[key] = None
-        self._queue(posted, key)
+        asked = Ahead(self, query)
+        self._queue(query.post(params, self.clinic_id), asked)
+        return asked
 
     def add(self, change: Change, /, **params: Any) -> None:
         """Change something; it travels with the next read or with the commit."""
@@ -214,21 +225,19 @@ class Db:
         self._wrote = True
         return self.all(query, **params)
 
-    def _queue(
-        self, posted: Posted, key: tuple[bytes, tuple[bytes | None, ...]] | None = None
-    ) -> None:
+    def _queue(self, posted: Posted, asked: "Ahead[Any] | None" = None) -> None:
         if self._link is None and not self._pending:
             self._pending.append((_BEGIN, None))
-        self._pending.append((posted, key))
+        self._pending.append((posted, asked))
 
-    def _flush(self) -> list[Any]:
+    def _flush(self) -> list[PGresult]:
         if self._link is None:
             self._link = self._links.take()
         pending, self._pending = self._pending, []
         results = self._link.trip([posted for posted, _ in pending])
-        for (_, key), result in zip(pending, results, strict=True):
-            if key is not None:
-                self._ahead[key] = result
+        for (_, asked), result in zip(pending, results, strict=True):
+            if asked is not None:
+                asked.result = result
         return results
 
     def _commit(self) -> None:
@@ -339,6 +348,9 @@ class Direct:
             self._idle = None
 
 
+_Turn = asyncio.Future[Link | None]
+
+
 class Database:
     """Transactions on the event loop, over at most `size` connections."""
 
@@ -349,7 +361,7 @@ class Database:
         self._open: set[Link] = set()
         self._connecting = 0
         self._idle: list[Link] = []
-        self._queue: deque[asyncio.Future[None]] = deque()
+        self._queue: deque[tuple[float, _Turn]] = deque()
         self._watch: asyncio.Task[None] | None = None
 
     async def run(self, work: Callable[[Db], T]) -> T:
@@ -357,28 +369,26 @@ class Database:
         return await plain.run(lambda: transact(self, work))
 
     def take(self) -> Link:
-        """For `Db`: an idle connection, a new one, or the next that comes free."""
-        deadline = monotonic() + _BUSY_SECONDS
+        """For `Db`: an idle connection, a new one, or the next that comes free, in turn."""
         while True:
             if self._idle:
                 return self._idle.pop()
             if len(self._open) + self._connecting < self._size:
                 return self._connect()
-            turn = asyncio.get_running_loop().create_future()
-            self._queue.append(turn)
+            turn: _Turn = asyncio.get_running_loop().create_future()
+            self._queue.append((monotonic() + _BUSY_SECONDS, turn))
             try:
-                plain.wait_for(asyncio.wait_for(turn, deadline - monotonic()))
-            except TimeoutError:
-                raise _unavailable() from None
+                link = plain.wait_for(turn)
             except BaseException:
-                self._wake()  # a turn that was given to us in the same instant is passed on
+                if turn.done() and not turn.cancelled() and turn.exception() is None:
+                    self._pass_on(turn.result())  # given to us while we were giving up
                 raise
+            if link is not None:
+                return link
 
     def give_back(self, link: Link) -> None:
         """For `Db`."""
-        if not link.is_lost:
-            self._idle.append(link)
-        self._wake()
+        self._pass_on(None if link.is_lost else link)
 
     async def close(self) -> None:
         """Hang up."""
@@ -395,7 +405,7 @@ class Database:
         try:
             link = plain.aside(Link, self._url, self._forget)
         except LinkLost:
-            self._wake()  # the place is free again, and the next in line finds out for itself
+            self._pass_on(None)  # the next in line finds out for itself
             raise
         finally:
             self._connecting -= 1
@@ -407,21 +417,29 @@ class Database:
         self._open.discard(link)
         if link in self._idle:
             self._idle.remove(link)
-        self._wake()
+        self._pass_on(None)
 
-    def _wake(self) -> None:
+    def _pass_on(self, link: Link | None) -> None:
+        """A connection came free, or (None) a place for one: to whoever has waited longest."""
         while self._queue:
-            turn = self._queue.popleft()
+            _, turn = self._queue.popleft()
             if not turn.done():
-                turn.set_result(None)
+                turn.set_result(link)
                 return
+        if link is not None:
+            self._idle.append(link)
 
     async def _give_up_overdue(self) -> None:
+        """Once a second: connections that do not answer, and turns that do not come."""
         while True:
             await asyncio.sleep(1)
             at = monotonic()
             for link in [link for link in self._open if link.overdue(at)]:
                 link.lose()
+            while self._queue and self._queue[0][0] < at:
+                _, turn = self._queue.popleft()
+                if not turn.done():
+                    turn.set_exception(_unavailable())
 
 
 def libpq(url: str) -> str:

@@ -11,46 +11,38 @@ does the response leave. A route function takes any of
     sent: SomeModel             the JSON (or form) body, a strict pydantic model
     <name>: <type> = <default>  query and header parameters
 
-and returns a model (answered with the route's status), or a `Reply`.
+and returns a model (answered with the route's status), a `Reply`, or a `Problem` that must not
+undo what was stored.
 """
 
-import re
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, Any, Final
-from urllib.parse import parse_qsl
 
-from fastapi import APIRouter, Depends, FastAPI, Request, Response, params
+from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from fastapi.security import OAuth2PasswordBearer
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
-from pydantic_core import ErrorDetails, to_json
+from pydantic import BaseModel
+from pydantic_core import to_json
 from starlette.exceptions import HTTPException
 
 from app.kernel.clock import Clock
 from app.kernel.db import Database, Db
-from app.kernel.errors import Fault, Kind, Problem
+from app.kernel.errors import Kind, Problem
 from app.kernel.identity import Caller, Issuer
+from app.kernel.strict import body_reader, parameter_reader
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 PROBLEM_MEDIA: Final = "application/problem+json"
 MAX_BODY: Final = 1024 * 1024
 """Bytes of any body, unless its route says otherwise."""
-
-
-class Wire(BaseModel):
-    """What crosses the wire: strict, nothing unknown, no NaN."""
-
-    model_config = ConfigDict(
-        strict=True, extra="forbid", frozen=True, allow_inf_nan=False, hide_input_in_errors=True
-    )
-
-
-class Open(BaseModel):
-    """What the server answers with; later versions may have more members."""
-
-    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 
 
 @dataclass(slots=True, frozen=True)
@@ -108,48 +100,48 @@ _NOBODY: Final = Caller.nobody()
 class Route(APIRoute):
     """A FastAPI route whose function is plain code in a transaction."""
 
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Bind the signature that FastAPI analysed; see the module."""
-        function = self.dependant.call
-        assert function is not None
-        visits = {
-            str(dependency.name): dependency.call is _is_signed
-            for dependency in self.dependant.dependencies
-        }
-        visit_name, is_signed = next(iter(visits.items()))
-        read_body = _body_reader(self.body_field) if self.body_field else None
-        body_name = self.dependant.body_params[0].name if read_body else ""
-        path_names = [parameter.name for parameter in self.dependant.path_params]
-        others = [*self.dependant.query_params, *self.dependant.header_params]
-        status = self.status_code or 200
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        super().__init__(path, endpoint, **options)
+        self.verbs: frozenset[str] = frozenset(self.methods or ())
+        dependant = self.dependant
+        (visit,) = dependant.dependencies
+        self._visit_name = str(visit.name)
+        self._is_signed = visit.call is _is_signed
+        self._success = self.status_code or 200
+        self._read_body = body_reader(self.body_field) if self.body_field else None
+        self._body_name = dependant.body_params[0].name if self.body_field else ""
+        named = [*dependant.query_params, *dependant.header_params]
+        self._read_parameters = parameter_reader(named) if named else None
 
-        async def answer(request: Request) -> Response:
-            desk: Desk = request.app.state.desk
-            scope = request.scope
-            now = desk.clock()
-            try:
-                caller = authenticate(request, desk, now) if is_signed else _NOBODY
-                given: dict[str, Any] = {}
-                for name in path_names:
-                    given[name] = scope["path_params"][name]
-                if others:
-                    given.update(_parameters(request, others))
-                if read_body is not None:
-                    given[body_name] = await read_body(request)
-                client = scope["client"]
-                address = client[0] if client else ""
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["method"] not in self.verbs:
+            raise HTTPException(405, headers={"Allow": ", ".join(sorted(self.verbs))})
+        desk: Desk = scope["app"].state.desk
+        now = desk.clock()
+        try:
+            sent_headers = dict(scope["headers"])
+            caller = authenticate(sent_headers, desk, now) if self._is_signed else _NOBODY
+            given: dict[str, Any] = scope["path_params"].copy()
+            if self._read_parameters is not None:
+                given |= self._read_parameters(scope["query_string"], sent_headers)
+            if self._read_body is not None:
+                media = sent_headers.get(b"content-type", b"")
+                given[self._body_name] = self._read_body(media, await _whole_body(receive))
+            client = scope["client"]
+            address = client[0] if client else ""
 
-                def work(db: Db) -> Response:
-                    if is_signed:
-                        db.enter(caller.clinic_id)
-                    given[visit_name] = Visit(db, now, address, desk.issuer, caller)
-                    return _response(function(**given), status)
+            def work(db: Db) -> _Rendered:
+                if caller is not _NOBODY:
+                    db.enter(caller.clinic_id)
+                given[self._visit_name] = Visit(db, now, address, desk.issuer, caller)
+                return _render(self.endpoint(**given), self._success)
 
-                return await desk.database.run(work)
-            except Problem as problem:
-                return problem_response(problem)
-
-        return answer
+            status, headers, body = await desk.database.run(work)
+        except Problem as problem:
+            status, headers, body = _render_problem(problem)
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
 
 
 def router(tag: str) -> APIRouter:
@@ -157,172 +149,75 @@ def router(tag: str) -> APIRouter:
     return APIRouter(route_class=Route, tags=[tag])
 
 
-def authenticate(request: Request, desk: Desk, now: datetime) -> Caller:
+def authenticate(headers: Mapping[bytes, bytes], desk: Desk, now: datetime) -> Caller:
     """Whose token this is; account state is read later, in the transaction.
 
     Raises: Problem NOT_SIGNED_IN.
     """
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    scheme, _, token = headers.get(b"authorization", b"").partition(b" ")
     if not token:
         raise Problem(Kind.NOT_SIGNED_IN, headers={"WWW-Authenticate": "Bearer"})
-    if scheme.lower() == "bearer":
-        caller = desk.issuer.caller(token, now.timestamp())
+    if scheme.lower() == b"bearer":
+        caller = desk.issuer.caller(token.decode("latin-1"), now.timestamp())
         if caller is not None:
             return caller
     raise Problem(Kind.NOT_SIGNED_IN, headers={"WWW-Authenticate": 'Bearer error="invalid_token"'})
 
 
-def _response(answer: Any, status: int) -> Response:
-    headers: Mapping[str, str] | None = None
-    media_type = "application/json"
+async def _whole_body(receive: Receive) -> bytes:
+    message = await receive()
+    body: bytes = message.get("body", b"")
+    if not message.get("more_body"):
+        return body
+    parts = [body]
+    while message.get("more_body"):
+        message = await receive()
+        parts.append(message.get("body", b""))
+    return b"".join(parts)
+
+
+_Rendered = tuple[int, list[tuple[bytes, bytes]], bytes]
+
+
+def _render(answer: Any, status: int) -> _Rendered:
+    """The answer as it leaves; made before the commit, so that what is stored can be told."""
+    if isinstance(answer, Problem):
+        # Returned and not raised, so that what the verb stored about it is kept.
+        return _render_problem(answer)
+    headers: Mapping[str, str] = {}
+    media_type = b"application/json"
     if isinstance(answer, Reply):
-        status, headers, media_type = answer.status or status, answer.headers, answer.media_type
-        answer = answer.body
+        status, headers = answer.status or status, answer.headers
+        media_type, answer = answer.media_type.encode(), answer.body
     if answer is None:
-        return Response(status_code=status, headers=headers)
-    body = answer if isinstance(answer, bytes) else answer.__pydantic_serializer__.to_json(answer)
-    return Response(body, status, headers, media_type)
+        body = b""
+    elif isinstance(answer, bytes):
+        body = answer
+    else:
+        body = answer.__pydantic_serializer__.to_json(answer)
+    return status, _raw(headers, media_type, body), body
 
 
-_JSON_MEDIA = re.compile(r"application/(json|[a-z0-9.+-]+\+json)\s*(;.*)?", re.IGNORECASE)
+def _render_problem(problem: Problem) -> _Rendered:
+    body = to_json(problem.body())
+    headers = {"Cache-Control": "no-store", **problem.headers}
+    return problem.kind.status, _raw(headers, PROBLEM_MEDIA.encode(), body), body
 
 
-def _body_reader(body_field: Any) -> Callable[[Request], Coroutine[Any, Any, Any]]:
-    validator = TypeAdapter(body_field.field_info.annotation).validator
-
-    async def read_json(request: Request) -> Any:
-        media = request.headers.get("content-type")
-        if media != "application/json" and not _JSON_MEDIA.fullmatch(media or ""):
-            raise Problem(Kind.UNSUPPORTED_MEDIA_TYPE)
-        body = await request.body()
-        try:
-            return validator.validate_json(body)
-        except ValidationError as error:
-            raise _problem_of(error) from None
-
-    async def read_form(request: Request) -> Any:
-        media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-        if media != "application/x-www-form-urlencoded":
-            raise Problem(
-                Kind.UNSUPPORTED_MEDIA_TYPE,
-                detail="This address takes application/x-www-form-urlencoded.",
-            )
-        try:
-            pairs = parse_qsl(
-                (await request.body()).decode(), keep_blank_values=True, max_num_fields=20
-            )
-            if len(dict(pairs)) != len(pairs):
-                raise ValueError
-        except ValueError:
-            raise Problem(Kind.MALFORMED_REQUEST) from None
-        try:
-            return validator.validate_python(dict(pairs))
-        except ValidationError as error:
-            raise _problem_of(error) from None
-
-    return read_form if isinstance(body_field.field_info, params.Form) else read_json
-
-
-def _parameters(request: Request, parameters: list[Any]) -> dict[str, Any]:
-    values: dict[str, Any] = {}
-    faults: list[Fault] = []
-    for parameter in parameters:
-        is_query = isinstance(parameter.field_info, params.Query)
-        source: Mapping[str, str] = request.query_params if is_query else request.headers
-        name = parameter.field_info.alias or parameter.name
-        if not is_query and not parameter.field_info.alias:
-            name = name.replace("_", "-")
-        raw = source.get(name)
-        if raw is None and not parameter.field_info.is_required():
-            values[parameter.name] = parameter.get_default()
-            continue
-        value, errors = parameter.validate(raw, {}, loc=())
-        values[parameter.name] = value
-        where = "query" if is_query else "header"
-        faults.extend(Fault(f"{where}:{name}", _reason(error)) for error in errors or ())
-    if faults:
-        raise Problem(Kind.INVALID, faults=faults)
-    return values
-
-
-def _problem_of(error: ValidationError) -> Problem:
-    details = error.errors(include_url=False, include_context=True, include_input=False)
-    if any(one["type"] == "json_invalid" for one in details):
-        return Problem(Kind.MALFORMED_BODY)
-    return Problem(
-        Kind.INVALID, faults=[Fault(_pointer(one), _reason(one)) for one in details[:20]]
-    )
-
-
-def _pointer(error: ErrorDetails) -> str:
-    """RFC 6901. The name of a member nobody asked for is the sender's text: it is left out."""
-    place = error["loc"][:-1] if error["type"] == "extra_forbidden" else error["loc"]
-    known = [part for part in place if not _is_of_pydantic(part)]
-    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in known)
-
-
-def _is_of_pydantic(part: int | str) -> bool:
-    """Union branches appear in a location under the validator's name, such as `int`."""
-    return isinstance(part, str) and not part.replace("_", "").replace("-", "").isidentifier()
-
-
-_REASONS: Final[dict[str, str]] = {
-    "missing": "is required",
-    "extra_forbidden": "has a member that is not known here",
-    "int_type": "must be a whole number",
-    "int_from_float": "must be a whole number",
-    "int_parsing": "must be a whole number",
-    "int_parsing_size": "is too large a number",
-    "bool_type": "must be true or false",
-    "bool_parsing": "must be true or false",
-    "float_type": "must be a number",
-    "finite_number": "must be a finite number",
-    "string_type": "must be text",
-    "string_unicode": "must be well-formed Unicode text",
-    "string_too_short": "is too short",
-    "string_too_long": "is too long",
-    "string_pattern_mismatch": "does not have the expected form",
-    "list_type": "must be a list",
-    "dict_type": "must be an object",
-    "model_type": "must be an object",
-    "model_attributes_type": "must be an object",
-    "too_long": "has too many elements",
-    "too_short": "has too few elements",
-    "uuid_type": "must be a UUID",
-    "uuid_parsing": "must be a UUID",
-    "datetime_type": "must be an RFC 3339 instant with an offset",
-    "datetime_parsing": "must be an RFC 3339 instant with an offset",
-    "datetime_from_date_parsing": "must be an RFC 3339 instant with an offset",
-    "datetime_object_invalid": "must be an RFC 3339 instant with an offset",
-    "timezone_aware": "must be an RFC 3339 instant with an offset",
-    "date_parsing": "must be a date, as in 2026-01-31",
-    "date_from_datetime_parsing": "must be a date, as in 2026-01-31",
-    "literal_error": "is not one of the known values",
-    "enum": "is not one of the known values",
-    "greater_than": "is too small",
-    "greater_than_equal": "is too small",
-    "less_than": "is too large",
-    "less_than_equal": "is too large",
-    "recursion_loop": "is nested too deeply",
-}
-
-
-def _reason(error: ErrorDetails | dict[str, Any]) -> str:
-    """Our sentence for pydantic's error; never its own, which may quote the input."""
-    if error["type"] == "value_error":
-        # Raised by a validator of ours: its text is a fixed sentence.
-        return str(error.get("ctx", {}).get("error", "is not valid"))
-    return _REASONS.get(error["type"], "is not valid")
+def _raw(headers: Mapping[str, str], media: bytes, body: bytes) -> list[tuple[bytes, bytes]]:
+    raw = [(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()]
+    raw.append((b"content-length", b"%d" % len(body)))
+    if body:
+        raw.append((b"content-type", media))
+    return raw
 
 
 def problem_response(problem: Problem) -> Response:
-    """The problem as application/problem+json."""
-    return Response(
-        to_json(problem.body()),
-        problem.kind.status,
-        {"Cache-Control": "no-store", **problem.headers},
-        PROBLEM_MEDIA,
-    )
+    """The problem as application/problem+json, for those who answer with a Response."""
+    status, headers, body = _render_problem(problem)
+    response = Response(status_code=status)
+    response.body, response.raw_headers = body, headers
+    return response
 
 
 def install_problems(app: FastAPI) -> None:

@@ -4,18 +4,33 @@ A validator raises ValueError with a fixed sentence: the edge passes that senten
 never contain what was sent.
 """
 
+import re
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Annotated, Any, Final
 from zoneinfo import available_timezones
 
-from pydantic import AfterValidator, AwareDatetime, Field
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
 
 MAX_TEXT: Final = 64 * 1024
 """Bytes of UTF-8 in one text."""
 
 _FROM: Final = datetime(2000, 1, 1, tzinfo=UTC)
 _TO: Final = datetime(2100, 1, 1, tzinfo=UTC)
+
+
+# RFC 3339 section 5.6. Without it a text of digits would be read as seconds since 1970.
+_INSTANT: Final = re.compile(
+    r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d{1,32})?)?([Zz]|[+-]\d\d:?\d\d)", re.ASCII
+)
+
+
+def _written_out(sent: Any) -> str | datetime:
+    if isinstance(sent, datetime):
+        return sent  # ours: JSON has no such type
+    if not isinstance(sent, str) or not _INSTANT.fullmatch(sent):
+        raise ValueError("must be an RFC 3339 instant with an offset")
+    return sent
 
 
 def _in_range(instant: datetime) -> datetime:
@@ -51,8 +66,13 @@ def _known_zone(name: str) -> str:
 
 Instant = Annotated[
     AwareDatetime,
+    BeforeValidator(_written_out),
     AfterValidator(_in_range),
-    Field(description="RFC 3339, with an offset, in 2000 to 2099."),
+    Field(
+        strict=False,  # a strict instant takes no text, and `_written_out` lets nothing else in
+        description="RFC 3339, with an offset, in 2000 to 2099.",
+        examples=["2026-03-01T20:15:00+01:00"],
+    ),
 ]
 Words = Annotated[
     str,
@@ -74,6 +94,7 @@ Country = Annotated[
         max_length=2,
         pattern=r"^[A-Z]{2}$",
         description="ISO 3166-1 alpha-2, in capitals.",
+        examples=["DE"],
     ),
 ]
 TimeZone = Annotated[

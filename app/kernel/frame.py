@@ -4,22 +4,15 @@ Security headers, a bound on the body, a count, and one place where an unexpecte
 becomes a problem document. Plain ASGI, because it is on every request's path.
 """
 
-from collections.abc import Awaitable, Callable, MutableMapping
 from time import perf_counter
 from typing import Any, Final
 
 from prometheus_client import Counter, Histogram
 from uuid_utils.compat import uuid7
 
-from app.kernel.edge import MAX_BODY, problem_response
+from app.kernel.edge import MAX_BODY, App, Message, Receive, Scope, Send, problem_response
 from app.kernel.errors import Fault, Kind, Problem
 from app.kernel.log import logger
-
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _HEADERS: Final = [
     (b"x-content-type-options", b"nosniff"),

@@ -41,6 +41,8 @@ FAILURES_PER_ACCOUNT: Final = 5
 # A clinic's people share an address, so it takes more from there before everybody waits.
 FAILURES_PER_ADDRESS: Final = 50
 
+_CALLERS_KEPT: Final = 4096
+
 # OWASP Password Storage Cheat Sheet, argon2id: 19 MiB, two passes, one lane.
 _HASHER: Final = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 # Of a password nobody has: an unknown name costs the same time as a wrong password.
@@ -81,12 +83,19 @@ class Issuer:
         self.keyring = keyring
         self.base_url = base_url
         self._verifier = Verifier(keys, issuer=base_url, audience=AUDIENCE)
+        self._callers: dict[str, Caller] = {}
 
     def caller(self, token: str, now: float) -> Caller | None:
         """Who a token says is asking, or None if it is not to be believed."""
         try:
             claims = self._verifier.verify(token, now)
-            return _caller_of(claims.sub, claims.iat, claims.private)
+            caller = self._callers.get(token)
+            if caller is None:
+                caller = _caller_of(claims.sub, claims.iat, claims.private)
+                if len(self._callers) >= _CALLERS_KEPT:
+                    self._callers.clear()
+                self._callers[token] = caller
+            return caller
         except (TokenRefused, KeyError, ValueError, TypeError, AttributeError):
             return None
 
@@ -300,7 +309,26 @@ def sign_in(
     Returns: a Problem where a failed attempt must be remembered, because raising it would
         undo that.
     """
-    keyring = issuer.keyring
+    proven = prove(
+        db, issuer.keyring, username=username, password=password, address=address, now=now
+    )
+    if isinstance(proven, Problem):
+        return proven
+    standing = _choose_membership(db, proven, clinic_id, membership_id)
+    if standing is None:
+        return Problem(Kind.INVALID_GRANT)
+    return begin_family(db, issuer, standing, now)
+
+
+def prove(
+    db: Db, keyring: Keyring, *, username: str, password: str, address: str, now: datetime
+) -> UUID | Problem:
+    """The account whose name and password these are; unknown names and wrong passwords look
+    and last the same, and too many of either have to wait.
+
+    Returns: a Problem where a failed attempt must be remembered, because raising it would
+        undo that.
+    """
     window_start = now - THROTTLE_WINDOW
     from_address = keyring.blind_index(address, purpose="throttle-address")
     seen = db.first(FAILURES, subject_key=from_address, window_start=window_start)
@@ -318,14 +346,11 @@ def sign_in(
     is_right = plain.aside(
         _password_matches, known.password_hash if known else _NOBODYS_HASH, password
     )
-    standing = None
-    if known is not None and is_right and known.is_active:
-        standing = _choose_membership(db, known.id, clinic_id, membership_id)
-    if standing is None:
+    if known is None or not is_right or not known.is_active:
         db.change(COUNT_FAILURE, subject_key=from_address, now=now, window_start=window_start)
         return Problem(Kind.INVALID_GRANT)
     db.add(FORGET_FAILURES, subject_key=to_account)
-    return begin_family(db, issuer, standing, now)
+    return known.id
 
 
 def refresh(db: Db, issuer: Issuer, *, refresh_token: str, now: datetime) -> Tokens | Problem:
@@ -397,9 +422,9 @@ def find_account(db: Db, keyring: Keyring, username: str) -> UUID | None:
 
 
 def create_account(
-    db: Db, keyring: Keyring, *, username: str, password: str, now: datetime
+    db: Db, keyring: Keyring, *, username: str, password_hash: str, now: datetime
 ) -> UUID:
-    """A new person who can sign in."""
+    """A new person who can sign in. password_hash: from `hash_password`."""
     account_id = uuid7()
     db.add(
         ADD_ACCOUNT,
@@ -408,19 +433,16 @@ def create_account(
         username=keyring.seal_for_clinic(
             None, username.encode(), table="account", column="username", row=account_id
         ),
-        password_hash=plain.aside(_HASHER.hash, password),
+        password_hash=password_hash,
         is_active=True,
         created_at=now,
     )
     return account_id
 
 
-def check_password(db: Db, keyring: Keyring, *, username: str, password: str) -> bool:
-    """Whether an existing account's owner is here; for joining a second clinic."""
-    known = db.first(
-        ACCOUNT_BY_NAME, username_index=keyring.blind_index(username, purpose="username")
-    )
-    return plain.aside(_password_matches, known.password_hash if known else _NOBODYS_HASH, password)
+def hash_password(password: str) -> str:
+    """What is kept of a password: argon2id, without holding up the loop."""
+    return plain.aside(_HASHER.hash, password)
 
 
 def join(

@@ -9,10 +9,11 @@ import hmac
 import json
 from datetime import datetime
 from typing import Annotated, Any, Final
+from urllib.parse import quote, urlencode
 
 from fastapi import Query
 
-from app.kernel.errors import Kind, Problem
+from app.kernel.errors import Fault, Kind, Problem
 from app.kernel.vault import Keyring
 
 MAX_PAGE: Final = 200
@@ -40,14 +41,18 @@ def read_cursor(vault: Keyring, of: str, sent: str, parts: int) -> list[str]:
             raise ValueError
     except ValueError:
         raise Problem(
-            Kind.MALFORMED_REQUEST, detail="The cursor is not one of this list."
+            Kind.MALFORMED_REQUEST, faults=[Fault("query:cursor", "is not one of this list")]
         ) from None
     return after
 
 
-def next_link(path: str, token: str | None, limit: int) -> dict[str, str]:
-    """The Link header (RFC 8288) to the next page, if there is one."""
-    return {"Link": f'<{path}?cursor={token}&limit={limit}>; rel="next"'} if token else {}
+def next_link(path: str, token: str | None, limit: int, **filters: str | None) -> dict[str, str]:
+    """The Link header (RFC 8288) to the next page of the same list, if there is one."""
+    if token is None:
+        return {}
+    given = {name: value for name, value in filters.items() if value is not None}
+    query = urlencode({"cursor": token, "limit": limit, **given})
+    return {"Link": f'<{quote(path)}?{query}>; rel="next"'}
 
 
 def instant_of(part: str) -> datetime:

@@ -1,5 +1,6 @@
-"""The OpenAPI document: FastAPI's, with our errors instead of its own."""
+"""The OpenAPI document: FastAPI's, with our errors, headers and bounds instead of its own."""
 
+import re
 from typing import Any, Final
 
 from fastapi import FastAPI
@@ -37,17 +38,82 @@ _PROBLEM: Final[dict[str, Any]] = {
     },
 }
 
+_TAGS: Final = {
+    "people": "Signing in, invitations, one's own profile, and what a client may send.",
+    "check-ins": "Instruments, and the answers to them.",
+    "safety": "Flags: signs of danger that a named human has to close.",
+    "treatment": "Dosing sessions and experience notes.",
+    "goals": "Integration goals.",
+    "trends": "How patients move over time, measured from each dose.",
+    "operations": "Keys and health, for those who keep a server running.",
+}
+_HEADERS: Final[dict[str, Any]] = {
+    "ETag": {
+        "description": "The entry's version (RFC 9110), to be sent as If-Match with a change.",
+        "schema": {"type": "string", "examples": ['"1"']},
+    },
+    "Link": {
+        "description": "The next page (RFC 8288), where there is one.",
+        "schema": {"type": "string"},
+    },
+    "Retry-After": {
+        "description": "Seconds to wait before trying again.",
+        "schema": {"type": "integer", "minimum": 1},
+    },
+    "WWW-Authenticate": {
+        "description": "How to sign in (RFC 6750).",
+        "schema": {"type": "string", "examples": ["Bearer"]},
+    },
+}
+_PATIENT_ID: Final = {
+    "description": "A patient's UUID, or `me` for one's own record.",
+    "schema": {
+        "type": "string",
+        "pattern": "^(me|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})$",
+        "maxLength": 36,
+        "examples": ["me"],
+    },
+}
+_INSTRUMENT: Final = {
+    "description": "The key of an instrument.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 64, "examples": ["phq-9"]},
+}
+_PARAMETERS: Final[dict[str, dict[str, Any]]] = {
+    "patient_id": _PATIENT_ID,
+    "instrument": _INSTRUMENT,
+    "key": _INSTRUMENT,
+    "if-match": {
+        "name": "If-Match",
+        # Without it the answer is 428, so a client that generates from here always sends it.
+        "required": True,
+        "description": "The ETag of what the change starts from.",
+        "schema": {"type": "string", "pattern": '^"[1-9][0-9]{0,8}"$', "maxLength": 11},
+    },
+}
+_SUCCESS: Final = {"200": "As asked", "201": "Stored"}
+
 _ALWAYS: Final = {"400": "Not understood", "500": "Our fault", "503": "Not now; nothing stored"}
 _WHEN_SIGNED: Final = {"401": "Not signed in", "403": "Not with this role"}
 _WITH_A_PATH: Final = {"404": "Not there, or not yours"}
 _WITH_A_BODY: Final = {
-    "409": "The id was used for something else",
     "413": "Too large",
     "415": "Wrong media type",
     "507": "Out of room; nothing stored",
 }
+_WITH_AN_ID: Final = {"409": "The id was used for something else"}
+_WHEN_ACCEPTING: Final = {
+    "404": "No such invitation, or too late",
+    "409": "Used before, or the name is taken",
+}
 _WHEN_SIGNING_IN: Final = {"429": "Too many attempts"}
 _CONDITIONAL: Final = {"412": "Changed since you read it", "428": "If-Match is needed"}
+_WITH_WORDS: Final = {"422": "Some of what was sent is not valid"}
+_HEADERS_OF_PROBLEMS: Final = {
+    "401": "WWW-Authenticate",
+    "429": "Retry-After",
+    "503": "Retry-After",
+    "507": "Retry-After",
+}
 
 
 def specification(app: FastAPI) -> dict[str, Any]:
@@ -60,38 +126,76 @@ def specification(app: FastAPI) -> dict[str, Any]:
             "Patients send check-ins, notes and goals; therapists see how each person moves,"
             " measured from each dose. Creating requests carry a client-made `id`, so a retry is"
             " always safe: the same id and content answers 200 with what was stored, other"
-            " content 409. Codes in answers are open: expect new ones."
+            " content 409. Codes in answers are open: expect new ones, and new members. Every"
+            " problem is application/problem+json (RFC 9457) and never repeats what was sent."
         ),
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        tags=[{"name": name, "description": said} for name, said in _TAGS.items()],
+        servers=[{"url": "/", "description": "The server this document came from."}],
         routes=app.routes,
     )
-    schemas = document["components"]["schemas"]
+    components = document["components"]
+    schemas = components["schemas"]
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
     schemas["Problem"] = _PROBLEM
+    components["headers"] = _HEADERS
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
-            _declare_problems(path, method, operation)
+            # FastAPI's own summary is the operation's name again.
+            operation["summary"] = operation["description"].partition(". ")[0].rstrip(".")
+            _bound_parameters(operation)
+            _describe_successes(operation, schemas)
+            _declare_problems(path, method, operation, schemas)
     return document
 
 
-def _declare_problems(path: str, method: str, operation: dict[str, Any]) -> None:
-    declared = dict(_ALWAYS)
-    if "security" in operation:
-        declared |= _WHEN_SIGNED
-    if "{" in path or path.endswith("/accept"):
-        declared |= _WITH_A_PATH
-    if "requestBody" in operation:
-        declared |= _WITH_A_BODY
-    if path == "/v1/auth/token":
-        declared |= _WHEN_SIGNING_IN
-    if method == "patch":
-        declared |= _CONDITIONAL
-    if "requestBody" in operation or operation.get("parameters"):
-        declared["422"] = "Some of what was sent is not valid"
+def _bound_parameters(operation: dict[str, Any]) -> None:
+    """What the edge passes on as text is still known by its name."""
+    for parameter in operation.get("parameters", ()):
+        is_header_or_path = parameter["in"] in ("header", "path")
+        if is_header_or_path and parameter["name"] in _PARAMETERS:
+            parameter.update(_PARAMETERS[parameter["name"]])
+        elif parameter["in"] == "path":
+            parameter["schema"] = {"type": "string", "format": "uuid"}
+            parameter["description"] = "An entry of this patient."
+
+
+def _describe_successes(operation: dict[str, Any], schemas: dict[str, Any]) -> None:
     responses = operation["responses"]
-    if "requestBody" in operation and "201" in responses and path != "/v1/invitations/accept":
+    for status in _SUCCESS.keys() & responses.keys():
+        response = responses[status]
+        response["description"] = _SUCCESS[status]
+        answer = _json_schema(response, schemas)
+        if not answer:
+            del response["content"]
+        headers = {"ETag": "version", "Link": "next_cursor"}
+        sent = [name for name, member in headers.items() if member in answer.get("properties", {})]
+        if sent:
+            response["headers"] = {name: _header(name) for name in sent}
+    if "201" in responses and _takes_an_id(operation, schemas):
         responses["200"] = {**responses["201"], "description": "The same was sent before"}
+
+
+def _declare_problems(
+    path: str, method: str, operation: dict[str, Any], schemas: dict[str, Any]
+) -> None:
+    has_body = "requestBody" in operation
+    applying = (
+        (True, _ALWAYS),
+        ("security" in operation, _WHEN_SIGNED),
+        ("{" in path, _WITH_A_PATH),
+        (has_body, _WITH_A_BODY),
+        (_takes_an_id(operation, schemas), _WITH_AN_ID),
+        (path.endswith("/accept"), _WHEN_ACCEPTING),
+        (path == "/v1/auth/token", _WHEN_SIGNING_IN),
+        (method == "patch", _CONDITIONAL),
+        (has_body or "parameters" in operation, _WITH_WORDS),
+    )
+    declared = {
+        status: said for applies, some in applying if applies for status, said in some.items()
+    }
+    responses = operation["responses"]
     for status, description in declared.items():
         responses[status] = {
             "description": description,
@@ -99,4 +203,23 @@ def _declare_problems(path: str, method: str, operation: dict[str, Any]) -> None
                 "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}
             },
         }
+        if status in _HEADERS_OF_PROBLEMS:
+            name = _HEADERS_OF_PROBLEMS[status]
+            responses[status]["headers"] = {name: _header(name)}
     operation["responses"] = dict(sorted(responses.items()))
+
+
+def _takes_an_id(operation: dict[str, Any], schemas: dict[str, Any]) -> bool:
+    sent = _json_schema(operation.get("requestBody", {}), schemas)
+    return "id" in sent.get("properties", {})
+
+
+def _json_schema(of: dict[str, Any], schemas: dict[str, Any]) -> dict[str, Any]:
+    """The schema of a body or a response; empty where there is none."""
+    schema: dict[str, Any] = of.get("content", {}).get("application/json", {}).get("schema", {})
+    named = re.fullmatch("#/components/schemas/(.+)", schema.get("$ref", ""))
+    return schemas[named[1]] if named else schema
+
+
+def _header(name: str) -> dict[str, str]:
+    return {"$ref": f"#/components/headers/{name}"}

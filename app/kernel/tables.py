@@ -73,6 +73,11 @@ def sealed(*, nullable: bool = False) -> Any:
     return Field(sa_type=LargeBinary, nullable=nullable)
 
 
+def seconds() -> Any:
+    """A whole number of seconds or null; 32 bits of them are only 68 years."""
+    return Field(sa_type=BigInteger, nullable=True)
+
+
 def texts() -> Any:
     """A list of codes."""
     return Field(sa_column=Column(ARRAY(Text), nullable=False))

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple, Protocol, TypeVar
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, bindparam, cast, func, select, tuple_
-from sqlalchemy.types import BigInteger, DateTime, Uuid
+from sqlalchemy import ColumnElement, bindparam, cast, func, literal_column, select, tuple_
+from sqlalchemy.types import BigInteger, DateTime, Text, Uuid
 
 from app.kernel.db import Db, Query
 from app.kernel.paging import cursor, instant_of, read_cursor
@@ -66,13 +66,21 @@ def newest_first(
     )
 
 
-def epoch_microseconds(instant: Any) -> ColumnElement[int]:
-    """SQL: whole microseconds since 1970, as `clock.microseconds`.
+def instant_columns(instant: ColumnElement[datetime]) -> tuple[Any, Any]:
+    """SQL: a column of instants in the order of its subquery, twice: the text of a JSON array,
+    and whole microseconds since 1970 as `clock.microseconds`.
 
     A double keeps seconds of this century to a quarter of a microsecond, so rounding is exact;
     the exact `extract` is numeric and several times slower on a long series.
     """
-    return cast(func.date_part("epoch", instant) * 1_000_000, BigInteger)
+    seconds = func.date_part(literal_column("'epoch'"), instant)
+    return (
+        func.coalesce(cast(func.json_agg(instant), Text), literal_column("'[]'"), type_=Text),
+        func.coalesce(
+            func.array_agg(cast(seconds * literal_column("1000000"), BigInteger)),
+            literal_column("'{}'::bigint[]"),
+        ),
+    )
 
 
 def page(

@@ -5,8 +5,8 @@ from typing import Final
 
 from prometheus_client import Gauge
 
-from app.kernel.edge import Open
 from app.kernel.outbox import Backlog
+from app.kernel.strict import Open
 
 WAITING: Final = Gauge("afterglow_outbox_waiting", "Promises not kept yet.")
 OLDEST_SECONDS: Final = Gauge("afterglow_outbox_oldest_seconds", "Age of the oldest of them.")

@@ -35,7 +35,15 @@ _SESSION = """
     SET statement_timeout = '10s';
     SET lock_timeout = '5s';
     SET idle_in_transaction_session_timeout = '30s';
+    SET plan_cache_mode = 'force_generic_plan';
+    SET jit = off;
 """
+# Every statement finds its rows by key, so the plan does not depend on the values: planning once
+# per connection instead of at every execution is half of PostgreSQL's time.
+
+
+_SYNC: Final = int(ExecStatus.PIPELINE_SYNC)
+_FAILED: Final = (int(ExecStatus.FATAL_ERROR), int(ExecStatus.PIPELINE_ABORTED))
 
 
 class Refusal(Exception):
@@ -57,7 +65,7 @@ class Posted(NamedTuple):
     key: bytes | None
     sql: bytes
     values: Sequence[bytes | None]
-    formats: Sequence[Format] | None
+    formats: Sequence[int] | None
 
 
 class _Trip:
@@ -72,6 +80,31 @@ class _Trip:
         self.results: list[PGresult] = []
         self.failure: Refusal | None = None
         self.future: asyncio.Future[None] | None = None
+
+    def take(self, result: PGresult, is_failure: bool, prepared: set[bytes]) -> None:
+        """The next answer. What could not be prepared is taken out of `prepared`.
+
+        Raises: psycopg.Error for an answer that nobody asked for.
+        """
+        if self.seen == len(self.expected):
+            raise psycopg.OperationalError  # hung up on before the end of the trip
+        key = self.expected[self.seen]
+        self.seen += 1
+        if not is_failure:
+            if key is None:
+                self.results.append(result)
+            return
+        if key is not None:
+            prepared.discard(key)
+        if self.failure is None:
+            self.failure = _refusal(result)
+
+    def end(self) -> None:
+        """Everything is there. Raises: psycopg.Error if it failed and nobody will hear of it."""
+        if self.future is not None and not self.future.done():
+            self.future.set_result(None)
+        if self.is_dropped and self.failure is not None:
+            raise psycopg.OperationalError
 
 
 class Link:
@@ -180,7 +213,7 @@ class Link:
                         pg.send_prepare(key, sql)
                         self._prepared.add(key)
                         expected.append(key)
-                    pg.send_query_prepared(key, values, formats, Format.BINARY)
+                    pg.send_query_prepared(key, values, formats, _BINARY)
                 expected.append(None)
             pg.pipeline_sync()
             trip = _Trip(expected, is_dropped)
@@ -203,22 +236,11 @@ class Link:
                 continue  # between the answers of two statements
             trip = trips[0]
             status = result.status
-            if status == ExecStatus.PIPELINE_SYNC:
+            if status == _SYNC:
                 trips.popleft()
-                if trip.future is not None and not trip.future.done():
-                    trip.future.set_result(None)
-                if trip.is_dropped and trip.failure is not None:
-                    raise psycopg.OperationalError
-                continue
-            prepared_key = trip.expected[trip.seen]
-            trip.seen += 1
-            if status in (ExecStatus.FATAL_ERROR, ExecStatus.PIPELINE_ABORTED):
-                if prepared_key is not None:
-                    self._prepared.discard(prepared_key)
-                if trip.failure is None:
-                    trip.failure = _refusal(result)
-            elif prepared_key is None:
-                trip.results.append(result)
+                trip.end()
+            else:
+                trip.take(result, status in _FAILED, self._prepared)
 
     def _readable(self) -> None:
         try:
@@ -271,13 +293,23 @@ def _put_on_the_application_role(connection: psycopg.Connection[Any]) -> None:
         connection.execute("SET ROLE afterglow_app")
 
 
-def encode(value: Any) -> bytes | None:
-    """A Python value in PostgreSQL's text format (bytes: as they are, sent as binary)."""
-    return None if value is None else _ENCODERS[type(value)](value)
+def encode(value: Any) -> tuple[bytes | None, int]:
+    """A Python value as libpq takes it, and in which of its two formats.
+
+    Everything is text but what is shorter, and quicker to make, as binary.
+    """
+    kind = type(value)
+    if kind is UUID:
+        return value.bytes, _BINARY
+    if value is None:
+        return None, _TEXT
+    if kind is bytes:
+        return value, _BINARY
+    return _ENCODERS[kind](value), _TEXT
 
 
 def _encode_list(values: list[Any]) -> bytes:
-    return b"{" + b",".join(_ELEMENTS[type(value)](value) for value in values) + b"}"
+    return b"{" + b",".join([_ELEMENTS[type(value)](value) for value in values]) + b"}"
 
 
 def _quote(text: str) -> bytes:
@@ -287,25 +319,26 @@ def _quote(text: str) -> bytes:
 
 def as_json(value: Any) -> bytes:
     """Compact JSON; NaN and infinity are refused."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+    return _JSON(value).encode()
 
 
-_ENCODERS: dict[type, Callable[[Any], bytes]] = {
+_TEXT: Final = int(Format.TEXT)
+_BINARY: Final = int(Format.BINARY)
+_JSON: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
+_ENCODERS: Final[dict[type, Callable[[Any], bytes]]] = {
     bool: lambda value: b"t" if value else b"f",
     int: lambda value: b"%d" % value,
     float: lambda value: repr(value).encode(),
     str: str.encode,
-    bytes: bytes,
-    UUID: lambda value: str(value).encode(),
     datetime: lambda value: value.isoformat().encode(),
     date: lambda value: value.isoformat().encode(),
     dict: as_json,
     list: _encode_list,
 }
-_ELEMENTS: dict[type, Callable[[Any], bytes]] = {
+_ELEMENTS: Final[dict[type, Callable[[Any], bytes]]] = {
     type(None): lambda _: b"NULL",
-    int: _ENCODERS[int],
-    float: _ENCODERS[float],
-    UUID: _ENCODERS[UUID],
+    int: lambda value: b"%d" % value,
+    float: lambda value: repr(value).encode(),
+    UUID: lambda value: str(value).encode(),
     str: _quote,
 }

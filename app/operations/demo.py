@@ -20,7 +20,7 @@ from app.kernel import identity
 from app.kernel.db import Db, Direct
 from app.kernel.identity import Caller
 from app.people import service as people
-from app.people.chart import open_chart
+from app.people.chart import open_chart, whose
 from app.people.clinics import NOTICE_VERSION, all_clinics, found_clinic
 from app.treatment import notes
 from app.treatment import service as treatment
@@ -189,11 +189,12 @@ def _check_in(
     at: datetime,
     extras: dict[str, int | None] | None = None,
 ) -> None:
+    doses = treatment.ask_doses(db, whose(patient, "me"))
     chart = open_chart(db, patient, "me", checkins.SUBMIT_CHECK_INS, at)
     sent = CheckInIn(
         instrument=instrument, answers=list(answers), extras=extras or {}, recorded_at=at
     )
-    checkins.submit(db, chart, sent, None, at)
+    checkins.submit(db, chart, sent, doses=doses, country=None, now=at)
 
 
 def _dose(db: Db, course: _Course, therapist: Caller, patient: Caller, given_at: datetime) -> UUID:
@@ -244,7 +245,11 @@ def _member(
     patient_id: UUID | None = None,
 ) -> UUID:
     account_id = identity.create_account(
-        db, db.vault, username=person.username, password=person.password, now=at
+        db,
+        db.vault,
+        username=person.username,
+        password_hash=identity.hash_password(person.password),
+        now=at,
     )
     return identity.join(
         db,

@@ -39,11 +39,13 @@ class Right:
 
     name: as it stands in the access log. is_for_patient: whether patients have it on their own
     record. privileges: a clinician needs any one of them; empty means no clinician has it.
+    is_for_administrator: whether administrators may see the list, without clinical content.
     """
 
     name: str
     is_for_patient: bool = True
     privileges: frozenset[str] = CARE
+    is_for_administrator: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +101,7 @@ class _Opened(NamedTuple):
 
 
 class Panel(NamedTuple):
-    """The right to see a list of one's own patients."""
+    """The right to see a list that shows several patients."""
 
     standing: Standing
     clinic_id: UUID
@@ -233,14 +235,15 @@ def open_chart(db: Db, caller: Caller, patient_ref: str, right: Right, now: date
 
 
 def open_panel(db: Db, caller: Caller, right: Right, now: datetime) -> Panel:
-    """Check that `caller` may see lists of the patients they care for, and note it.
+    """Check that `caller` may see a list that shows several patients, and note it.
 
     Raises: Problem FORBIDDEN, NOT_SIGNED_IN.
     """
-    if caller.role != "clinician":
+    is_administrator = caller.role == "administrator" and right.is_for_administrator
+    if caller.role != "clinician" and not is_administrator:
         raise Problem(Kind.FORBIDDEN)
     standing = require_standing(db, caller)
-    if right.privileges.isdisjoint(standing.privileges):
+    if not is_administrator and right.privileges.isdisjoint(standing.privileges):
         raise Problem(Kind.FORBIDDEN)
     _log(db, caller, None, right, now)
     return Panel(standing, caller.clinic_id)

@@ -8,7 +8,7 @@ from fastapi import Form, Header
 
 from app.kernel import identity
 from app.kernel.edge import MAX_BODY, Public, Reply, Signed, router
-from app.kernel.errors import Kind, Problem
+from app.kernel.errors import Fault, Kind, Problem
 from app.kernel.etag import etag, version_named
 from app.kernel.fields import MAX_TEXT
 from app.kernel.identity import ACCESS_LIFETIME, Tokens
@@ -34,7 +34,7 @@ def create_token(visit: Public, form: Annotated[TokenForm, Form()]) -> Reply | P
     """Sign in with a password, or go on with a refresh token (OAuth 2.0)."""
     if form.grant_type == "password":
         if form.username is None or form.password is None:
-            return Problem(Kind.MALFORMED_REQUEST, detail="username and password are needed.")
+            return _needed("username", "password")
         made = identity.sign_in(
             visit.db,
             visit.issuer,
@@ -47,12 +47,13 @@ def create_token(visit: Public, form: Annotated[TokenForm, Form()]) -> Reply | P
         )
     elif form.grant_type == "refresh_token":
         if form.refresh_token is None:
-            return Problem(Kind.MALFORMED_REQUEST, detail="refresh_token is needed.")
+            return _needed("refresh_token")
         made = identity.refresh(
             visit.db, visit.issuer, refresh_token=form.refresh_token, now=visit.now
         )
     else:
-        return Problem(Kind.UNSUPPORTED_GRANT_TYPE)
+        fault = Fault("/grant_type", "must be password or refresh_token")
+        return Problem(Kind.UNSUPPORTED_GRANT_TYPE, faults=[fault])
     return made if isinstance(made, Problem) else _token_reply(made)
 
 
@@ -79,7 +80,7 @@ def invite(visit: Signed, sent: InvitationIn) -> Reply:
 )
 def accept_invitation(visit: Public, sent: AcceptIn) -> Reply | Problem:
     """Take the place; a patient consents to treatment here. The answer signs in."""
-    standing = service.accept(visit.db, sent, visit.now)
+    standing = service.accept(visit.db, sent, visit.address, visit.now)
     if isinstance(standing, Problem):
         return standing
     tokens = identity.begin_family(visit.db, visit.issuer, standing, visit.now)
@@ -134,6 +135,11 @@ def _token_reply(tokens: Tokens) -> Reply:
         ),
         headers={"Cache-Control": "no-store"},
     )
+
+
+def _needed(*fields: str) -> Problem:
+    faults = [Fault(f"/{field}", "is required for this grant") for field in fields]
+    return Problem(Kind.MALFORMED_REQUEST, faults=faults)
 
 
 def _uuid(text: str | None) -> UUID | None:

@@ -6,7 +6,6 @@ from uuid import UUID
 
 from pydantic import Field
 
-from app.kernel.edge import Open, Wire
 from app.kernel.fields import (
     Country,
     Locale,
@@ -16,6 +15,7 @@ from app.kernel.fields import (
     TimeZone,
     Username,
 )
+from app.kernel.strict import Open, Wire
 
 Privilege = Literal["therapy", "prescribe", "monitor", "coach"]
 

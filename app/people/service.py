@@ -181,7 +181,7 @@ def invite(db: Db, caller: Caller, sent: InvitationIn, now: datetime) -> tuple[I
         CLINICIAN_EXISTS, clinician_id=sent.clinician_id
     ):
         raise invalid("/clinician_id", "is not an active clinician of this clinic")
-    privileges = sorted(sent.privileges)
+    privileges = sorted(set(sent.privileges))
     if db.after_collision and sent.id is not None:
         earlier = db.first(INVITATION_BY_ID, id=sent.id)
         if earlier is None or (earlier.role, earlier.privileges, earlier.care_by) != (
@@ -234,11 +234,13 @@ def create_invitation(
     return _invitation_out(db.vault, invited)
 
 
-def accept(db: Db, sent: AcceptIn, now: datetime) -> Standing | Problem:
+def accept(db: Db, sent: AcceptIn, address: str, now: datetime) -> Standing | Problem:
     """Take the place that an invitation keeps.
 
-    Raises: Problem NOT_FOUND (no such code, or too late), INVITATION_USED, INVALID,
-        INVALID_GRANT (the username exists and the password is not its own).
+    address: where the request comes from.
+    Returns: a Problem where the username exists and the password is not its own, because that
+        counts as a failed sign-in and must be remembered.
+    Raises: Problem NOT_FOUND (no such code, or too late), INVITATION_USED, INVALID.
     """
     invited = db.first(INVITATION_BY_CODE, code_index=_code_index(db.vault, sent.code))
     if invited is None or invited.expires_at <= now:
@@ -252,10 +254,23 @@ def accept(db: Db, sent: AcceptIn, now: datetime) -> Standing | Problem:
     account_id = identity.find_account(db, db.vault, sent.username)
     if account_id is None:
         account_id = identity.create_account(
-            db, db.vault, username=sent.username, password=sent.password, now=now
+            db,
+            db.vault,
+            username=sent.username,
+            password_hash=identity.hash_password(sent.password),
+            now=now,
         )
-    elif not identity.check_password(db, db.vault, username=sent.username, password=sent.password):
-        raise Problem(Kind.INVALID_GRANT)
+    else:
+        proven = identity.prove(
+            db,
+            db.vault,
+            username=sent.username,
+            password=sent.password,
+            address=address,
+            now=now,
+        )
+        if isinstance(proven, Problem):
+            return proven
     patient_id = None
     if invited.role == "patient":
         patient_id = uuid7()
@@ -455,20 +470,31 @@ def update_me(db: Db, caller: Caller, base_version: int, sent: MePatch, now: dat
                     for field in sorted(sent.model_fields_set - {"name"})
                 ],
             )
-        if sent.name is not None and not db.change(
-            RENAME_MEMBER,
-            membership_id=caller.membership_id,
-            base_version=base_version,
-            to_name=db.vault.seal_for_clinic(
-                caller.clinic_id,
-                sent.name.encode(),
-                table="membership",
-                column="name",
-                row=caller.membership_id,
-            ),
-        ):
-            raise Problem(Kind.PRECONDITION_FAILED)
+        _rename(db, caller, base_version, sent.name)
     return me(db, caller, now)
+
+
+def _rename(db: Db, caller: Caller, base_version: int, name: str | None) -> None:
+    if name is None:
+        own = db.one(OWN_NAME, account_id=caller.account_id, membership_id=caller.membership_id)
+        is_current = own.version == base_version
+    else:
+        is_current = bool(
+            db.change(
+                RENAME_MEMBER,
+                membership_id=caller.membership_id,
+                base_version=base_version,
+                to_name=db.vault.seal_for_clinic(
+                    caller.clinic_id,
+                    name.encode(),
+                    table="membership",
+                    column="name",
+                    row=caller.membership_id,
+                ),
+            )
+        )
+    if not is_current:
+        raise Problem(Kind.PRECONDITION_FAILED)
 
 
 def _update_patient(

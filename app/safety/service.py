@@ -25,8 +25,7 @@ from uuid_utils.compat import uuid7
 from app.clinical.risk import Finding, Level
 from app.kernel import ledger, outbox
 from app.kernel.db import Change, Db, Query, itself
-from app.kernel.errors import Kind, Problem
-from app.kernel.identity import Caller, require_standing
+from app.kernel.identity import Caller
 from app.kernel.paging import cursor, instant_of, read_cursor
 from app.kernel.tables import DataKey, Membership, columns, table
 from app.people.chart import CARE, Chart, Right, cared_for, open_panel
@@ -37,7 +36,7 @@ from app.safety.monitoring import WORKER_SILENT_AFTER, statement
 from app.safety.schemas import EvidenceOut, FlagOut, FlagPage, FlagRef, SafetyOut
 from app.safety.tables import Flag, FlagEvidence, Notice
 
-READ_FLAGS = Right("flags.read", is_for_patient=False)
+READ_FLAGS = Right("flags.read", is_for_patient=False, is_for_administrator=True)
 TELL_TOPIC = "flag.round"
 
 
@@ -384,17 +383,14 @@ def inbox(db: Db, caller: Caller, *, after: str | None, limit: int, now: datetim
 
     Raises: Problem FORBIDDEN, MALFORMED_REQUEST.
     """
+    open_panel(db, caller, READ_FLAGS, now)
     keyset = _keyset(db, caller, after)
     if caller.role == "administrator":
-        require_standing(db, caller)
         listed = db.all(
             INBOX_OF_ADMINISTRATOR, membership_id=caller.membership_id, limit=limit + 1, **keyset
         )
         evidence: dict[UUID, list[EvidenceOut]] = {}
     else:
-        if caller.role != "clinician":
-            raise Problem(Kind.FORBIDDEN)
-        open_panel(db, caller, READ_FLAGS, now)
         listed = db.all(
             INBOX_OF_CLINICIAN,
             membership_id=caller.membership_id,

@@ -6,11 +6,11 @@ from uuid import UUID
 
 from pydantic import Field
 
-from app.kernel.edge import Open, Wire
 from app.kernel.fields import Code, Instant, Words
+from app.kernel.strict import Open, Wire
 
 DoseMg = Annotated[
-    float, Field(gt=0, le=5000, description="Milligrams, to a thousandth; more than 0.")
+    float, Field(ge=0.001, le=5000, description="Milligrams, to a thousandth; more than 0.")
 ]
 
 

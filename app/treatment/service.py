@@ -5,16 +5,14 @@ from decimal import Decimal
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ARRAY, BigInteger, Uuid, and_, any_, bindparam, cast, func, insert, select
-from sqlalchemy.dialects.postgresql import aggregate_order_by, array
+from sqlalchemy import ARRAY, Uuid, and_, any_, bindparam, insert, literal_column, select
 from uuid_utils.compat import uuid7
 
 from app.kernel import ledger, timeline
 from app.kernel.clock import microseconds
-from app.kernel.db import Change, Db, Query, itself
+from app.kernel.db import Ahead, Change, Db, Query, itself
 from app.kernel.errors import Fault, Kind, Problem, not_found
 from app.kernel.tables import columns, table
-from app.kernel.timeline import epoch_microseconds
 from app.people.chart import Chart, Right
 from app.treatment.schemas import (
     AdministrationOut,
@@ -74,24 +72,26 @@ GIVEN = Query(
     _Given,
 )
 
-WAS_GIVEN = and_(_session.status != "not-done", _session.status != "entered-in-error")
+WAS_GIVEN = and_(
+    _session.status != literal_column("'not-done'"),
+    _session.status != literal_column("'entered-in-error'"),
+)
 """SQL: something was given in this dosing session."""
 
-DOSES = Query(
-    select(
-        func.coalesce(
-            func.array_agg(
-                aggregate_order_by(epoch_microseconds(_session.effective_at), _session.effective_at)
-            ),
-            cast(array([]), ARRAY(BigInteger)),
-        )
-    ).where(
+_doses = (
+    select(_session.effective_at)
+    .where(
         _session.clinic_id == bindparam("clinic_id"),
         _session.patient_id == bindparam("patient_id"),
         WAS_GIVEN,
-    ),
-    itself,
+    )
+    .order_by(_session.effective_at)
+    .subquery()
 )
+DOSE_COLUMNS = timeline.instant_columns(_doses.c.effective_at)
+"""SQL: every dose's t = 0 of `:patient_id`, as JSON and as microseconds, oldest first."""
+
+DOSES = Query(select(DOSE_COLUMNS[1]), itself)
 
 
 def record_session(
@@ -107,7 +107,8 @@ def record_session(
     if db.after_collision and sent.id is not None:
         earlier = _read(db, chart, sent.id)
         if earlier is not None:
-            if _said(earlier) != _said_in(sent, started_at):
+            # A visit sent without a start began when it arrived, and still did at a retry.
+            if _said(earlier) != _said_in(sent, sent.started_at or earlier.started_at):
                 raise Problem(Kind.ID_REUSED)
             return earlier, False
     session = _Session(
@@ -174,6 +175,11 @@ def list_sessions(db: Db, chart: Chart, *, cursor: str | None, limit: int) -> Do
         dosing_sessions=[_out(row, given.get(row.id, []), instants) for row in page.rows],
         next_cursor=page.next_cursor,
     )
+
+
+def ask_doses(db: Db, patient_id: UUID) -> Ahead[list[int]]:
+    """Let the question of `doses` travel with the chart's."""
+    return db.ahead(DOSES, patient_id=patient_id)
 
 
 def doses(db: Db, chart: Chart) -> list[int]:

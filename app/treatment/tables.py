@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, Column, ForeignKeyConstraint, Index, Numeric
 from sqlmodel import Field, SQLModel
 
-from app.kernel.tables import DISTRIBUTED, instant, key, of_clinic, one_of, sealed, text
+from app.kernel.tables import DISTRIBUTED, instant, key, of_clinic, one_of, sealed, seconds, text
 
 ROUTES = ("iv", "im", "subcutaneous", "intranasal", "sublingual", "oral")
 
@@ -81,4 +81,4 @@ class ExperienceNote(SQLModel, table=True):
     recorded_at: datetime = instant()
     received_at: datetime = instant()
     effective_at: datetime = instant()
-    clock_ahead_seconds: int | None
+    clock_ahead_seconds: int | None = seconds()

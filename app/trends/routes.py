@@ -8,7 +8,7 @@ from fastapi import Query
 from app.kernel.edge import Reply, Signed, router
 from app.kernel.fields import Instant
 from app.kernel.paging import Cursor, Limit, next_link
-from app.people.chart import open_chart
+from app.people.chart import open_chart, whose
 from app.trends import service
 from app.trends.schemas import CaseloadOut, TrajectoryOut
 
@@ -35,12 +35,16 @@ def read_trajectory(
     until: Annotated[Instant, Query(description="Not included.")] = _END,
 ) -> Reply:
     """One scale over time: baseline, change, response and remission, measured from the doses."""
-    chart = open_chart(visit.db, visit.caller, patient_id, service.READ_TRAJECTORIES, visit.now)
-    return Reply(
-        service.read_trajectory(
-            visit.db, chart, instrument, item_key=item, since=since, until=until
-        )
+    asked = service.ask_trajectory(
+        visit.db,
+        whose(visit.caller, patient_id),
+        instrument,
+        item_key=item,
+        since=since,
+        until=until,
     )
+    chart = open_chart(visit.db, visit.caller, patient_id, service.READ_TRAJECTORIES, visit.now)
+    return Reply(service.read_trajectory(chart, asked))
 
 
 @routes.get("/v1/caseload", response_model=CaseloadOut, operation_id="read_caseload")

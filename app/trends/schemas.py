@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from app.kernel.edge import Open
+from app.kernel.strict import Open
 from app.safety.schemas import FlagRef
 
 

@@ -6,20 +6,17 @@ from uuid import UUID
 
 from pydantic_core import to_json
 from sqlalchemy import (
-    ARRAY,
-    JSON,
     BigInteger,
     ColumnElement,
     DateTime,
     Integer,
-    Text,
     Uuid,
     and_,
     bindparam,
     case,
-    cast,
     func,
     literal,
+    literal_column,
     select,
     tuple_,
 )
@@ -27,12 +24,12 @@ from sqlalchemy import (
 from app.checkins.tables import CheckIn
 from app.clinical import instruments, trajectory
 from app.clinical.instruments import Instrument, Item
-from app.kernel.db import Db, Query
+from app.kernel.db import Ahead, Db, Query
 from app.kernel.errors import invalid, not_found
 from app.kernel.identity import Caller
 from app.kernel.paging import cursor, instant_of, read_cursor
 from app.kernel.tables import DataKey, columns, table
-from app.kernel.timeline import epoch_microseconds
+from app.kernel.timeline import instant_columns
 from app.people.chart import Chart, Right, cared_for, open_panel
 from app.people.service import open_name
 from app.people.tables import Patient
@@ -59,6 +56,8 @@ class _Series(NamedTuple):
     effective_at: str
     microseconds: list[int]
     scores: list[int | None]
+    doses_at: str
+    doses: list[int]
 
 
 class _Case(NamedTuple):
@@ -78,10 +77,12 @@ class _Case(NamedTuple):
 
 
 _check_in = columns(CheckIn)
+# Spelled out, so that the planner sees that the partial index fits.
+IS_FINAL = _check_in.status == literal_column("'final'")
 
 
 def _series(score: ColumnElement[Any]) -> Query[_Series]:
-    """One row: the newest points of one instrument, as columns, oldest first."""
+    """One row: the newest points of one instrument, as columns, oldest first; and the doses."""
     newest = (
         select(_check_in.effective_at, score.label("score"))
         .where(
@@ -90,57 +91,63 @@ def _series(score: ColumnElement[Any]) -> Query[_Series]:
             _check_in.instrument == bindparam("instrument"),
             _check_in.effective_at >= bindparam("since"),
             _check_in.effective_at < bindparam("until"),
-            _check_in.status == "final",
+            IS_FINAL,
         )
         .order_by(_check_in.effective_at.desc())
-        .limit(MAX_POINTS)
+        .limit(literal_column(str(MAX_POINTS)))
         .subquery()
     )
     ordered = select(newest).order_by(newest.c.effective_at).subquery()
-    return Query(
-        select(
-            cast(func.coalesce(func.json_agg(ordered.c.effective_at), cast("[]", JSON)), Text),
-            func.coalesce(
-                func.array_agg(epoch_microseconds(ordered.c.effective_at)),
-                cast("{}", ARRAY(BigInteger)),
-            ),
-            func.coalesce(func.array_agg(ordered.c.score), cast("{}", ARRAY(Integer))),
-        ),
-        _Series,
-    )
+    points = select(
+        *instant_columns(ordered.c.effective_at),
+        func.coalesce(func.array_agg(ordered.c.score), literal_column("'{}'::integer[]")),
+    ).subquery()
+    doses = select(*treatment.DOSE_COLUMNS).subquery()
+    return Query(select(points, doses), _Series)
 
 
 TOTALS = _series(_check_in.total)
 ANSWERS = _series(_check_in.answers[bindparam("place", type_=Integer)])
 
 
-def read_trajectory(
+class Asked(NamedTuple):
+    """A trajectory that was asked for before it is known whether the caller may see it."""
+
+    instrument: Instrument
+    item: Item | None
+    series: Ahead[_Series]
+
+
+def ask_trajectory(
     db: Db,
-    chart: Chart,
+    patient_id: UUID,
     key: str,
     *,
     item_key: str | None,
     since: datetime,
     until: datetime,
-) -> bytes:
-    """One scale over time: the JSON of `schemas.TrajectoryOut`.
+) -> Asked:
+    """Let the question travel with the chart's.
 
     item_key: which item, for a scale without a total; also the suicide item of one that has it.
     Raises: Problem NOT_FOUND (no such instrument), INVALID (no such item, or one is needed).
     """
     instrument, item = _measured(key, item_key)
     params: dict[str, Any] = {
-        "patient_id": chart.patient_id,
+        "patient_id": patient_id,
         "instrument": key,
         "since": since,
         "until": until,
     }
     if item is None:
-        series = db.one(TOTALS, **params)
-    else:
-        series = db.one(ANSWERS, **params, place=instrument.items.index(item) + 1)
-    doses = treatment.doses(db, chart)
-    return _render(instrument, item, series, doses)
+        return Asked(instrument, item, db.ahead(TOTALS, **params))
+    place = instrument.items.index(item) + 1
+    return Asked(instrument, item, db.ahead(ANSWERS, **params, place=place))
+
+
+def read_trajectory(_: Chart, asked: Asked) -> bytes:
+    """One scale over time, now that the chart is open: the JSON of `schemas.TrajectoryOut`."""
+    return _render(asked.instrument, asked.item, asked.series.one())
 
 
 def _measured(key: str, item_key: str | None) -> tuple[Instrument, Item | None]:
@@ -166,15 +173,14 @@ def _is_suicide_item(instrument: Instrument, item: Item) -> bool:
     return suicide is not None and instrument.items[suicide.position] is item
 
 
-def _render(instrument: Instrument, item: Item | None, series: _Series, doses: list[int]) -> bytes:
+def _render(instrument: Instrument, item: Item | None, series: _Series) -> bytes:
     """Columns straight to bytes; the instants were written by PostgreSQL already."""
-    at, scores = series.microseconds, series.scores
+    at, scores, doses = series.microseconds, series.scores, series.doses
     head: dict[str, Any] = {
         "instrument": instrument.key,
         "instrument_version": instrument.version,
         "item": item.key if item else None,
         "measures_hours": instrument.recall.measures_hours,
-        "doses": {"effective_at": [_instant(dose) for dose in doses]},
         "caveat": CAVEAT,
     }
     columns: dict[str, Any]
@@ -222,8 +228,9 @@ def _render(instrument: Instrument, item: Item | None, series: _Series, doses: l
             "sources": followed.sources,
             "conventions": followed.conventions,
         }
-    return b'%s,"points":{"effective_at":%s,%s}' % (
+    return b'%s,"doses":{"effective_at":%s},"points":{"effective_at":%s,%s}' % (
         to_json(head)[:-1],
+        series.doses_at.encode(),
         series.effective_at.encode(),
         to_json(columns)[1:],
     )
@@ -276,7 +283,7 @@ def _newest(column: ColumnElement[Any], *conditions: ColumnElement[bool]) -> Any
         .where(
             _check_in.clinic_id == _patient.clinic_id,
             _check_in.patient_id == _patient.id,
-            _check_in.status == "final",
+            IS_FINAL,
             *conditions,
         )
         .order_by(_check_in.effective_at.desc())

@@ -291,7 +291,7 @@ def upgrade() -> None:
         sa.Column("recorded_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("effective_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("clock_ahead_seconds", sa.Integer(), nullable=True),
+        sa.Column("clock_ahead_seconds", sa.BigInteger(), nullable=True),
         sa.CheckConstraint(
             "level IN ('none', 'low', 'moderate', 'high')", name=op.f("ck_check_in_level")
         ),
@@ -313,10 +313,12 @@ def upgrade() -> None:
         unique=False,
     )
     op.create_index(
-        op.f("ix_check_in_clinic_id_patient_id_instrument_effective_at"),
+        "ix_check_in_trajectory",
         "check_in",
         ["clinic_id", "patient_id", "instrument", "effective_at"],
         unique=False,
+        postgresql_include=["total"],
+        postgresql_where=sa.text("status = 'final'"),
     )
     op.create_table(
         "consent",
@@ -422,7 +424,7 @@ def upgrade() -> None:
         sa.Column("recorded_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("effective_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("clock_ahead_seconds", sa.Integer(), nullable=True),
+        sa.Column("clock_ahead_seconds", sa.BigInteger(), nullable=True),
         sa.CheckConstraint(
             "status IN ('proposed', 'active', 'completed', 'cancelled', 'entered-in-error')",
             name=op.f("ck_goal_status"),
@@ -506,7 +508,7 @@ def upgrade() -> None:
         sa.Column("recorded_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("effective_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("clock_ahead_seconds", sa.Integer(), nullable=True),
+        sa.Column("clock_ahead_seconds", sa.BigInteger(), nullable=True),
         sa.CheckConstraint(
             "tier IN ('private', 'care-team')", name=op.f("ck_experience_note_tier")
         ),
@@ -631,7 +633,10 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_consent_clinic_id_patient_id_kind"), table_name="consent")
     op.drop_table("consent")
     op.drop_index(
-        op.f("ix_check_in_clinic_id_patient_id_instrument_effective_at"), table_name="check_in"
+        "ix_check_in_trajectory",
+        table_name="check_in",
+        postgresql_include=["total"],
+        postgresql_where=sa.text("status = 'final'"),
     )
     op.drop_index(op.f("ix_check_in_clinic_id_patient_id_effective_at_id"), table_name="check_in")
     op.drop_table("check_in")

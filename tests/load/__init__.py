@@ -11,7 +11,7 @@ access log:
   reasonably is, so the ratio to it is what everything else costs;
 - the *template* (`template.py`): the usual FastAPI and SQLModel application in its fair form,
   with the same table, the same requests and the same answers;
-- whatever else `subjects.SUBJECTS` names;
+- whatever else `catalogue.SUBJECTS` names;
 - *pgbench* with the floor's INSERT and no server at all: what PostgreSQL alone can commit. A
   floor under a fifth of it is too slow to be called one, and the run says so.
 

@@ -9,8 +9,9 @@ from types import FrameType
 import msgspec
 
 from tests.load import report, runner
+from tests.load.catalogue import SUBJECTS
 from tests.load.database import Pgbench
-from tests.load.subjects import PATIENTS, SUBJECTS
+from tests.load.subjects import PATIENTS
 
 INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 EVERYTHING = [*SUBJECTS, Pgbench.NAME]

@@ -17,9 +17,10 @@ import msgspec
 
 from app.kernel import embedded
 from tests.load import database
+from tests.load.catalogue import SUBJECTS
 from tests.load.database import Pgbench
 from tests.load.generator import DRAIN_SECONDS, Job, Measured, with_fresh_values
-from tests.load.subjects import PATIENTS, ROOT, SUBJECTS, Kind, Server, Subject
+from tests.load.subjects import PATIENTS, ROOT, Kind, Server, Subject
 
 WARM_UP_SECONDS = 0.5
 KINDS = ("write", "read")

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -104,6 +104,11 @@ def serve(application: str, environment: Mapping[str, str], log: Path, *options:
     command = [sys.executable, "-m", "uvicorn", application, "--host=127.0.0.1", f"--port={port}"]
     command += ["--loop=uvloop", "--http=httptools", "--no-access-log", "--log-level=warning"]
     command += ["--timeout-graceful-shutdown=3", *options]
+    return launch(command, port, environment, log)
+
+
+def launch(command: Sequence[str], port: int, environment: Mapping[str, str], log: Path) -> Server:
+    """Run a server that will listen on `port` of this machine; as `serve`."""
     with log.open("wb") as output:
         process = subprocess.Popen(
             command,
@@ -132,7 +137,7 @@ def serve(application: str, environment: Mapping[str, str], log: Path, *options:
             except OSError:
                 if process.poll() is not None or time.monotonic() > give_up:
                     said = log.read_text(errors="replace")[-4000:]
-                    raise RuntimeError(f"{application} did not start:\n{said}") from None
+                    raise RuntimeError(f"{command[2]} did not start:\n{said}") from None
                 time.sleep(0.05)
     except BaseException:
         stop()
@@ -239,9 +244,3 @@ class PlainSubject:
             point.keys() != {"recorded_at", "total"} for point in points
         ):
             raise ValueError(f"not {POINTS} points: {body[:500]!r}")
-
-
-SUBJECTS: Mapping[str, Callable[[], Subject]] = {
-    "floor": lambda: PlainSubject("floor", "tests.load.floor:app"),
-    "template": lambda: PlainSubject("template", "tests.load.template:app"),
-}

@@ -1,6 +1,6 @@
 """What a questionnaire is, once it has been read: frozen, worked out, with its sources."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 
@@ -108,6 +108,7 @@ class Scale:
     remission_below: points; remission is strictly less.
     eligible_from: points; response and remission mean something from this baseline up.
     caseness: points; a likely case from this total up.
+    cited: (where it comes from, whether that is our convention) for all the scale says.
     """
 
     direction: Direction
@@ -125,6 +126,7 @@ class Scale:
     remission_below: Threshold | None = None
     eligible_from: Threshold | None = None
     caseness: Threshold | None = None
+    cited: tuple[tuple[str, bool], ...] = field(init=False)
 
     def band(self, points: int) -> Band | None:
         """The band these points lie in; None when the scale has no bands."""
@@ -133,8 +135,7 @@ class Scale:
                 return band
         return None
 
-    def cited(self) -> list[tuple[str, bool]]:
-        """(where it comes from, whether that is our convention) for all the scale says."""
+    def __post_init__(self) -> None:
         cited = [(f"Questions and direction: {self.source}", self.convention)]
         if self.bands_source is not None:
             cited.append((f"Bands: {self.bands_source}", self.bands_convention))
@@ -148,7 +149,7 @@ class Scale:
             if threshold is not None:
                 label = what.format(threshold.value)
                 cited.append((f"{label}: {threshold.source}", threshold.convention))
-        return cited
+        object.__setattr__(self, "cited", tuple(cited))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,297 @@
+"""Things to test with. Each has sensible members, and takes what the test is about."""
+
+import json
+from base64 import urlsafe_b64decode
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+from fastapi.testclient import TestClient
+from httpx2 import Response
+
+from app.kernel import identity
+from app.kernel.db import Db, Direct
+from app.kernel.identity import Issuer, Standing
+from app.people import service as people
+from app.people.clinics import NOTICE_VERSION, found_clinic
+
+PASSWORD = "correct horse battery"
+
+
+def now() -> datetime:
+    """The present, to the second, as a phone would send it."""
+    return datetime.now(UTC).replace(microsecond=0)
+
+
+def a_check_in(**changes: Any) -> dict[str, Any]:
+    """A complete PHQ-9 with item 9 at zero: total 12, moderate."""
+    return {
+        "instrument": "phq-9",
+        "answers": [2, 2, 1, 2, 1, 2, 1, 1, 0],
+        "recorded_at": now().isoformat(),
+    } | changes
+
+
+def phq_9(total: int, *, item_nine: int = 0) -> list[int]:
+    """Nine answers that add up to `total`, the ninth as given. total: at most 24 + item_nine."""
+    answers = []
+    left = total - item_nine
+    for _ in range(8):
+        answers.append(min(3, left))
+        left -= answers[-1]
+    assert left == 0
+    return [*answers, item_nine]
+
+
+def a_dosing_session(**changes: Any) -> dict[str, Any]:
+    """Forty milligrams into the muscle, an hour ago."""
+    return {"administrations": [an_administration()]} | changes
+
+
+def an_administration(**changes: Any) -> dict[str, Any]:
+    """Forty milligrams of ketamine into the muscle, an hour ago."""
+    return {
+        "drug": "ketamine",
+        "route": "im",
+        "dose_mg": 40,
+        "given_at": (now() - timedelta(hours=1)).isoformat(),
+    } | changes
+
+
+def a_note(**changes: Any) -> dict[str, Any]:
+    """A note that the care team may read."""
+    return {
+        "tier": "care-team",
+        "words": "It was very quiet.",
+        "recorded_at": now().isoformat(),
+    } | changes
+
+
+def a_goal(**changes: Any) -> dict[str, Any]:
+    """A goal with a reason."""
+    return {
+        "words": "Call my sister.",
+        "why": "I miss her.",
+        "recorded_at": now().isoformat(),
+    } | changes
+
+
+def an_acceptance(code: str, **changes: Any) -> dict[str, Any]:
+    """A patient who takes the place that a code keeps, and consents."""
+    return {
+        "code": code,
+        "username": f"new-{uuid4().hex[:12]}@example.org",
+        "password": PASSWORD,
+        "name": "Somebody New",
+        "consent": {"notice_version": NOTICE_VERSION, "accepted": True},
+    } | changes
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody signed in, and the requests they make."""
+
+    client: TestClient
+    username: str
+    clinic_id: UUID
+    membership_id: UUID
+    role: str
+    patient_id: UUID | None
+    token: str
+
+    def again(self, at: datetime) -> "Person":
+        """The same person, with an access token of that instant."""
+        return replace(self, token=_a_token(self, self.account_id, at))
+
+    @property
+    def account_id(self) -> UUID:
+        """Who they are in all their clinics."""
+        claims = self.token.split(".")[1]
+        return UUID(json.loads(urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))["sub"])
+
+    @property
+    def record(self) -> str:
+        """The path of their own record, as others name it."""
+        return f"/v1/patients/{self.patient_id}"
+
+    def request(self, method: str, path: str, **options: Any) -> Response:
+        """With their token."""
+        headers = {"Authorization": f"Bearer {self.token}"} | options.pop("headers", {})
+        response: Response = self.client.request(method, path, headers=headers, **options)
+        return response
+
+    def get(self, path: str, **options: Any) -> Response:
+        """GET."""
+        return self.request("GET", path, **options)
+
+    def post(self, path: str, body: Any = None, **options: Any) -> Response:
+        """POST JSON."""
+        return self.request("POST", path, **({"json": body} | options))
+
+    def patch(self, path: str, body: Any, **options: Any) -> Response:
+        """PATCH JSON."""
+        return self.request("PATCH", path, json=body, **options)
+
+
+@dataclass(frozen=True)
+class Clinic:
+    """A clinic with its people. `patient` is cared for by `therapist`, not by `stranger`."""
+
+    id: UUID
+    patient: Person
+    other_patient: Person
+    therapist: Person
+    stranger: Person
+    coach: Person
+    administrator: Person
+
+
+@dataclass(frozen=True)
+class World:
+    """Two clinics."""
+
+    here: Clinic
+    elsewhere: Clinic
+
+    @property
+    def patient(self) -> Person:
+        """Of the clinic here."""
+        return self.here.patient
+
+    @property
+    def therapist(self) -> Person:
+        """Who cares for the patient."""
+        return self.here.therapist
+
+    @property
+    def administrator(self) -> Person:
+        """Of the clinic here."""
+        return self.here.administrator
+
+
+def a_world(client: TestClient, direct: Direct, at: datetime | None = None) -> World:
+    """Two clinics, the second in another country. at: when everybody signed in; now."""
+    return World(a_clinic(client, direct, at=at), a_clinic(client, direct, country="DE", at=at))
+
+
+def a_clinic(
+    client: TestClient,
+    direct: Direct,
+    *,
+    country: str = "US",
+    time_zone: str = "UTC",
+    at: datetime | None = None,
+) -> Clinic:
+    """A clinic with its people, all signed in at that instant."""
+    at = at or datetime.now(UTC)
+
+    def build(db: Db) -> Clinic:
+        clinic_id = found_clinic(
+            db,
+            name="Test Clinic",
+            country=country,
+            time_zone=time_zone,
+            phone="+1 555 0199",
+            is_synthetic=True,
+            now=_long_before(at),
+        )
+        therapist = a_member(client, db, "clinician", ["monitor", "prescribe", "therapy"], at=at)
+        coach = a_member(client, db, "clinician", ["coach"], at=at)
+        return Clinic(
+            clinic_id,
+            a_patient(client, db, therapist, coach, country=country, time_zone=time_zone, at=at),
+            a_patient(client, db, country=country, time_zone=time_zone, at=at),
+            therapist,
+            a_member(client, db, "clinician", ["monitor", "prescribe", "therapy"], at=at),
+            coach,
+            a_member(client, db, "administrator", [], at=at),
+        )
+
+    return direct.run(build)
+
+
+def a_patient(
+    client: TestClient,
+    db: Db,
+    *carers: Person,
+    country: str = "US",
+    time_zone: str = "UTC",
+    name: str = "A patient",
+    at: datetime,
+) -> Person:
+    """A patient of the transaction's clinic who consented, cared for by `carers`."""
+    patient_id = uuid4()
+    began_at = _long_before(at)
+    people.create_patient(
+        db,
+        patient_id=patient_id,
+        time_zone=time_zone,
+        locale="en",
+        country=country,
+        name=name,
+        now=began_at,
+    )
+    made = a_member(client, db, "patient", [], patient_id, at=at)
+    people.give_consent(
+        db, patient_id, made.membership_id, notice_version=NOTICE_VERSION, now=began_at
+    )
+    for carer in carers:
+        people.link_care(db, patient_id, carer.membership_id, began_at)
+    return made
+
+
+def a_member(
+    client: TestClient,
+    db: Db,
+    role: str,
+    privileges: list[str],
+    patient_id: UUID | None = None,
+    *,
+    at: datetime,
+) -> Person:
+    """A member of the transaction's clinic, signed in."""
+    username = f"{role}-{uuid4().hex[:12]}@example.org"
+    account_id = a_fast_account(db, username, _long_before(at))
+    membership_id = identity.join(
+        db,
+        db.vault,
+        account_id=account_id,
+        role=role,
+        privileges=privileges,
+        patient_id=patient_id,
+        name=f"A {role}",
+        now=_long_before(at),
+    )
+    assert db.clinic_id is not None
+    person = Person(client, username, db.clinic_id, membership_id, role, patient_id, "")
+    return replace(person, token=_a_token(person, account_id, at))
+
+
+def _a_token(person: Person, account_id: UUID, at: datetime) -> str:
+    issuer: Issuer = person.client.app.state.desk.issuer  # type: ignore[attr-defined]
+    standing = Standing(
+        person.clinic_id,
+        person.membership_id,
+        account_id,
+        person.role,
+        [],
+        person.patient_id,
+        b"",
+        at,
+    )
+    return issuer.access_token(standing, at)
+
+
+def _long_before(at: datetime) -> datetime:
+    """When everything of a clinic began: a token of this second must be newer."""
+    return at - timedelta(days=90)
+
+
+# Hashed once: a password costs tens of milliseconds on purpose, and most tests need none.
+_HASH = identity.hash_password(PASSWORD)
+
+
+def a_fast_account(db: Db, username: str, at: datetime) -> UUID:
+    """An account whose password is PASSWORD."""
+    return identity.create_account(db, db.vault, username=username, password_hash=_HASH, now=at)
