@@ -3,6 +3,7 @@
 import json
 import sys
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -23,8 +24,24 @@ app.add_typer(keys, name="keys")
 
 
 def main() -> None:
-    """Run the command line."""
-    app()
+    """Run the command line. What an operator can mend is said in a sentence."""
+    from app.kernel.embedded import EmbeddedDatabaseError
+    from app.kernel.errors import Problem
+    from app.operations.stack import MigrationRefused, NotDurable
+
+    try:
+        app(prog_name="afterglow")
+    except Problem as problem:
+        reason = {
+            "unavailable": "PostgreSQL does not answer, or refuses this login or its role."
+        }.get(problem.kind.code, f"{problem.kind.title}.")
+        sys.exit(f"{reason} `afterglow doctor` may know more.")
+    except NotDurable as names:
+        sys.exit(f"PostgreSQL may lose what it acknowledged: {names} is off. Not started.")
+    except MigrationRefused as refused:
+        sys.exit(f"The migration was refused: {refused}")
+    except EmbeddedDatabaseError as error:
+        sys.exit(str(error))
 
 
 @app.command()
@@ -88,7 +105,8 @@ def worker(
         signal.signal(number, lambda *_: stop.set())
     if with_parent:
         _end_with_parent()
-    working.run(stack.direct(settings), stop)
+    bell = working.Bell(settings.listen_url or settings.database_url)
+    working.run(stack.direct(settings), bell, stop)
 
 
 @app.command()
@@ -241,13 +259,36 @@ def openapi() -> None:
 
 
 @audit.command()
-def verify() -> None:
-    """Check every patient's ledger against its own hashes; name the first bad row."""
+def anchor() -> None:
+    """Print where every ledger ends; keep it where the database's keepers do not reach."""
     from app.operations import stack
-    from app.operations.audit import verify_all
+    from app.operations.audit import anchor_lines
 
     with stack.database(_settings()) as settings:
-        report = verify_all(stack.direct(settings))
+        for line in anchor_lines(stack.direct(settings)):
+            typer.echo(line)
+
+
+@audit.command()
+def verify(
+    anchor: Annotated[
+        Path | None, typer.Option(help="A file that `afterglow audit anchor` printed once.")
+    ] = None,
+) -> None:
+    """Check every patient's ledger against its own hashes; name the first bad row."""
+    from app.operations import stack
+    from app.operations.audit import AnchorUnreadable, read_anchors, verify_all
+
+    anchors = None
+    if anchor is not None:
+        try:
+            anchors = read_anchors(anchor.read_text("utf-8").splitlines())
+        except AnchorUnreadable as error:
+            _fail(f"Line {error.line} of the anchor cannot be read.")
+        except (OSError, UnicodeDecodeError):
+            _fail("The anchor cannot be read.")
+    with stack.database(_settings()) as settings:
+        report = verify_all(stack.direct(settings), anchors)
     for fault in report.faults:
         typer.echo(
             f"BAD clinic {fault.clinic_id} patient {fault.patient_id} row {fault.seq}:"
@@ -270,6 +311,20 @@ def rotate() -> None:
     path = settings.key_file or settings.data_dir / "keys" / "keyring.json"
     write_secret(path, Keyring.rotate(path.read_text()))
     typer.echo("Restart every process, then run: afterglow keys rewrap")
+
+
+@keys.command("rotate-signing")
+def rotate_signing() -> None:
+    """Put a new key for access tokens in front; the old ones go on verifying."""
+    from app.kernel.settings import write_secret
+    from app.kernel.tokens import SigningKeys
+    from app.operations import stack
+
+    settings = _settings()
+    stack.signing_keys(settings)
+    path = settings.signing_keys or settings.data_dir / "keys" / "signing-keys.json"
+    write_secret(path, SigningKeys.rotate(path.read_text()))
+    typer.echo("Restart every process. After fifteen minutes the older keys may be taken out.")
 
 
 @keys.command()
@@ -328,11 +383,12 @@ def _answer(text: str) -> Any:
 
 def _in_words(result: dict[str, Any]) -> str:
     finding = result["finding"]
-    asked = (
-        f"suicidal thoughts: {finding['level']}"
-        if finding["assessed"]
-        else "suicidal thoughts: not assessed"
-    )
+    if not finding["assessed"]:
+        asked = "suicidal thoughts were not assessed"
+    elif finding["level"] == "none":
+        asked = "the suicide item raises no flag"
+    else:
+        asked = f"the suicide item raises a flag, level {finding['level']}"
     total = "no total" if result["total"] is None else f"total {result['total']}"
     band = f", {result['band']}" if result["band"] else ""
     complete = "" if result["complete"] else " (incomplete)"

@@ -90,7 +90,7 @@ def _of_operators(issuer: Issuer) -> Any:
     @routes.get("/readyz", operation_id="read_readiness")
     def read_readiness(visit: Public) -> Health:
         """The database answers too; a silent worker does not take the API out of rotation."""
-        outbox.backlog(visit.db)
+        outbox.worker_seen_at(visit.db)
         return Health(status="ok")
 
     async def read_metrics(request: Request) -> Response:

@@ -7,11 +7,14 @@ is free again the moment its connection is gone.
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from threading import Event
+from time import sleep
 from typing import Any, Final
 from uuid import UUID
 
+import psycopg
+
 from app.kernel import clock, outbox
-from app.kernel.db import Db, Direct
+from app.kernel.db import Db, Direct, libpq
 from app.kernel.errors import Problem
 from app.kernel.log import logger
 from app.kernel.outbox import Due
@@ -36,7 +39,37 @@ KEEPERS: Final[dict[str, Callable[[Db, dict[str, Any], datetime], None]]] = {
 }
 
 
-def run(database: Direct, stop: Event, now: clock.Clock = clock.now) -> None:
+class Bell:
+    """Rings when a promise is committed, so that nobody waits for the next look.
+
+    url: a direct connection; NOTIFY does not come through a pooler. Where it cannot be had the
+    bell is silent and the worker goes by the clock.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._url = libpq(url)
+        self._connection: psycopg.Connection[Any] | None = None
+
+    def wait(self, seconds: float) -> None:
+        """Until it rings, or for so long."""
+        try:
+            if self._connection is None:
+                self._connection = psycopg.connect(self._url, autocommit=True, connect_timeout=5)
+                self._connection.execute(f"LISTEN {outbox.BELL}")
+            for _ in self._connection.notifies(timeout=seconds, stop_after=1):
+                pass
+        except psycopg.Error:
+            self.close()
+            sleep(seconds)
+
+    def close(self) -> None:
+        """Hang up."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+
+def run(database: Direct, bell: Bell, stop: Event, now: clock.Clock = clock.now) -> None:
     """Work until told to stop. A database that is away is waited for."""
     beat_at: datetime | None = None
     while not stop.is_set():
@@ -49,7 +82,8 @@ def run(database: Direct, stop: Event, now: clock.Clock = clock.now) -> None:
                 pass
         except Problem as problem:
             logger().warning("worker.waits", problem=problem.kind.code)
-        stop.wait(IDLE_SECONDS)
+        bell.wait(IDLE_SECONDS)
+    bell.close()
 
 
 def keep_one(database: Direct, now: datetime) -> bool:

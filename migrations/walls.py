@@ -22,10 +22,21 @@ EXCEPTION
 END $$
 """
 
+# Where there is only one URL the server logs in as the owner and takes the role's place.
+_LET_THE_OWNER_ACT = f"""
+DO $$
+BEGIN
+    GRANT {APPLICATION} TO CURRENT_USER;
+EXCEPTION
+    WHEN insufficient_privilege THEN NULL; -- somebody else's role; `afterglow doctor` tells
+END $$
+"""
+
 
 def create_application_role() -> None:
     """Roles belong to the whole server, so it may be there already."""
     op.execute(_CREATE_ROLE)
+    op.execute(_LET_THE_OWNER_ACT)
     op.execute(f"GRANT USAGE ON SCHEMA public TO {APPLICATION}")
 
 

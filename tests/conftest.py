@@ -94,12 +94,13 @@ def _postgres_given(url: str) -> Postgres:
 
 
 @pytest.fixture(scope="session")
-def template(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> str:
+def template(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The name of a migrated, empty database to copy."""
     name = f"afterglow_template_{uuid4().hex[:12]}"
     postgres.run(f"CREATE DATABASE {name}")
     stack.migrate(postgres.settings(name, tmp_path_factory.mktemp("template")))
-    return name
+    yield name
+    postgres.run(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture
@@ -114,11 +115,12 @@ def fresh_database(postgres: Postgres, template: str, tmp_path: Path) -> Iterato
 @pytest.fixture(scope="session")
 def settings(
     postgres: Postgres, template: str, tmp_path_factory: pytest.TempPathFactory
-) -> Settings:
+) -> Iterator[Settings]:
     """Of the database that this worker's tests share."""
     name = f"afterglow_{uuid4().hex[:12]}"
     postgres.run(f"CREATE DATABASE {name} TEMPLATE {template}")
-    return postgres.settings(name, tmp_path_factory.mktemp("data"))
+    yield postgres.settings(name, tmp_path_factory.mktemp("data"))
+    postgres.run(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture(scope="session")

@@ -27,6 +27,7 @@ class CheckIn(SQLModel, table=True):
             "patient_id",
             "instrument",
             "effective_at",
+            "id",
             postgresql_include=["total"],
             postgresql_where=sql("status = 'final'"),
         ),

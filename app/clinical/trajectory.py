@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from app.clinical.instruments import Direction, Instrument, Item, Recall, Scale
+from app.clinical.instruments import Direction, Instrument, Item, Recall, Scale, SuicideItem
 
 _HOUR = 3_600_000_000
 _DAY = 24 * _HOUR
@@ -150,10 +150,15 @@ class Trajectory:
 
 @dataclass(frozen=True, slots=True)
 class Ideation:
-    """Answers to a suicide item over time, exactly as given; None where unanswered."""
+    """Answers to a suicide item over time, exactly as given; None where unanswered.
+
+    sources, conventions: as for `Trajectory`.
+    """
 
     positions: Positions
     answers: list[int | None]
+    sources: list[str]
+    conventions: list[str]
 
 
 def position(at: int, doses: Sequence[int]) -> Position:
@@ -262,7 +267,10 @@ def follow(
 
 
 def ideation(
-    at: Sequence[int], item_answers: Sequence[int | None], doses: Sequence[int]
+    suicide_item: SuicideItem,
+    at: Sequence[int],
+    item_answers: Sequence[int | None],
+    doses: Sequence[int],
 ) -> Ideation:
     """Suicidal ideation over time: ordinal, so as answered and nothing computed from it.
 
@@ -270,7 +278,16 @@ def ideation(
     """
     if len(at) != len(item_answers):
         raise ValueError("there must be one answer for each instant")
-    return Ideation(positions(at, doses), list(item_answers))
+    cited = [
+        (f"Levels: {suicide_item.source}", suicide_item.convention),
+        (_WINDOWS_CONVENTION, True),
+    ]
+    return Ideation(
+        positions(at, doses),
+        list(item_answers),
+        sources=[sentence for sentence, _ in cited],
+        conventions=[sentence for sentence, is_convention in cited if is_convention],
+    )
 
 
 def reliable_change(before: float, after: float, sd: float, reliability: float) -> float:

@@ -267,7 +267,9 @@ def transact(links: _Links, work: Callable[[Db], T]) -> T:
     Raises: Problem. What `work` raises passes through, and nothing is stored.
     """
     after_collision = False
-    for attempt in range(1, _ATTEMPTS + 1):
+    attempt = 0
+    while True:
+        attempt += 1
         db = Db(links, after_collision=after_collision)
         try:
             answer = work(db)
@@ -276,20 +278,23 @@ def transact(links: _Links, work: Callable[[Db], T]) -> T:
             db._abandon()
             if refusal.sqlstate == "23505" and not after_collision:
                 after_collision = True
-            elif refusal.sqlstate not in _TRY_AGAIN or attempt == _ATTEMPTS:
+            elif refusal.sqlstate not in _TRY_AGAIN or attempt >= _ATTEMPTS:
                 raise _problem(refusal) from refusal
+            else:
+                # Whoever stood in the way must get by first: tried again at once, the loser of
+                # a deadlock takes its lock back before the winner wakes up.
+                plain.pause(0.02 * 2**attempt)
         except LinkLost:
             db._abandon()
             if db._is_ending:
                 raise Problem(Kind.OUTCOME_UNKNOWN, headers={"Retry-After": "1"}) from None
-            if attempt == _ATTEMPTS:
+            if attempt >= _ATTEMPTS:
                 raise _unavailable() from None
         except BaseException:
             db._abandon()
             raise
         else:
             return answer
-    raise AssertionError("unreachable")
 
 
 # Serialization failure, deadlock, and a prepared plan outdated by a migration.
@@ -402,16 +407,23 @@ class Database:
         if self._watch is None:
             self._watch = loop.create_task(self._give_up_overdue())
         self._connecting += 1
+        coming = plain.begin_aside(Link, self._url, self._forget)
+        coming.add_done_callback(self._arrived)
         try:
-            link = plain.aside(Link, self._url, self._forget)
-        except LinkLost:
-            self._pass_on(None)  # the next in line finds out for itself
+            return plain.wait_for(asyncio.shield(coming))
+        except BaseException:
+            # Whoever asked went away, or there is none: the next in line gets it or finds out.
+            coming.add_done_callback(self._unclaimed)
             raise
-        finally:
-            self._connecting -= 1
-        link.join_loop(loop)
-        self._open.add(link)
-        return link
+
+    def _arrived(self, coming: asyncio.Future[Link]) -> None:
+        self._connecting -= 1
+        if coming.exception() is None:
+            coming.result().join_loop(coming.get_loop())
+            self._open.add(coming.result())
+
+    def _unclaimed(self, coming: asyncio.Future[Link]) -> None:
+        self._pass_on(coming.result() if coming.exception() is None else None)
 
     def _forget(self, link: Link) -> None:
         self._open.discard(link)

@@ -33,6 +33,7 @@ from app.kernel.tokens import SigningKeys, TokenRefused, Verifier, sign
 from app.kernel.vault import Keyring
 
 AUDIENCE: Final = "afterglow"
+ROLES: Final = frozenset({"patient", "clinician", "administrator"})
 ACCESS_LIFETIME: Final = timedelta(minutes=10)
 REFRESH_LIFETIME: Final = timedelta(days=90)
 LOST_REPLY: Final = timedelta(seconds=60)
@@ -127,20 +128,25 @@ class Issuer:
         body, _, mac = token.rpartition(".")
         if len(token) > 200 or not hmac.compare_digest(self._mac(body).encode(), mac.encode()):
             return None
-        clinic, family, generation = body.split(".")
-        return UUID(clinic), UUID(family), int(generation)
+        try:
+            clinic, family, generation = body.split(".")
+            return UUID(clinic), UUID(family), int(generation)
+        except ValueError:
+            return None  # the mac folds case, space and the like, so this is ours spelt otherwise
 
     def _mac(self, body: str) -> str:
         return self.keyring.blind_index(body, purpose="refresh-token").hex()
 
 
 def _caller_of(subject: str, issued_at: int, private: Mapping[str, Any]) -> Caller:
-    patient = private.get("patient")
+    patient, role = private.get("patient"), private["role"]
+    if role not in ROLES:
+        raise ValueError
     return Caller(
         UUID(subject),
         UUID(private["clinic"]),
         UUID(private["membership"]),
-        private["role"],
+        role,
         UUID(patient) if patient is not None else None,
         issued_at,
     )

@@ -23,13 +23,14 @@ from datetime import datetime
 from typing import Any, Final, NamedTuple, Protocol
 from uuid import UUID
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import and_, bindparam, func, select, text, union
 from sqlalchemy.dialects.postgresql import UUID as PgUuid
 from sqlalchemy.types import BigInteger, DateTime, Integer, LargeBinary, Text
 
 from app.kernel.clock import microseconds
 from app.kernel.db import Change, Db, Query
-from app.kernel.tables import LedgerHead, LedgerRow, columns
+from app.kernel.tables import DataKey as DataKeyRow
+from app.kernel.tables import LedgerHead, LedgerRow, columns, table
 from app.kernel.vault import DataKey
 from app.kernel.wire import as_json
 
@@ -87,11 +88,11 @@ OPEN = Change(
 
 
 class Head(NamedTuple):
-    """Where a ledger ends."""
+    """Where a ledger ends. hash: None when the head itself is gone."""
 
     patient_id: UUID
     seq: int
-    hash: bytes
+    hash: bytes | None
 
 
 class Row(NamedTuple):
@@ -123,10 +124,25 @@ class Fault(NamedTuple):
 
 _row = columns(LedgerRow)
 _head = columns(LedgerHead)
+_key = columns(DataKeyRow)
+# Not only from the heads: who takes away a head, or a whole ledger, must leave a trace.
+_known = union(
+    *(
+        select(one.patient_id).where(
+            one.clinic_id == bindparam("clinic_id"), one.patient_id > bindparam("after")
+        )
+        for one in (_head, _row, _key)
+    )
+).subquery()
 HEADS = Query(
-    select(_head.patient_id, _head.seq, _head.hash)
-    .where(_head.clinic_id == bindparam("clinic_id"), _head.patient_id > bindparam("after"))
-    .order_by(_head.patient_id)
+    select(_known.c.patient_id, func.coalesce(_head.seq, 0), _head.hash)
+    .join_from(
+        _known,
+        table(LedgerHead),
+        and_(_head.clinic_id == bindparam("clinic_id"), _head.patient_id == _known.c.patient_id),
+        isouter=True,
+    )
+    .order_by(_known.c.patient_id)
     .limit(bindparam("limit", type_=BigInteger)),
     Head,
 )
@@ -197,23 +213,46 @@ def chained_hash(row: Row) -> bytes:
     return hashlib.sha256(row.prev_hash + said + hashlib.sha256(row.snapshot).digest()).digest()
 
 
-def verify(db: Db, clinic_id: UUID, head: Head, page_size: int = 500) -> Fault | None:
-    """The first bad row of one patient's ledger, if any."""
+def verify(
+    db: Db, clinic_id: UUID, head: Head, anchor: Head | None = None, page_size: int = 500
+) -> Fault | None:
+    """The first bad row of one patient's ledger, if any.
+
+    anchor: where this ledger is known to have ended once.
+    """
     seq, previous = 0, GENESIS
     for row in _rows(db, head.patient_id, page_size):
         seq += 1
-        if row.seq != seq:
-            return Fault(clinic_id, head.patient_id, seq, "the row is missing")
-        if row.prev_hash != previous:
-            return Fault(clinic_id, head.patient_id, seq, "does not follow from the row before")
-        if row.hash != chained_hash(row):
-            return Fault(clinic_id, head.patient_id, seq, "was altered")
+        reason = _unchained(row, seq, previous)
+        if reason is None and anchor is not None and seq == anchor.seq and row.hash != anchor.hash:
+            reason = "is not the row that was anchored"
+        if reason is not None:
+            return Fault(clinic_id, head.patient_id, seq, reason)
         previous = row.hash
-    if seq < head.seq:
+    if seq < max(head.seq, anchor.seq if anchor else 0):
         return Fault(clinic_id, head.patient_id, seq + 1, "the row is missing at the end")
     if seq > head.seq or previous != head.hash:
         return Fault(clinic_id, head.patient_id, seq, "does not agree with the ledger's head")
     return None
+
+
+def _unchained(row: Row, seq: int, previous: bytes) -> str | None:
+    """Why a row cannot be number `seq` after a row with the hash `previous`."""
+    if row.seq != seq:
+        return "the row is missing"
+    if row.prev_hash != previous:
+        return "does not follow from the row before"
+    if row.hash != chained_hash(row):
+        return "was altered"
+    return None
+
+
+STAND_STILL = Change(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
+
+
+def stand_still(db: Db) -> None:
+    """See the ledgers as they are now, although others go on writing. Before the first read."""
+    db.add(STAND_STILL)
 
 
 def heads(db: Db, page_size: int = 1000) -> Iterator[Head]:

@@ -1,21 +1,24 @@
 """Work promised in the same transaction as what made it necessary.
 
-`promise` adds a row; the worker takes what is due, does it, and marks it done in one
+`promise` adds a row and rings; the worker takes what is due, does it, and marks it done in one
 transaction of its own, so a worker that dies holding a claim has not done it and another will.
 A row's body is ids and codes, never words.
 """
 
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import bindparam, func, select, update
+from sqlalchemy import bindparam, func, literal_column, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.types import BigInteger
 from uuid_utils.compat import uuid7
 
-from app.kernel.db import Change, Db, Query
+from app.kernel.db import Change, Db, Query, itself
 from app.kernel.tables import Heartbeat, OutboxItem, columns
+
+BELL: Final = "afterglow_outbox"
+"""The NOTIFY channel that rings when a promise is committed."""
 
 
 class Due(NamedTuple):
@@ -63,6 +66,8 @@ BACKLOG = Query(
     ).where(_item.done_at.is_(None)),
     Backlog,
 )
+SEEN_AT = Query(select(_heartbeat.at).where(_heartbeat.name == "worker"), itself)
+RING = Change(select(func.pg_notify(literal_column(f"'{BELL}'"), literal_column("''"))))
 _beat = upsert(Heartbeat).values(name=bindparam("beat_name"), at=bindparam("now"))
 BEAT = Change(_beat.on_conflict_do_update(index_elements=["name"], set_={"at": _beat.excluded.at}))
 
@@ -83,6 +88,7 @@ def promise(db: Db, topic: str, *, body: dict[str, Any], dedupe_key: str, now: d
         attempts=0,
         done_at=None,
     )
+    db.add(RING)
 
 
 def claim(db: Db, now: datetime, limit: int = 1) -> list[Due]:
@@ -109,3 +115,8 @@ def beat(db: Db, now: datetime) -> None:
 def backlog(db: Db) -> Backlog:
     """How the worker is doing."""
     return db.one(BACKLOG)
+
+
+def worker_seen_at(db: Db) -> datetime | None:
+    """When a worker was last alive, if ever."""
+    return db.first(SEEN_AT)

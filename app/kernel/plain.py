@@ -8,6 +8,7 @@ functions simply block.
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
@@ -55,6 +56,17 @@ def wait_for(awaitable: Awaitable[T]) -> T:
 
 def aside(work: Callable[..., T], *args: Any) -> T:
     """Do something slow, such as hashing a password, without holding up the loop."""
+    return wait_for(begin_aside(work, *args)) if on_loop() else work(*args)
+
+
+def pause(seconds: float) -> None:
+    """Let a little time pass, without blocking anyone."""
     if on_loop():
-        return wait_for(asyncio.get_running_loop().run_in_executor(_ASIDE, work, *args))
-    return work(*args)
+        wait_for(asyncio.sleep(seconds))
+    else:
+        time.sleep(seconds)
+
+
+def begin_aside(work: Callable[..., T], *args: Any) -> asyncio.Future[T]:
+    """Begin something slow that goes on even if nobody waits for it any more."""
+    return asyncio.get_running_loop().run_in_executor(_ASIDE, work, *args)

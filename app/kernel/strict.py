@@ -131,7 +131,8 @@ def _pointer(error: ErrorDetails) -> str:
     A member nobody asked for, or the key of an open object, is the sender's text: left out, as
     are the names that pydantic gives to the branches of a union.
     """
-    known = [part for part in error["loc"] if isinstance(part, int) or part in _OUR_NAMES]
+    place = error["loc"][:-1] if error["type"] == "extra_forbidden" else error["loc"]
+    known = [part for part in place if isinstance(part, int) or part in _OUR_NAMES]
     return "".join(f"/{part}" for part in known)
 
 

@@ -43,6 +43,7 @@ _SESSION = """
 
 
 _SYNC: Final = int(ExecStatus.PIPELINE_SYNC)
+_LAST_WORDS: Final = (b"FATAL", b"PANIC")
 _FAILED: Final = (int(ExecStatus.FATAL_ERROR), int(ExecStatus.PIPELINE_ABORTED))
 
 
@@ -84,10 +85,10 @@ class _Trip:
     def take(self, result: PGresult, is_failure: bool, prepared: set[bytes]) -> None:
         """The next answer. What could not be prepared is taken out of `prepared`.
 
-        Raises: psycopg.Error for an answer that nobody asked for.
+        Raises: psycopg.Error when it is the server's last word, such as before a restart.
         """
-        if self.seen == len(self.expected):
-            raise psycopg.OperationalError  # hung up on before the end of the trip
+        if result.error_field(DiagnosticField.SEVERITY_NONLOCALIZED) in _LAST_WORDS:
+            raise psycopg.OperationalError
         key = self.expected[self.seen]
         self.seen += 1
         if not is_failure:
@@ -132,6 +133,8 @@ class Link:
         self._connection = connection  # keeps the socket open
         self._pg = connection.pgconn
         self._pg.nonblocking = 1
+        # libpq does not tell any more once the connection broke, and the loop must let go of it.
+        self._socket = self._pg.socket
         self._pg.enter_pipeline_mode()
         self._types = Transformer(connection)
         self._prepared: set[bytes] = set()
@@ -144,7 +147,7 @@ class Link:
     def join_loop(self, loop: asyncio.AbstractEventLoop) -> None:
         """From now on answers arrive through the loop, and trips wait in plain code on it."""
         self._loop = loop
-        loop.add_reader(self._pg.socket, self._readable)
+        loop.add_reader(self._socket, self._readable)
 
     def trip(self, statements: Sequence[Posted]) -> list[PGresult]:
         """Post, wait, and return one result per statement. Raises: Refusal, LinkLost."""
@@ -189,8 +192,8 @@ class Link:
             return
         self.is_lost = True
         if self._loop is not None:
-            self._loop.remove_reader(self._pg.socket)
-            self._loop.remove_writer(self._pg.socket)
+            self._loop.remove_reader(self._socket)
+            self._loop.remove_writer(self._socket)
         self._connection.close()
         for trip in self._trips:
             if trip.future is not None and not trip.future.done():
@@ -219,7 +222,7 @@ class Link:
             trip = _Trip(expected, is_dropped)
             self._trips.append(trip)
             if pg.flush() and self._loop is not None:
-                self._loop.add_writer(pg.socket, self._writable)
+                self._loop.add_writer(self._socket, self._writable)
         except psycopg.Error:
             self.lose()
             raise LinkLost from None
@@ -251,7 +254,7 @@ class Link:
     def _writable(self) -> None:
         try:
             if not self._pg.flush() and self._loop is not None:
-                self._loop.remove_writer(self._pg.socket)
+                self._loop.remove_writer(self._socket)
         except psycopg.Error:
             self.lose()
 
@@ -260,7 +263,7 @@ class Link:
         try:
             while trip in self._trips:
                 unsent = self._pg.flush()
-                poll.register(self._pg.socket, select.POLLIN | (select.POLLOUT if unsent else 0))
+                poll.register(self._socket, select.POLLIN | (select.POLLOUT if unsent else 0))
                 if not poll.poll(TRIP_SECONDS * 1000):
                     raise psycopg.OperationalError
                 self._absorb()

@@ -40,15 +40,25 @@ def examine(settings: Settings) -> list[str]:
         return db.one(ROLE), outbox.backlog(db)
 
     try:
-        (is_privileged, _), backlog = database.run(look)
+        (is_privileged, version), backlog = database.run(look)
     except Problem:
         return [*complaints, "The tables are not there; run `afterglow migrate`."]
+    if version != newest_version():
+        complaints.append("The tables are of another version; run `afterglow migrate`.")
     if is_privileged:
         complaints.append(
             "The login of AFTERGLOW_DATABASE_URL may step over row-level security. Give the"
             " application a login of its own: CREATE ROLE … LOGIN IN ROLE afterglow_app."
         )
     return complaints + _of_worker(backlog, datetime.now(UTC))
+
+
+def newest_version() -> str | None:
+    """The migration that this version of the code expects."""
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+
+    return ScriptDirectory.from_config(Config(stack.ROOT / "alembic.ini")).get_current_head()
 
 
 def _of_worker(backlog: outbox.Backlog, now: datetime) -> list[str]:

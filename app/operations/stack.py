@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from sqlalchemy import literal_column, select
+from sqlalchemy.exc import DBAPIError
 
 from app.kernel.db import Direct, Query, libpq
 from app.kernel.settings import Settings, read_or_make, write_secret
@@ -21,6 +22,10 @@ from app.kernel.vault import Keyring
 ROOT: Final = Path(__file__).parents[2]
 LOGIN: Final = "afterglow"
 DATABASE: Final = "afterglow"
+
+
+class MigrationRefused(Exception):
+    """PostgreSQL did not let the owner's login make or change the tables; the message says why."""
 
 
 class NotDurable(Exception):
@@ -64,6 +69,7 @@ def embedded_for_others(settings: Settings) -> Iterator[Settings]:
     """The embedded database, announced so that other commands find it meanwhile."""
     with _embedded(settings) as urls:
         notice = _notice(settings)
+        urls["public_url"] = settings.base_url
         write_secret(notice, json.dumps({**urls, "pid": os.getpid()}))
         try:
             yield settings.model_copy(update=urls)
@@ -78,7 +84,12 @@ def migrate(settings: Settings) -> None:
 
     config = Config(ROOT / "alembic.ini")
     config.attributes["url"] = settings.migration_url or settings.database_url
-    command.upgrade(config, "head")
+    try:
+        command.upgrade(config, "head")
+    except DBAPIError as error:
+        # The first line of PostgreSQL's message about a definition: no row can be in it.
+        reason = str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else "no reason"
+        raise MigrationRefused(reason) from None
 
 
 def require_durability(database: Direct) -> None:

@@ -115,6 +115,21 @@ _link = columns(CareLink)
 _consent = columns(Consent)
 
 
+def has_consented(
+    patient_id: ColumnElement[UUID], clinic_id: ColumnElement[UUID]
+) -> ColumnElement[bool]:
+    """SQL: the patient's consent to treatment holds at `:now`."""
+    now: BindParameter[datetime] = bindparam("now")
+    return exists().where(
+        _consent.clinic_id == clinic_id,
+        _consent.patient_id == patient_id,
+        _consent.kind == "treatment",
+        _consent.given_at <= now,
+        _consent.revoked_at.is_(None),
+        or_(_consent.expires_at.is_(None), _consent.expires_at > now),
+    )
+
+
 def cared_for(
     patient_id: ColumnElement[UUID], clinic_id: ColumnElement[UUID]
 ) -> ColumnElement[bool]:
@@ -128,14 +143,7 @@ def cared_for(
             _link.began_at <= now,
             or_(_link.ends_at.is_(None), _link.ends_at > now),
         ),
-        exists().where(
-            _consent.clinic_id == clinic_id,
-            _consent.patient_id == patient_id,
-            _consent.kind == "treatment",
-            _consent.given_at <= now,
-            _consent.revoked_at.is_(None),
-            or_(_consent.expires_at.is_(None), _consent.expires_at > now),
-        ),
+        has_consented(patient_id, clinic_id),
     )
 
 

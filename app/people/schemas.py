@@ -98,6 +98,9 @@ class InvitationOut(Open):
     code: str
     role: str
     privileges: list[str]
+    notice_version: Annotated[
+        str, Field(description="Of the treatment notice that a patient has to be shown.")
+    ]
     expires_at: datetime
 
 

@@ -17,7 +17,7 @@ from app.kernel.tables import Account, Membership, columns
 from app.kernel.tables import DataKey as DataKeyTable
 from app.kernel.vault import DataKey, Keyring
 from app.kernel.wire import as_json
-from app.people.chart import Right, open_chart
+from app.people.chart import CARE, Right, open_chart
 from app.people.clinics import INVITATION_LIFETIME
 from app.people.schemas import (
     AcceptIn,
@@ -160,13 +160,16 @@ CLINICIAN_EXISTS = Query(
 
 
 def invite(db: Db, caller: Caller, sent: InvitationIn, now: datetime) -> tuple[InvitationOut, bool]:
-    """Make a place in the caller's clinic. Clinicians invite patients, administrators anybody.
+    """Make a place in the caller's clinic. Those who treat invite patients, administrators anybody.
 
     Returns: the invitation, and whether it is new.
     Raises: Problem FORBIDDEN, INVALID, ID_REUSED.
     """
     standing = identity.require_standing(db, caller)
-    if standing.role == "patient" or (standing.role == "clinician" and sent.role != "patient"):
+    may_invite = standing.role == "administrator" or (
+        sent.role == "patient" and not CARE.isdisjoint(standing.privileges)
+    )
+    if not may_invite:
         raise Problem(Kind.FORBIDDEN)
     if sent.privileges and sent.role != "clinician":
         raise invalid("/privileges", "belong to the role clinician only")
@@ -190,7 +193,7 @@ def invite(db: Db, caller: Caller, sent: InvitationIn, now: datetime) -> tuple[I
             care_by,
         ):
             raise Problem(Kind.ID_REUSED)
-        return _invitation_out(db.vault, earlier), False
+        return _invitation_out(db, earlier), False
     made = create_invitation(
         db,
         invitation_id=sent.id,
@@ -231,7 +234,7 @@ def create_invitation(
         invited_by=invited_by,
         created_at=now,
     )
-    return _invitation_out(db.vault, invited)
+    return _invitation_out(db, invited)
 
 
 def accept(db: Db, sent: AcceptIn, address: str, now: datetime) -> Standing | Problem:
@@ -555,7 +558,12 @@ def _require_patients_words(sent: AcceptIn, facts: _Facts) -> None:
     if sent.consent is None:
         raise invalid("/consent", "is required of a patient")
     if sent.consent.notice_version != facts.notice_version:
-        raise invalid("/consent/notice_version", "is not the notice this clinic uses now")
+        # The number is no secret, and an app that has an old notice needs it to fetch the new.
+        raise Problem(
+            Kind.INVALID,
+            faults=[Fault("/consent/notice_version", "is not the notice this clinic uses now")],
+            extra={"notice_version": facts.notice_version},
+        )
 
 
 def _seal_contact(data_key: DataKey, patient_id: UUID, contact: dict[str, Any]) -> bytes:
@@ -580,12 +588,13 @@ def _membership_out(standing: Standing, clinic_name: str) -> MembershipOut:
     )
 
 
-def _invitation_out(vault: Keyring, invited: _Invited) -> InvitationOut:
+def _invitation_out(db: Db, invited: _Invited) -> InvitationOut:
     return InvitationOut(
         id=invited.id,
-        code=_code(vault, invited),
+        code=_code(db.vault, invited),
         role=invited.role,
         privileges=invited.privileges,
+        notice_version=db.one(CLINIC_FACTS).notice_version,
         expires_at=invited.expires_at,
     )
 

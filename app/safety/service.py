@@ -28,7 +28,7 @@ from app.kernel.db import Change, Db, Query, itself
 from app.kernel.identity import Caller
 from app.kernel.paging import cursor, instant_of, read_cursor
 from app.kernel.tables import DataKey, Membership, columns, table
-from app.people.chart import CARE, Chart, Right, cared_for, open_panel
+from app.people.chart import CARE, Chart, Right, cared_for, has_consented, open_panel
 from app.people.service import open_name
 from app.people.tables import CareLink, Patient
 from app.safety.crisis import help_in
@@ -38,6 +38,10 @@ from app.safety.tables import Flag, FlagEvidence, Notice
 
 READ_FLAGS = Right("flags.read", is_for_patient=False, is_for_administrator=True)
 TELL_TOPIC = "flag.round"
+
+
+class NobodyToTell(Exception):
+    """A clinic without a clinician for this patient and without an administrator."""
 
 
 class _OpenFlag(NamedTuple):
@@ -134,6 +138,7 @@ CARERS = Query(
         _link.patient_id == bindparam("patient_id"),
         _link.began_at <= bindparam("now"),
         or_(_link.ends_at.is_(None), _link.ends_at > bindparam("now")),
+        has_consented(_link.patient_id, _link.clinic_id),
         _member.is_active,
         _member.privileges.overlap(sorted(CARE)),
     )
@@ -337,7 +342,7 @@ def safety_block(
     help_here = help_in(country or chart.country or chart.clinic.country)
     is_worker_silent = False
     if flag is not None:
-        seen_at = outbox.backlog(db).seen_at
+        seen_at = outbox.worker_seen_at(db)
         is_worker_silent = seen_at is None or now - seen_at > WORKER_SILENT_AFTER
     return SafetyOut(
         assessed=finding.assessed,
@@ -363,9 +368,12 @@ def safety_block(
 def tell(db: Db, *, flag_id: UUID, patient_id: UUID, round_: int, now: datetime) -> None:
     """Keep the promise of `raise_flag`: put a round before everyone who must see it.
 
-    Without a clinician who cares for the patient, the administrators are told.
+    Without a clinician who may see the patient's record now, the administrators are told.
+    Raises: NobodyToTell, so that the promise stays and somebody who joins later hears of it.
     """
     told: list[UUID] = db.all(CARERS, patient_id=patient_id, now=now) or db.all(ADMINISTRATORS)
+    if not told:
+        raise NobodyToTell
     for membership_id in told:
         db.add(
             ADD_NOTICE,

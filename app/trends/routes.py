@@ -1,6 +1,5 @@
 """Trajectories and the caseload."""
 
-from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import Query
@@ -13,9 +12,6 @@ from app.trends import service
 from app.trends.schemas import CaseloadOut, TrajectoryOut
 
 routes = router("trends")
-
-_BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
-_END = datetime(2100, 1, 1, tzinfo=UTC)
 
 
 @routes.get(
@@ -31,8 +27,8 @@ def read_trajectory(
         str | None,
         Query(max_length=64, description="Needed where there is no total, as in momentary."),
     ] = None,
-    since: Annotated[Instant, Query(description="Included.")] = _BEGINNING,
-    until: Annotated[Instant, Query(description="Not included.")] = _END,
+    since: Annotated[Instant | None, Query(description="Included.")] = None,
+    until: Annotated[Instant | None, Query(description="Not included.")] = None,
 ) -> Reply:
     """One scale over time: baseline, change, response and remission, measured from the doses."""
     asked = service.ask_trajectory(

@@ -44,7 +44,10 @@ READ_TRAJECTORIES: Final = Right("trajectories.read")
 READ_CASELOAD: Final = Right("caseload.read", is_for_patient=False)
 
 MAX_POINTS: Final = 5000
-"""The newest so many; `from` and `until` reach further back."""
+"""The newest so many; `since` and `until` reach further back."""
+
+_BEGINNING: Final = datetime(2000, 1, 1, tzinfo=UTC)
+_END: Final = datetime(2100, 1, 1, tzinfo=UTC)
 
 CAVEAT: Final = (
     "One person's scores, not blinded and without a comparison: a fall is no proof that a"
@@ -84,7 +87,7 @@ IS_FINAL = _check_in.status == literal_column("'final'")
 def _series(score: ColumnElement[Any]) -> Query[_Series]:
     """One row: the newest points of one instrument, as columns, oldest first; and the doses."""
     newest = (
-        select(_check_in.effective_at, score.label("score"))
+        select(_check_in.effective_at, _check_in.id, score.label("score"))
         .where(
             _check_in.clinic_id == bindparam("clinic_id"),
             _check_in.patient_id == bindparam("patient_id"),
@@ -93,11 +96,11 @@ def _series(score: ColumnElement[Any]) -> Query[_Series]:
             _check_in.effective_at < bindparam("until"),
             IS_FINAL,
         )
-        .order_by(_check_in.effective_at.desc())
+        .order_by(_check_in.effective_at.desc(), _check_in.id.desc())
         .limit(literal_column(str(MAX_POINTS)))
         .subquery()
     )
-    ordered = select(newest).order_by(newest.c.effective_at).subquery()
+    ordered = select(newest).order_by(newest.c.effective_at, newest.c.id).subquery()
     points = select(
         *instant_columns(ordered.c.effective_at),
         func.coalesce(func.array_agg(ordered.c.score), literal_column("'{}'::integer[]")),
@@ -124,8 +127,8 @@ def ask_trajectory(
     key: str,
     *,
     item_key: str | None,
-    since: datetime,
-    until: datetime,
+    since: datetime | None,
+    until: datetime | None,
 ) -> Asked:
     """Let the question travel with the chart's.
 
@@ -136,8 +139,8 @@ def ask_trajectory(
     params: dict[str, Any] = {
         "patient_id": patient_id,
         "instrument": key,
-        "since": since,
-        "until": until,
+        "since": since or _BEGINNING,
+        "until": until or _END,
     }
     if item is None:
         return Asked(instrument, item, db.ahead(TOTALS, **params))
@@ -185,7 +188,8 @@ def _render(instrument: Instrument, item: Item | None, series: _Series) -> bytes
     }
     columns: dict[str, Any]
     if item is not None and item.scale is None:
-        ideation = trajectory.ideation(at, scores, doses)
+        assert instrument.suicide_item is not None
+        ideation = trajectory.ideation(instrument.suicide_item, at, scores, doses)
         nothing = [None] * len(at)
         columns = {
             "score": ideation.answers,
@@ -202,8 +206,8 @@ def _render(instrument: Instrument, item: Item | None, series: _Series) -> bytes
             "is_ordinal": True,
             "baseline": None,
             "latest": None,
-            "sources": [instrument.suicide_item.source] if instrument.suicide_item else [],
-            "conventions": [],
+            "sources": ideation.sources,
+            "conventions": ideation.conventions,
         }
     else:
         measured = item or instrument

@@ -315,7 +315,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_check_in_trajectory",
         "check_in",
-        ["clinic_id", "patient_id", "instrument", "effective_at"],
+        ["clinic_id", "patient_id", "instrument", "effective_at", "id"],
         unique=False,
         postgresql_include=["total"],
         postgresql_where=sa.text("status = 'final'"),
@@ -593,6 +593,7 @@ def upgrade() -> None:
         wall_off(table, rights)
     for table, rights in _LOCAL_TABLES.items():
         allow(table, rights)
+    op.execute(f"GRANT SELECT ON alembic_version TO {APPLICATION}")
     # Busy rows that are updated in place: room on the page keeps their indexes untouched.
     op.execute("ALTER TABLE ledger_head SET (fillfactor = 50)")
     functions = Path(__file__).parents[1].joinpath("ledger_functions.sql").read_text()
@@ -604,6 +605,7 @@ def downgrade() -> None:
     op.execute("DROP FUNCTION ledger_open")
     for table in _TENANT_TABLES:
         op.execute(f"DROP POLICY one_clinic ON {table}")
+    op.execute(f"REVOKE SELECT ON alembic_version FROM {APPLICATION}")
     # The role stays: it belongs to the server, and another database may use it.
     op.execute(f"REVOKE USAGE ON SCHEMA public FROM {APPLICATION}")
     op.drop_table("notice")

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.clinical import instruments
-from app.clinical.instruments import Direction, Instrument, find, parse
+from app.clinical.instruments import Direction, Instrument, SuicideItem, find, parse
 from app.clinical.trajectory import (
     WINDOWS,
     Baseline,
@@ -113,6 +113,12 @@ def naive_position(at: int, doses: list[int]) -> Position:
     return Position(
         len(given_so_far), float(hours.quantize(Decimal("0.01"), ROUND_HALF_UP)), window
     )
+
+
+def find_suicide_item() -> SuicideItem:
+    item = find("phq-9").suicide_item
+    assert item is not None
+    return item
 
 
 class TestPosition:
@@ -542,18 +548,20 @@ class TestIdeation:
     def test_answers_are_shown_as_given_with_nothing_filled_in(self) -> None:
         at, answers = weekly(2, None, 0, 3)
 
-        shown = ideation(at, answers, [DOSE])
+        shown = ideation(find_suicide_item(), at, answers, [DOSE])
 
         assert shown.answers == [2, None, 0, 3]
         assert shown.positions == positions(at, [DOSE])
         assert {field for field in dir(shown) if not field.startswith("_")} == {
             "answers",
+            "conventions",
             "positions",
+            "sources",
         }
 
     def test_columns_of_different_length_are_refused(self) -> None:
         with pytest.raises(ValueError, match="one answer for each instant"):
-            ideation([DOSE], [], [])
+            ideation(find_suicide_item(), [DOSE], [], [])
 
 
 class TestReliableChange:

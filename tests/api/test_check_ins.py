@@ -1,0 +1,617 @@
+"""Submitting and reading check-ins."""
+
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+from uuid import UUID, uuid4
+
+import pytest
+
+from tests.api.conftest import Behind, Clock
+from tests.builders import (
+    Person,
+    World,
+    a_check_in,
+    a_dosing_session,
+    an_administration,
+    now,
+    phq_9,
+)
+
+CHECK_INS = "/v1/patients/me/check-ins"
+
+
+def submitted(person: Person, **changes: Any) -> dict[str, Any]:
+    """A check-in that was stored, as the answer tells it."""
+    answer = person.post(CHECK_INS, a_check_in(**changes))
+    assert answer.status_code == 201, answer.text
+    told: dict[str, Any] = answer.json()
+    return told
+
+
+def gave_a_dose(therapist: Person, patient: Person, given_at: datetime) -> None:
+    """The therapist records a dose."""
+    answer = therapist.post(
+        f"{patient.record}/dosing-sessions",
+        a_dosing_session(administrations=[an_administration(given_at=given_at.isoformat())]),
+    )
+    assert answer.status_code == 201, answer.text
+
+
+class TestSubmit:
+    def test_a_check_in_comes_back_scored_with_its_band(self, world: World) -> None:
+        answer = world.patient.post(CHECK_INS, a_check_in())
+
+        assert answer.status_code == 201, answer.text
+        told = answer.json()
+        assert (told["total"], told["band"], told["complete"]) == (12, "moderate", True)
+        assert (told["instrument"], told["instrument_version"]) == ("phq-9", "1")
+        assert told["status"] == "final"
+        assert answer.headers["ETag"] == f'"{told["version"]}"' == '"1"'
+
+    # Kroenke, Spitzer & Williams 2001: 0-4, 5-9, 10-14, 15-19, 20-27.
+    @pytest.mark.parametrize(
+        ("total", "band"),
+        [
+            (0, "minimal"),
+            (4, "minimal"),
+            (5, "mild"),
+            (9, "mild"),
+            (10, "moderate"),
+            (14, "moderate"),
+            (15, "moderately-severe"),
+            (19, "moderately-severe"),
+            (20, "severe"),
+            (24, "severe"),
+        ],
+    )
+    def test_a_phq_9_lies_in_its_published_band(self, world: World, total: int, band: str) -> None:
+        told = submitted(world.patient, answers=phq_9(total))
+
+        assert (told["total"], told["band"]) == (total, band)
+
+    # Spitzer et al. 2006: 0-4, 5-9, 10-14, 15-21.
+    @pytest.mark.parametrize(
+        ("answers", "total", "band"),
+        [
+            ([1, 1, 1, 1, 0, 0, 0], 4, "minimal"),
+            ([1, 1, 1, 1, 1, 0, 0], 5, "mild"),
+            ([2, 2, 2, 2, 2, 0, 0], 10, "moderate"),
+            ([3, 3, 3, 3, 3, 0, 0], 15, "severe"),
+            ([3, 3, 3, 3, 3, 3, 3], 21, "severe"),
+        ],
+    )
+    def test_a_gad_7_lies_in_its_published_band(
+        self, world: World, answers: list[int], total: int, band: str
+    ) -> None:
+        told = submitted(world.patient, instrument="gad-7", answers=answers)
+
+        assert (told["total"], told["band"]) == (total, band)
+
+    def test_momentary_answers_stand_alone_and_have_no_total(self, world: World) -> None:
+        told = submitted(world.patient, instrument="momentary", answers=[7, 2, 5, 0, 10])
+
+        assert (told["total"], told["band"], told["complete"]) == (None, None, True)
+        assert told["answers"] == [7, 2, 5, 0, 10]
+
+    def test_a_missing_answer_makes_the_total_null_and_is_kept_as_missing(
+        self, world: World
+    ) -> None:
+        told = submitted(world.patient, answers=[3, None, 1, 2, 1, 2, 1, 1, 0])
+
+        assert (told["total"], told["band"], told["complete"]) == (None, None, False)
+        assert told["answers"] == [3, None, 1, 2, 1, 2, 1, 1, 0]
+
+    def test_unscored_extras_are_kept_and_not_counted(self, world: World) -> None:
+        told = submitted(world.patient, extras={"difficulty": 3})
+
+        assert (told["extras"], told["total"]) == ({"difficulty": 3}, 12)
+
+    def test_a_version_that_is_offered_can_be_named(self, world: World) -> None:
+        assert submitted(world.patient, instrument_version="1")["instrument_version"] == "1"
+
+    def test_the_server_makes_an_id_when_none_is_sent(self, world: World) -> None:
+        first, second = submitted(world.patient), submitted(world.patient)
+
+        assert UUID(first["id"]) != UUID(second["id"])
+
+    def test_any_uuid_of_the_clients_is_its_id(self, world: World) -> None:
+        check_in_id = str(uuid4())
+
+        assert submitted(world.patient, id=check_in_id)["id"] == check_in_id
+
+    def test_a_check_in_is_one_row_of_the_patients_ledger(
+        self, world: World, behind: Behind
+    ) -> None:
+        told = submitted(world.patient)
+
+        rows = behind.rows(
+            "SELECT action, entry_kind, entry_version, actor_id, actor_role FROM ledger"
+            " WHERE patient_id = %s AND entry_id = %s",
+            world.patient.patient_id,
+            told["id"],
+        )
+        assert rows == [
+            ("check_in.submitted", "check_in", 1, world.patient.membership_id, "patient")
+        ]
+
+    @pytest.mark.parametrize("who", ["therapist", "stranger", "coach", "administrator"])
+    def test_only_the_patient_answers_for_themselves(self, world: World, who: str) -> None:
+        person: Person = getattr(world.here, who)
+
+        answer = person.post(f"{world.patient.record}/check-ins", a_check_in())
+
+        assert answer.status_code == 403
+        assert world.patient.get(CHECK_INS).json()["check_ins"] == []
+
+    def test_another_patients_record_is_not_there_to_write_in(self, world: World) -> None:
+        answer = world.patient.post(f"{world.here.other_patient.record}/check-ins", a_check_in())
+
+        assert answer.status_code == 404
+
+    def test_one_id_may_be_used_by_two_patients(self, world: World) -> None:
+        check_in_id = str(uuid4())
+        submitted(world.patient, id=check_in_id)
+
+        # A collision would reveal that somebody else has an entry of this id.
+        told = submitted(world.here.other_patient, id=check_in_id, answers=phq_9(3))
+
+        assert told["total"] == 3
+
+
+class TestRetry:
+    def test_the_same_check_in_sent_again_is_answered_and_not_stored_again(
+        self, world: World
+    ) -> None:
+        sent = a_check_in(id=str(uuid4()))
+        first = world.patient.post(CHECK_INS, sent)
+
+        again = world.patient.post(CHECK_INS, sent)
+
+        assert (first.status_code, again.status_code) == (201, 200)
+        assert again.json() == first.json()
+        assert again.headers["ETag"] == first.headers["ETag"]
+        assert len(world.patient.get(CHECK_INS).json()["check_ins"]) == 1
+
+    def test_when_the_phone_sent_is_not_part_of_the_content(self, world: World) -> None:
+        sent = a_check_in(id=str(uuid4()), sent_at=now().isoformat())
+        first = world.patient.post(CHECK_INS, sent).json()
+
+        later = (now() + timedelta(minutes=20)).isoformat()
+        again = world.patient.post(CHECK_INS, sent | {"sent_at": later})
+
+        assert again.status_code == 200, again.text
+        assert again.json() == first
+
+    def test_the_same_instant_in_another_offset_is_the_same_content(self, world: World) -> None:
+        sent = a_check_in(id=str(uuid4()), recorded_at="2026-03-01T20:15:00+01:00")
+        world.patient.post(CHECK_INS, sent)
+
+        again = world.patient.post(CHECK_INS, sent | {"recorded_at": "2026-03-01T19:15:00Z"})
+
+        assert again.status_code == 200, again.text
+
+    def test_naming_the_version_that_was_meant_is_the_same_content(self, world: World) -> None:
+        sent = a_check_in(id=str(uuid4()))
+        world.patient.post(CHECK_INS, sent)
+
+        assert world.patient.post(CHECK_INS, sent | {"instrument_version": "1"}).status_code == 200
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {"answers": [2, 2, 1, 2, 1, 2, 1, 2, 0]},
+            {"answers": [2, 2, 1, 2, 1, 2, 1, None, 0]},
+            {"instrument": "gad-7", "answers": [1] * 7},
+            {"extras": {"difficulty": 1}},
+            {"recorded_at": "2026-01-01T00:00:00Z"},
+        ],
+    )
+    def test_other_content_under_a_used_id_is_refused_and_changes_nothing(
+        self, world: World, change: dict[str, Any]
+    ) -> None:
+        sent = a_check_in(id=str(uuid4()))
+        first = world.patient.post(CHECK_INS, sent).json()
+
+        answer = world.patient.post(CHECK_INS, sent | change)
+
+        assert (answer.status_code, answer.json()["code"]) == (409, "id-reused")
+        kept = world.patient.get(f"{CHECK_INS}/{sent['id']}").json()
+        assert kept["answers"] == first["answers"]
+
+    def test_safety_is_told_as_it_is_at_the_retry(self, world: World) -> None:
+        sent = a_check_in(id=str(uuid4()), answers=phq_9(9, item_nine=1))
+        first = world.patient.post(CHECK_INS, sent).json()["safety"]
+        submitted(world.patient, answers=phq_9(9, item_nine=3))
+
+        again = world.patient.post(f"{CHECK_INS}?country=DE", sent).json()["safety"]
+
+        assert (first["flag"]["level"], first["flag"]["round"]) == ("low", 1)
+        assert (again["flag"]["level"], again["flag"]["round"]) == ("high", 2)
+        assert again["flag"]["id"] == first["flag"]["id"]
+        # What this check-in itself said has not changed; where the patient is has.
+        assert again["level"] == "low"
+        assert (first["country"], again["country"]) == ("US", "DE")
+
+    def test_the_position_is_told_as_it_is_at_the_retry(self, world: World) -> None:
+        recorded_at = now() - timedelta(hours=30)
+        sent = a_check_in(id=str(uuid4()), recorded_at=recorded_at.isoformat())
+        first = world.patient.post(CHECK_INS, sent).json()
+        gave_a_dose(world.therapist, world.patient, recorded_at - timedelta(hours=2))
+
+        again = world.patient.post(CHECK_INS, sent).json()
+
+        assert first["position"]["window"] == "baseline"
+        assert again["position"] == {
+            "dose_number": 1,
+            "hours_since_dose": 2.0,
+            "window": "0-4h",
+        }
+
+    def test_a_flagged_check_in_sent_again_raises_nothing_new(
+        self, world: World, behind: Behind
+    ) -> None:
+        sent = a_check_in(id=str(uuid4()), answers=phq_9(9, item_nine=3))
+        world.patient.post(CHECK_INS, sent)
+        before = behind.counts()
+
+        again = world.patient.post(CHECK_INS, sent)
+
+        assert again.json()["safety"]["flag"]["round"] == 1
+        assert behind.counts() == before
+
+    @pytest.mark.parametrize("item_nine", [0, 2])
+    def test_fifty_sendings_at_once_are_stored_once(
+        self, world: World, behind: Behind, item_nine: int
+    ) -> None:
+        sent = a_check_in(id=str(uuid4()), answers=phq_9(9, item_nine=item_nine))
+
+        with ThreadPoolExecutor(50) as pool:
+            answers = list(pool.map(lambda _: world.patient.post(CHECK_INS, sent), range(50)))
+
+        assert Counter(answer.status_code for answer in answers) == {201: 1, 200: 49}
+        assert {answer.json()["id"] for answer in answers} == {sent["id"]}
+        for table in ("check_in", "ledger"):
+            column = "id" if table == "check_in" else "entry_id"
+            assert behind.rows(
+                f"SELECT count(*) FROM {table} WHERE patient_id = %s AND {column} = %s",
+                world.patient.patient_id,
+                sent["id"],
+            ) == [(1,)]
+        assert behind.rows(
+            "SELECT count(*) FROM flag_evidence WHERE source_id = %s", sent["id"]
+        ) == [(1 if item_nine else 0,)]
+
+    def test_different_check_ins_sent_at_once_are_all_stored(
+        self, world: World, behind: Behind
+    ) -> None:
+        sent = [
+            a_check_in(id=str(uuid4()), answers=phq_9(9, item_nine=place % 4))
+            for place in range(12)
+        ]
+
+        # Each of them twice, as phones do on a bad line.
+        with ThreadPoolExecutor(24) as pool:
+            answers = list(pool.map(lambda one: world.patient.post(CHECK_INS, one), sent * 2))
+
+        assert Counter(answer.status_code for answer in answers) == {201: 12, 200: 12}
+        seqs = behind.rows(
+            "SELECT seq FROM ledger WHERE patient_id = %s ORDER BY seq", world.patient.patient_id
+        )
+        assert [seq for (seq,) in seqs] == list(range(1, len(seqs) + 1))
+        flags = behind.rows(
+            "SELECT level FROM flag WHERE patient_id = %s", world.patient.patient_id
+        )
+        assert flags == [("high",)]
+
+
+class TestPosition:
+    def test_before_any_dose_it_is_part_of_the_baseline(self, world: World) -> None:
+        told = submitted(world.patient)
+
+        assert told["position"] == {
+            "dose_number": 0,
+            "hours_since_dose": None,
+            "window": "baseline",
+        }
+        assert told["doses_in_recall_window"] == 0
+
+    @pytest.mark.parametrize(
+        ("hours", "window"),
+        [
+            (0, "0-4h"),
+            (3.99, "0-4h"),
+            (4, "4-24h"),
+            (23.99, "4-24h"),
+            (24, "1-7d"),
+            (167.99, "1-7d"),
+            (168, "later"),
+            (1000, "later"),
+        ],
+    )
+    def test_it_is_counted_from_the_last_dose_before_it(
+        self, world: World, hours: float, window: str
+    ) -> None:
+        recorded_at = now() - timedelta(hours=1)
+        gave_a_dose(world.therapist, world.patient, recorded_at - timedelta(hours=hours))
+
+        told = submitted(world.patient, recorded_at=recorded_at.isoformat())
+
+        assert told["position"] == {
+            "dose_number": 1,
+            "hours_since_dose": float(hours),
+            "window": window,
+        }
+
+    def test_a_dose_recorded_late_moves_what_was_sent_before(self, world: World) -> None:
+        recorded_at = now() - timedelta(hours=30)
+        told = submitted(world.patient, recorded_at=recorded_at.isoformat())
+        assert told["position"]["dose_number"] == 0
+
+        gave_a_dose(world.therapist, world.patient, recorded_at - timedelta(hours=5))
+
+        for read in (
+            world.patient.get(f"{CHECK_INS}/{told['id']}").json(),
+            world.therapist.get(f"{world.patient.record}/check-ins").json()["check_ins"][0],
+        ):
+            assert read["position"] == {
+                "dose_number": 1,
+                "hours_since_dose": 5.0,
+                "window": "4-24h",
+            }
+            assert read["doses_in_recall_window"] == 1
+
+    def test_a_later_dose_does_not_move_it(self, world: World) -> None:
+        recorded_at = now() - timedelta(hours=30)
+        told = submitted(world.patient, recorded_at=recorded_at.isoformat())
+
+        gave_a_dose(world.therapist, world.patient, recorded_at + timedelta(hours=1))
+
+        read = world.patient.get(f"{CHECK_INS}/{told['id']}").json()
+        assert read["position"] == told["position"]
+
+    def test_the_second_dose_begins_its_own_count(self, world: World) -> None:
+        recorded_at = now() - timedelta(hours=1)
+        for hours in (200, 10):
+            gave_a_dose(world.therapist, world.patient, recorded_at - timedelta(hours=hours))
+
+        told = submitted(world.patient, recorded_at=recorded_at.isoformat())
+
+        assert told["position"] == {
+            "dose_number": 2,
+            "hours_since_dose": 10.0,
+            "window": "4-24h",
+        }
+        assert told["doses_in_recall_window"] == 2
+
+    def test_a_question_about_this_moment_looks_back_over_no_dose(self, world: World) -> None:
+        gave_a_dose(world.therapist, world.patient, now() - timedelta(hours=1))
+
+        told = submitted(world.patient, instrument="momentary", answers=[7, 2, 5, 0, 1])
+
+        assert told["doses_in_recall_window"] == 0
+
+
+class TestClock:
+    """A phone's clock is kept and never a reason to refuse."""
+
+    def test_a_clock_that_is_right_needs_no_word(self, timed_world: World, clock: Clock) -> None:
+        told = submitted(
+            timed_world.patient, recorded_at=clock.said(hours=-2), sent_at=clock.said(seconds=-9)
+        )
+
+        assert told["clock_ahead_seconds"] is None
+        assert datetime.fromisoformat(told["effective_at"]) == clock.at - timedelta(hours=2)
+        assert datetime.fromisoformat(told["received_at"]) == clock.at
+
+    def test_one_that_is_ahead_is_kept_as_sent_and_placed_at_its_arrival(
+        self, timed_world: World, clock: Clock
+    ) -> None:
+        told = submitted(timed_world.patient, recorded_at=clock.said(hours=3))
+
+        assert datetime.fromisoformat(told["recorded_at"]) == clock.at + timedelta(hours=3)
+        assert told["effective_at"] == told["received_at"]
+        assert told["clock_ahead_seconds"] == 3 * 3600
+
+    @pytest.mark.parametrize("days", [1, -1, 365, -365])
+    def test_a_constant_error_is_corrected_from_when_the_phone_says_it_sent(
+        self, timed_world: World, clock: Clock, days: int
+    ) -> None:
+        told = submitted(
+            timed_world.patient,
+            recorded_at=clock.said(days=days, hours=-2),
+            sent_at=clock.said(days=days),
+        )
+
+        assert datetime.fromisoformat(told["effective_at"]) == clock.at - timedelta(hours=2)
+        assert told["clock_ahead_seconds"] == days * 86_400
+        assert datetime.fromisoformat(told["recorded_at"]) == clock.at + timedelta(
+            days=days, hours=-2
+        )
+
+    def test_a_minute_of_difference_is_the_network_and_not_the_clock(
+        self, timed_world: World, clock: Clock
+    ) -> None:
+        told = submitted(
+            timed_world.patient,
+            recorded_at=clock.said(minutes=-30),
+            sent_at=clock.said(seconds=-60),
+        )
+
+        assert told["clock_ahead_seconds"] is None
+        assert datetime.fromisoformat(told["effective_at"]) == clock.at - timedelta(minutes=30)
+
+    def test_an_entry_is_never_placed_after_its_arrival(
+        self, timed_world: World, clock: Clock
+    ) -> None:
+        # Recorded after it was sent: the phone's clock was set back in between.
+        told = submitted(
+            timed_world.patient, recorded_at=clock.said(hours=5), sent_at=clock.said(hours=1)
+        )
+
+        assert told["effective_at"] == told["received_at"]
+
+    @pytest.mark.parametrize("recorded_at", ["2000-01-01T00:00:00Z", "2099-12-31T23:59:59Z"])
+    def test_any_instant_of_this_century_is_accepted(self, world: World, recorded_at: str) -> None:
+        assert submitted(world.patient, recorded_at=recorded_at)["total"] == 12
+
+    def test_danger_flags_whatever_the_clock_says(self, timed_world: World, clock: Clock) -> None:
+        for recorded_at in (clock.said(days=400), clock.said(days=-400)):
+            told = submitted(
+                timed_world.patient, answers=phq_9(3, item_nine=1), recorded_at=recorded_at
+            )
+            assert told["safety"]["flag"] is not None
+
+
+class TestRead:
+    def test_it_reads_as_it_was_stored(self, world: World) -> None:
+        told = submitted(world.patient, extras={"difficulty": 2})
+
+        answer = world.patient.get(f"{CHECK_INS}/{told['id']}")
+
+        told.pop("safety")
+        assert (answer.status_code, answer.json()) == (200, told)
+        assert answer.headers["ETag"] == '"1"'
+
+    def test_the_therapist_reads_the_same(self, world: World) -> None:
+        told = submitted(world.patient)
+
+        answer = world.therapist.get(f"{world.patient.record}/check-ins/{told['id']}")
+
+        told.pop("safety")
+        assert answer.json() == told
+
+    def test_what_is_not_there_is_not_found(self, world: World) -> None:
+        answer = world.patient.get(f"{CHECK_INS}/{uuid4()}")
+
+        assert (answer.status_code, answer.json()["code"]) == (404, "not-found")
+
+    def test_another_patients_check_in_is_not_there(self, world: World) -> None:
+        told = submitted(world.patient)
+
+        for path in (CHECK_INS, f"{world.patient.record}/check-ins"):
+            assert world.here.other_patient.get(f"{path}/{told['id']}").status_code == 404
+
+    def test_me_is_no_patient_for_a_clinician(self, world: World) -> None:
+        answer = world.therapist.get(CHECK_INS)
+
+        assert (answer.status_code, answer.json()["code"]) == (403, "not-a-patient")
+
+
+class TestList:
+    @pytest.fixture
+    def seven(self, world: World) -> list[str]:
+        """Ids of seven check-ins, newest first; the last three at the very same instant."""
+        hours = [1, 2, 3, 4, 9, 9, 9]
+        made = [
+            (recorded_at, submitted(world.patient, recorded_at=recorded_at)["id"])
+            for recorded_at in ((now() - timedelta(hours=hour)).isoformat() for hour in hours)
+        ]
+        return [check_in_id for _, check_in_id in sorted(made, reverse=True)]
+
+    def test_it_is_empty_at_first(self, world: World) -> None:
+        answer = world.patient.get(CHECK_INS)
+
+        assert answer.json() == {"check_ins": [], "next_cursor": None}
+        assert "Link" not in answer.headers
+
+    def test_it_is_newest_first(self, world: World, seven: list[str]) -> None:
+        listed = world.patient.get(CHECK_INS).json()["check_ins"]
+
+        assert [one["id"] for one in listed] == seven
+        assert "safety" not in listed[0]
+
+    @pytest.mark.parametrize("limit", [1, 2, 3, 7])
+    def test_its_pages_make_up_the_whole(self, world: World, seven: list[str], limit: int) -> None:
+        path: str | None = f"{CHECK_INS}?limit={limit}"
+        found: list[str] = []
+        while path is not None:
+            answer = world.patient.get(path)
+            page = answer.json()
+            assert len(page["check_ins"]) <= limit
+            found += [one["id"] for one in page["check_ins"]]
+            path = next_page(answer.headers.get("Link"))
+            assert (path is None) == (page["next_cursor"] is None)
+
+        assert found == seven
+
+    def test_the_cursor_of_a_page_is_the_one_in_its_link(
+        self, world: World, seven: list[str]
+    ) -> None:
+        answer = world.patient.get(f"{CHECK_INS}?limit=2")
+
+        path = next_page(answer.headers["Link"])
+
+        assert path is not None
+        query = parse_qs(urlsplit(path).query)
+        assert query == {"cursor": [answer.json()["next_cursor"]], "limit": ["2"]}
+        assert urlsplit(path).path == CHECK_INS
+
+    def test_what_arrives_meanwhile_moves_no_page(self, world: World, seven: list[str]) -> None:
+        first = world.patient.get(f"{CHECK_INS}?limit=3").json()
+        submitted(world.patient)
+
+        second = world.patient.get(
+            CHECK_INS, params={"limit": 3, "cursor": first["next_cursor"]}
+        ).json()
+
+        assert [one["id"] for one in second["check_ins"]] == seven[3:6]
+
+    def test_it_can_be_of_one_instrument_page_by_page(self, world: World, seven: list[str]) -> None:
+        anxious = [
+            submitted(
+                world.patient,
+                instrument="gad-7",
+                answers=[1] * 7,
+                recorded_at=(now() - timedelta(hours=hour)).isoformat(),
+            )["id"]
+            for hour in (5, 6, 7)
+        ]
+
+        first = world.patient.get(f"{CHECK_INS}?instrument=gad-7&limit=2")
+        path = next_page(first.headers["Link"])
+        assert path is not None
+        second = world.patient.get(path)
+
+        listed = first.json()["check_ins"] + second.json()["check_ins"]
+        assert [one["id"] for one in listed] == anxious
+
+    def test_an_instrument_nobody_answered_gives_an_empty_list(self, world: World) -> None:
+        assert world.patient.get(f"{CHECK_INS}?instrument=other").json()["check_ins"] == []
+
+    def test_a_cursor_is_good_for_its_own_list_only(self, world: World, seven: list[str]) -> None:
+        mine = world.patient.get(f"{CHECK_INS}?limit=2").json()["next_cursor"]
+        for _ in range(2):
+            submitted(world.here.other_patient)
+        theirs = world.here.other_patient.get(f"{CHECK_INS}?limit=1").json()["next_cursor"]
+        forged = "A" * len(mine)
+        turned = mine[:-1] + ("A" if mine[-1] != "A" else "B")
+
+        for path, cursor in (
+            (CHECK_INS, theirs),
+            (CHECK_INS, forged),
+            (CHECK_INS, turned),
+            (CHECK_INS, mine[:-4]),
+            (CHECK_INS, mine + "AAAA"),
+            (f"{CHECK_INS}?instrument=phq-9", mine),
+            ("/v1/patients/me/goals", mine),
+            ("/v1/patients/me/notes", mine),
+            ("/v1/patients/me/dosing-sessions", mine),
+        ):
+            joint = "&" if "?" in path else "?"
+            answer = world.patient.get(f"{path}{joint}cursor={cursor}")
+            assert answer.status_code == 400, (path, cursor)
+            assert answer.json()["errors"] == [
+                {"pointer": "query:cursor", "reason": "is not one of this list"}
+            ]
+
+
+def next_page(link: str | None) -> str | None:
+    """The address in a Link header of the form `<…>; rel="next"` (RFC 8288)."""
+    if link is None:
+        return None
+    address, _, relation = link.partition(">; ")
+    assert relation == 'rel="next"'
+    return address.removeprefix("<")

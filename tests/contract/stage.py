@@ -1,0 +1,169 @@
+"""Two clinics with a row in every tenant table, and everybody who may try to look."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from fastapi.testclient import TestClient
+from sqlalchemy import bindparam, update
+
+from app import worker
+from app.kernel.db import Change, Direct
+from app.kernel.tables import Membership, columns
+from app.people import service as people
+from tests.builders import (
+    PASSWORD,
+    Clinic,
+    Person,
+    World,
+    a_check_in,
+    a_dosing_session,
+    a_goal,
+    a_note,
+    a_world,
+    now,
+)
+
+_membership = columns(Membership)
+# Nothing in the API ends a membership yet; the column is what every request reads.
+DEACTIVATE = Change(
+    update(Membership)
+    .where(
+        _membership.clinic_id == bindparam("clinic_id"),
+        _membership.id == bindparam("membership_id"),
+    )
+    .values(is_active=False)
+)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """The world, who was put out of the clinic here, and the entries of three patients.
+
+    entries: by patient, then by kind as in the address, one entry's id.
+    """
+
+    world: World
+    deactivated_patient: Person
+    deactivated_therapist: Person
+    entries: dict[UUID, dict[str, str]]
+
+    @property
+    def callers(self) -> dict[str, Person | None]:
+        """By the name that the tables of expectations use; None is nobody."""
+        here, elsewhere = self.world.here, self.world.elsewhere
+        return {
+            "anonymous": None,
+            "patient": here.patient,
+            "other patient": here.other_patient,
+            "therapist": here.therapist,
+            "stranger": here.stranger,
+            "coach": here.coach,
+            "administrator": here.administrator,
+            "foreign patient": elsewhere.patient,
+            "foreign therapist": elsewhere.therapist,
+            "foreign admin": elsewhere.administrator,
+            "gone patient": self.deactivated_patient,
+            "gone therapist": self.deactivated_therapist,
+        }
+
+
+def a_stage(client: TestClient, direct: Direct) -> Stage:
+    """Set it: the patient is `therapist`'s and `coach`'s, the other patient is `stranger`'s."""
+    world = a_world(client, direct)
+    here, elsewhere = world.here, world.elsewhere
+    for clinic in (here, elsewhere):
+        link(direct, clinic, clinic.other_patient, clinic.stranger)
+    entries = {
+        patient_of(patient): live(patient, carer)
+        for patient, carer in (
+            (here.patient, here.therapist),
+            (here.other_patient, here.stranger),
+            (elsewhere.patient, elsewhere.therapist),
+        )
+    }
+    gone_therapist = invited(here, here.administrator, "clinician")
+    link(direct, here, here.patient, gone_therapist)
+    gone_patient = invited(here, here.therapist, "patient")
+    for person in (gone_patient, gone_therapist):
+        deactivate(direct, person)
+    # One to remain, so that every table has a row of a sign-in there too.
+    invited(elsewhere, elsewhere.administrator, "clinician")
+    while worker.keep_one(direct, datetime.now(UTC)):
+        pass
+    return Stage(world, gone_patient, gone_therapist, entries)
+
+
+def live(patient: Person, carer: Person) -> dict[str, str]:
+    """A dose, a flagged check-in, a note and a goal; their words name their patient."""
+    path = f"/v1/patients/{patient.patient_id}"
+    canary = f"canary {patient.patient_id}"
+    answers = [2, 2, 1, 2, 1, 2, 1, 1, 2]
+    made = {
+        "dosing-sessions": carer.post(f"{path}/dosing-sessions", a_dosing_session()),
+        "check-ins": patient.post(f"{path}/check-ins", a_check_in(answers=answers)),
+        "notes": patient.post(f"{path}/notes", a_note(words=canary)),
+        "goals": patient.post(f"{path}/goals", a_goal(words=canary)),
+    }
+    assert {answer.status_code for answer in made.values()} == {201}
+    return {kind: answer.json()["id"] for kind, answer in made.items()}
+
+
+def invited(clinic: Clinic, by: Person, role: str) -> Person:
+    """Somebody who came in through an invitation."""
+    wanted: dict[str, Any] = {"role": role}
+    if role == "clinician":
+        wanted["privileges"] = ["monitor", "prescribe", "therapy"]
+    invitation = by.post("/v1/invitations", wanted)
+    assert invitation.status_code == 201, invitation.text
+    username = f"{invitation.json()['id']}@example.org"
+    accepted = by.client.post(
+        "/v1/invitations/accept",
+        json={
+            "code": invitation.json()["code"],
+            "username": username,
+            "password": PASSWORD,
+            "name": "An invited",
+            "consent": {"notice_version": "1", "accepted": True} if role == "patient" else None,
+        },
+    )
+    assert accepted.status_code == 201, accepted.text
+    token = accepted.json()
+    patient_id = token["patient_id"]
+    return Person(
+        by.client,
+        username,
+        clinic.id,
+        UUID(token["membership_id"]),
+        role,
+        UUID(patient_id) if patient_id else None,
+        token["access_token"],
+    )
+
+
+def link(direct: Direct, clinic: Clinic, patient: Person, carer: Person) -> None:
+    """From a day ago on, this clinician cares for this patient."""
+
+    def link_them(db: Any) -> None:
+        db.enter(clinic.id)
+        began_at = now() - timedelta(days=1)
+        people.link_care(db, patient_of(patient), carer.membership_id, began_at)
+
+    direct.run(link_them)
+
+
+def deactivate(direct: Direct, person: Person) -> None:
+    """Their membership holds no more; their token lives on for its ten minutes."""
+
+    def put_out(db: Any) -> None:
+        db.enter(person.clinic_id)
+        db.add(DEACTIVATE, membership_id=person.membership_id)
+
+    direct.run(put_out)
+
+
+def patient_of(person: Person) -> UUID:
+    """The patient somebody is."""
+    assert person.patient_id is not None
+    return person.patient_id

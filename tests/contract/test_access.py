@@ -1,0 +1,613 @@
+"""Who may do what with whose record: every route, every caller, every target.
+
+The first wall is the application's: TABLES says the status of every answer, and what is not in
+it fails. The second is row-level security: it is asked with the application's own statements,
+as the application's role, in a transaction of another clinic.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+from httpx2 import Response
+from sqlalchemy import Select, select
+from starlette.routing import BaseRoute, Route
+
+from app.kernel.db import Db, Direct, Query, itself, libpq
+from app.kernel.settings import Settings
+from app.kernel.tables import METADATA
+from tests.builders import Person, a_check_in, a_dosing_session, a_goal, a_note
+from tests.contract.stage import Stage, a_stage, patient_of
+from tests.contract.statements import is_distributed, statements, tables_of
+
+PATIENT: Final = "/v1/patients/{patient_id}"
+
+# How each route of a patient's record answers. `me` is whoever calls; `theirs` is the patient
+# here, whom `therapist` and `coach` care for; `other` is `stranger`'s patient; `foreign` is of
+# the other clinic; `missing` is nobody; `mixed` is an entry of `other` asked for as `theirs`.
+READ_CLINICAL = """
+                     me  theirs  other  foreign  missing  mixed
+anonymous           401     401    401      401      401    401
+patient             200     200    404      404      404    404
+other patient       200     404    200      404      404    404
+therapist           403     200    404      404      404    404
+stranger            403     404    200      404      404    404
+coach               403     403    404      404      404    403
+administrator       403     403    403      403      403    403
+foreign patient     200     404    404      200      404    404
+foreign therapist   403     404    404      200      404    404
+foreign admin       403     403    403      403      403    403
+gone patient        401     401    401      401      401    401
+gone therapist      403     401    401      401      401    401
+"""
+READ_GOALS = """
+                     me  theirs  other  foreign  missing  mixed
+anonymous           401     401    401      401      401    401
+patient             200     200    404      404      404    404
+other patient       200     404    200      404      404    404
+therapist           403     200    404      404      404    404
+stranger            403     404    200      404      404    404
+coach               403     200    404      404      404    404
+administrator       403     403    403      403      403    403
+foreign patient     200     404    404      200      404    404
+foreign therapist   403     404    404      200      404    404
+foreign admin       403     403    403      403      403    403
+gone patient        401     401    401      401      401    401
+gone therapist      403     401    401      401      401    401
+"""
+WRITE_OWN = """
+                     me  theirs  other  foreign  missing
+anonymous           401     401    401      401      401
+patient             201     201    404      404      404
+other patient       201     404    201      404      404
+therapist           403     403    403      403      403
+stranger            403     403    403      403      403
+coach               403     403    403      403      403
+administrator       403     403    403      403      403
+foreign patient     201     404    404      201      404
+foreign therapist   403     403    403      403      403
+foreign admin       403     403    403      403      403
+gone patient        401     401    401      401      401
+gone therapist      403     403    403      403      403
+"""
+RECORD_DOSES = """
+                     me  theirs  other  foreign  missing
+anonymous           401     401    401      401      401
+patient             403     403    403      403      403
+other patient       403     403    403      403      403
+therapist           403     201    404      404      404
+stranger            403     404    201      404      404
+coach               403     403    404      404      404
+administrator       403     403    403      403      403
+foreign patient     403     403    403      403      403
+foreign therapist   403     404    404      201      404
+foreign admin       403     403    403      403      403
+gone patient        403     403    403      403      403
+gone therapist      403     401    401      401      401
+"""
+# Routes that name no patient. Public ones answer everybody alike.
+NAMING_NOBODY = """
+                    public  self  change  panel  inbox  patients  clinicians  abroad
+anonymous              200   401     401    401    401       401         401     401
+patient                200   200     412    403    403       403         403     403
+other patient          200   200     412    403    403       403         403     403
+therapist              200   200     412    200    200       201         403     422
+stranger               200   200     412    200    200       201         403     422
+coach                  200   200     412    403    403       403         403     403
+administrator          200   200     412    403    200       201         201     422
+foreign patient        200   200     412    403    403       403         403     403
+foreign therapist      200   200     412    200    200       201         403     201
+foreign admin          200   200     412    403    200       201         201     201
+gone patient           200   401     401    403    403       401         401     401
+gone therapist         200   401     401    401    401       401         401     401
+"""
+
+
+@dataclass(frozen=True)
+class Try:
+    """One way to ask a route. column: of NAMING_NOBODY, where no patient is named.
+
+    answer: what a public route says to everybody, where it is not 200.
+    """
+
+    table: str
+    column: str = ""
+    kind: str = ""
+    body: Any = None
+    form: dict[str, str] | None = None
+    query: str = ""
+    headers: tuple[tuple[str, str], ...] = ()
+    answer: int | None = None
+
+
+PUBLIC: Final = Try(NAMING_NOBODY, "public")
+CHECK_IN = a_check_in()
+EXPECTED: Final[dict[tuple[str, str], list[Try]]] = {
+    ("GET", f"{PATIENT}/check-ins"): [
+        Try(READ_CLINICAL),
+        Try(READ_CLINICAL, query="?instrument=phq-9&limit=1"),
+    ],
+    ("GET", f"{PATIENT}/check-ins/{{check_in_id}}"): [Try(READ_CLINICAL, kind="check-ins")],
+    ("POST", f"{PATIENT}/check-ins"): [
+        Try(WRITE_OWN, body=CHECK_IN),
+        Try(WRITE_OWN, body=CHECK_IN | {"answers": [0] * 8 + [1]}, query="?country=DE"),
+    ],
+    ("GET", f"{PATIENT}/dosing-sessions"): [Try(READ_CLINICAL)],
+    ("GET", f"{PATIENT}/dosing-sessions/{{dosing_session_id}}"): [
+        Try(READ_CLINICAL, kind="dosing-sessions")
+    ],
+    ("POST", f"{PATIENT}/dosing-sessions"): [Try(RECORD_DOSES, body=a_dosing_session())],
+    ("GET", f"{PATIENT}/notes"): [Try(READ_CLINICAL)],
+    ("GET", f"{PATIENT}/notes/{{note_id}}"): [Try(READ_CLINICAL, kind="notes")],
+    ("POST", f"{PATIENT}/notes"): [Try(WRITE_OWN, body=a_note())],
+    ("GET", f"{PATIENT}/goals"): [Try(READ_GOALS)],
+    ("GET", f"{PATIENT}/goals/{{goal_id}}"): [Try(READ_GOALS, kind="goals")],
+    ("POST", f"{PATIENT}/goals"): [Try(WRITE_OWN, body=a_goal())],
+    ("GET", f"{PATIENT}/trajectories/{{instrument}}"): [
+        Try(READ_CLINICAL),
+        Try(READ_CLINICAL, query="?item=item-9"),
+    ],
+    ("GET", "/v1/caseload"): [Try(NAMING_NOBODY, "panel")],
+    ("GET", "/v1/flags"): [Try(NAMING_NOBODY, "inbox")],
+    ("GET", "/v1/me"): [Try(NAMING_NOBODY, "self")],
+    ("PATCH", "/v1/me"): [
+        Try(NAMING_NOBODY, "change", body={"name": "X"}, headers=(("If-Match", '"999"'),))
+    ],
+    ("POST", "/v1/invitations"): [
+        Try(NAMING_NOBODY, "patients", body={"role": "patient", "clinician_id": "of here"}),
+        Try(NAMING_NOBODY, "clinicians", body={"role": "clinician", "privileges": ["coach"]}),
+        Try(NAMING_NOBODY, "abroad", body={"role": "patient", "clinician_id": "of elsewhere"}),
+    ],
+    ("POST", "/v1/invitations/accept"): [
+        Try(
+            NAMING_NOBODY,
+            "public",
+            body={
+                "code": "0000-0000-0000-0000",
+                "username": "x@example.org",
+                "password": "x" * 12,
+                "name": "X",
+            },
+            answer=404,
+        )
+    ],
+    ("POST", "/v1/auth/token"): [
+        Try(NAMING_NOBODY, "public", form={"grant_type": "nothing"}, answer=400)
+    ],
+    ("POST", "/v1/auth/revoke"): [Try(NAMING_NOBODY, "public", form={"token": "x"})],
+    ("GET", "/v1/limits"): [PUBLIC],
+    ("GET", "/v1/instruments"): [PUBLIC],
+    ("GET", "/v1/instruments/{key}"): [PUBLIC],
+    ("GET", "/.well-known/jwks.json"): [PUBLIC],
+    ("GET", "/healthz"): [PUBLIC],
+    ("GET", "/readyz"): [PUBLIC],
+    ("GET", "/metrics"): [PUBLIC],
+    ("GET", "/openapi.json"): [PUBLIC],
+}
+ASKED = [
+    pytest.param(method, path, one, id=f"{method} {path}{one.query} {one.column}".strip())
+    for (method, path), tries in EXPECTED.items()
+    for one in tries
+]
+
+
+def parsed(table: str) -> dict[tuple[str, str], int]:
+    """A table of expectations, by caller and column."""
+    head, *rows = [line for line in table.splitlines() if line.strip()]
+    names = head.split()
+    found: dict[tuple[str, str], int] = {}
+    for row in rows:
+        caller, *statuses = row.rsplit(maxsplit=len(names))
+        found |= {
+            (caller.strip(), name): int(status)
+            for name, status in zip(names, statuses, strict=True)
+        }
+    return found
+
+
+def addresses(routes: list[BaseRoute]) -> set[tuple[str, str]]:
+    """Every method and path that is answered; HEAD is GET without its body."""
+    found = set()
+    for route in routes:
+        assert isinstance(route, Route), f"{route} is no plain route: teach this test about it"
+        found |= {(method, route.path) for method in (route.methods or set()) - {"HEAD"}}
+    return found
+
+
+@pytest.fixture(scope="module")
+def stage(client: TestClient, direct: Direct) -> Stage:
+    return a_stage(client, direct)
+
+
+def targets(stage: Stage) -> dict[str, str]:
+    """What stands in the address for each column."""
+    here, elsewhere = stage.world.here, stage.world.elsewhere
+    return {
+        "me": "me",
+        "theirs": str(here.patient.patient_id),
+        "other": str(here.other_patient.patient_id),
+        "foreign": str(elsewhere.patient.patient_id),
+        "missing": str(uuid4()),
+        "mixed": str(here.patient.patient_id),
+    }
+
+
+def entry(stage: Stage, caller: Person | None, column: str, kind: str) -> str:
+    """An entry of the target's, so that a 404 is never about the entry alone."""
+    here, elsewhere = stage.world.here, stage.world.elsewhere
+    owner = {
+        "me": caller.patient_id if caller else None,
+        "theirs": here.patient.patient_id,
+        "other": here.other_patient.patient_id,
+        "foreign": elsewhere.patient.patient_id,
+        "mixed": here.other_patient.patient_id,
+    }.get(column)
+    return stage.entries[owner][kind] if owner in stage.entries else str(uuid4())
+
+
+def ask(
+    stage: Stage, client: TestClient, method: str, path: str, one: Try, who: str, column: str
+) -> Response:
+    """Make the request that `column` of the table is about, as `who`."""
+    caller = stage.callers[who]
+    address = path.replace("{patient_id}", targets(stage).get(column, ""))
+    address = address.replace("{instrument}", "phq-9").replace("{key}", "phq-9")
+    if one.kind:
+        address = address[: address.rindex("{")] + entry(stage, caller, column, one.kind)
+    options: dict[str, Any] = {"headers": dict(one.headers)}
+    if one.body is not None:
+        clinicians = {
+            "of here": clinician_of(stage, caller),
+            "of elsewhere": str(stage.world.elsewhere.therapist.membership_id),
+        }
+        given = one.body.get("clinician_id")
+        options["json"] = one.body | ({"clinician_id": clinicians[given]} if given else {})
+    if one.form is not None:
+        options["data"] = one.form
+    ask_it = caller.request if caller else client.request
+    answer: Response = ask_it(method, address + one.query, **options)
+    return answer
+
+
+def clinician_of(stage: Stage, caller: Person | None) -> str:
+    """A clinician of the caller's own clinic."""
+    here, elsewhere = stage.world.here, stage.world.elsewhere
+    is_foreign = caller is not None and caller.clinic_id == elsewhere.id
+    return str((elsewhere if is_foreign else here).therapist.membership_id)
+
+
+class TestTables:
+    def test_every_route_is_in_the_table_and_no_other(self, client: TestClient) -> None:
+        application = client.app
+        assert isinstance(application, FastAPI)
+
+        assert addresses(application.routes) == EXPECTED.keys()
+
+    def test_a_route_nobody_thought_of_is_seen(self) -> None:
+        application = FastAPI(docs_url=None, redoc_url=None)
+        application.get("/v1/backdoor")(lambda: None)
+
+        assert ("GET", "/v1/backdoor") in addresses(application.routes) - EXPECTED.keys()
+
+    def test_every_caller_is_in_every_table(self, stage: Stage) -> None:
+        for table in (READ_CLINICAL, READ_GOALS, WRITE_OWN, RECORD_DOSES, NAMING_NOBODY):
+            assert {who for who, _ in parsed(table)} == stage.callers.keys()
+
+
+class TestFirstWall:
+    @pytest.mark.parametrize(("method", "path", "one"), ASKED)
+    def test_every_caller_gets_what_the_table_says(
+        self, stage: Stage, client: TestClient, method: str, path: str, one: Try
+    ) -> None:
+        columns = {
+            (who, column): status
+            for (who, column), status in parsed(one.table).items()
+            if (column == one.column if one.column else column != "mixed" or one.kind)
+        }
+        expected = {place: one.answer or status for place, status in columns.items()}
+
+        answered = {
+            (who, column): ask(stage, client, method, path, one, who, column)
+            for who, column in expected
+        }
+
+        statuses = {place: answer.status_code for place, answer in answered.items()}
+        assert statuses == expected
+        refusals = [answer for answer in answered.values() if answer.status_code == 404]
+        assert len({seen(answer) for answer in refusals}) <= 1
+        for (who, _), answer in answered.items():
+            assert [name for name in strangers(stage, who) if name in told(answer)] == []
+
+    def test_a_foreign_record_and_a_missing_one_are_the_same_byte_for_byte(
+        self, stage: Stage, client: TestClient
+    ) -> None:
+        one = Try(READ_CLINICAL, kind="check-ins")
+        path = f"{PATIENT}/check-ins/{{check_in_id}}"
+
+        answers = {
+            column: seen(ask(stage, client, "GET", path, one, "therapist", column))
+            for column in ("foreign", "other", "missing", "mixed")
+        }
+
+        assert len(set(answers.values())) == 1
+        status, _, body = answers["foreign"]
+        assert status == 404
+        assert b"not-found" in body
+
+    @pytest.mark.parametrize("text", ["ME", "me ", "%00", "0", "None", "*", "x" * 3000, "..%2fme"])
+    def test_what_is_no_id_is_a_missing_record(self, stage: Stage, text: str) -> None:
+        answer = stage.world.therapist.get(f"/v1/patients/{text}/check-ins")
+
+        assert answer.status_code == 404
+
+    @pytest.mark.parametrize(("path", "member"), [("caseload", "patients"), ("flags", "flags")])
+    def test_lists_show_ones_own_patients_only(self, stage: Stage, path: str, member: str) -> None:
+        here, elsewhere = stage.world.here, stage.world.elsewhere
+
+        shown = {
+            carer.username: {row["patient_id"] for row in carer.get(f"/v1/{path}").json()[member]}
+            for carer in (here.therapist, here.stranger, elsewhere.therapist)
+        }
+
+        # Whoever was invited and left again is still somebody's patient.
+        gone = {str(stage.deactivated_patient.patient_id)}
+        assert shown[here.therapist.username] - gone == {str(here.patient.patient_id)}
+        assert shown[here.stranger.username] == {str(here.other_patient.patient_id)}
+        assert shown[elsewhere.therapist.username] == {str(elsewhere.patient.patient_id)}
+
+    def test_a_cursor_of_one_list_opens_no_other(self, stage: Stage) -> None:
+        here = stage.world.here
+        mine = f"/v1/patients/{here.patient.patient_id}/check-ins"
+        here.patient.post(mine, a_check_in())
+        cursor = here.patient.get(f"{mine}?limit=1").json()["next_cursor"]
+
+        refused = stage.world.elsewhere.patient.get(f"/v1/patients/me/check-ins?cursor={cursor}")
+
+        assert cursor
+        assert refused.status_code == 400
+
+    def test_a_private_note_is_missing_to_everyone_but_its_patient(self, stage: Stage) -> None:
+        here = stage.world.here
+        mine = f"/v1/patients/{here.patient.patient_id}/notes"
+        words = f"private {uuid4()}"
+        note = here.patient.post(mine, a_note(tier="private", words=words)).json()["id"]
+
+        assert here.therapist.get(f"{mine}/{note}").status_code == 404
+        assert words not in here.therapist.get(mine).text
+        assert words in here.patient.get(mine).text
+
+
+def seen(answer: Response) -> tuple[int, tuple[tuple[str, str], ...], bytes]:
+    """All that a client can tell two answers apart by."""
+    return answer.status_code, tuple(sorted(answer.headers.items())), answer.content
+
+
+def told(answer: Response) -> str:
+    """Everything an answer says."""
+    return answer.text + str(answer.headers)
+
+
+def strangers(stage: Stage, who: str) -> list[str]:
+    """Ids (and with them words: canaries name their patient) that a caller must never read."""
+    here, elsewhere = stage.world.here, stage.world.elsewhere
+    home, abroad = (elsewhere, here) if who.startswith("foreign") else (here, elsewhere)
+    within = {
+        "patient": [home.other_patient],
+        "other patient": [home.patient],
+        "therapist": [home.other_patient],
+        "stranger": [home.patient],
+        "coach": [home.other_patient],
+    }
+    patients = [patient_of(one) for one in (abroad.patient, abroad.other_patient)]
+    patients += [patient_of(one) for one in within.get(who, [])]
+    entries = [one for owner in patients for one in stage.entries.get(owner, {}).values()]
+    return [str(abroad.id), *map(str, patients), *entries]
+
+
+@dataclass(frozen=True)
+class Ids:
+    """Of the clinic here, what no answer tells."""
+
+    account_id: UUID
+    family_id: UUID
+    flag_id: UUID
+
+
+@pytest.fixture(scope="module")
+def ids(stage: Stage, settings: Settings) -> Ids:
+    assert settings.migration_url is not None
+    here = stage.world.here
+    with psycopg.connect(libpq(settings.migration_url)) as owner:
+
+        def one(query: str, *values: UUID) -> UUID:
+            row = owner.execute(query.encode(), [here.id, *values]).fetchone()
+            assert row is not None
+            found: UUID = row[0]
+            return found
+
+        return Ids(
+            one(
+                "SELECT account_id FROM membership WHERE clinic_id = %s AND id = %s",
+                here.therapist.membership_id,
+            ),
+            one("SELECT id FROM refresh_family WHERE clinic_id = %s"),
+            one(
+                "SELECT id FROM flag WHERE clinic_id = %s AND patient_id = %s",
+                patient_of(here.patient),
+            ),
+        )
+
+
+def parameters(stage: Stage, ids: Ids, name: str) -> dict[str, Any]:
+    """A good value for every parameter of the SELECT with this name, of the clinic here."""
+    here = stage.world.here
+    patient_id = patient_of(here.patient)
+    entries = {kind: UUID(one) for kind, one in stage.entries[patient_id].items()}
+    long_ago = datetime(2000, 1, 1, tzinfo=UTC)
+    later = datetime.now(UTC) + timedelta(days=1)
+    values: dict[str, Any] = {
+        "clinic_id": here.id,
+        "patient_id": patient_id,
+        "membership_id": here.therapist.membership_id,
+        "clinician_id": here.therapist.membership_id,
+        "account_id": ids.account_id,
+        "family_id": ids.family_id,
+        "source_kind": "check_in",
+        "source_id": entries["check-ins"],
+        "flag_ids": [ids.flag_id],
+        "session_ids": [entries["dosing-sessions"]],
+        "instrument": "phq-9",
+        "place": 9,
+        "is_own": True,
+        "now": datetime.now(UTC),
+        "since": long_ago,
+        "until": later,
+        "before": later,
+        "before_id": UUID(int=2**128 - 1),
+        "after": UUID(int=0),
+        "after_urgency": -9,
+        "after_raised_at": long_ago,
+        "after_since": long_ago,
+        "after_id": UUID(int=0),
+        "limit": 100,
+    }
+    # Where one name means different things.
+    its_own: dict[str, dict[str, Any]] = {
+        "ROWS": {"after": 0},
+        "OWN_CHART": {"membership_id": here.patient.membership_id},
+        "CHECK_IN": {"id": entries["check-ins"]},
+        "SESSION": {"id": entries["dosing-sessions"]},
+        "NOTE": {"id": entries["notes"]},
+        "GOAL": {"id": entries["goals"]},
+    }
+    return values | its_own.get(name, {})
+
+
+READS: Final = [
+    pytest.param(statement.name, statement.constant, id=statement.name.removeprefix("app."))
+    for statement in statements()
+    if isinstance(statement.construct, Select)
+    and isinstance(statement.constant, Query)
+    and any(is_distributed(table) for table in tables_of(statement.construct))
+]
+TENANTS: Final = sorted(table.name for table in METADATA.tables.values() if is_distributed(table))
+
+
+def in_clinic(direct: Direct, clinic: UUID | None, query: Query[Any], **params: Any) -> Any:
+    """What the application's role is answered in a transaction of this clinic, or of none."""
+
+    def ask_it(db: Db) -> list[Any]:
+        if clinic is not None:
+            db.enter(clinic)
+        return db.all(query, **params)
+
+    return direct.run(ask_it)
+
+
+class TestSecondWall:
+    """Every statement says `clinic_id = here`; only row-level security says otherwise."""
+
+    @pytest.mark.parametrize(("name", "query"), READS)
+    def test_a_statement_that_asks_for_another_clinic_finds_nothing(
+        self, stage: Stage, ids: Ids, direct: Direct, name: str, query: Query[Any]
+    ) -> None:
+        params = parameters(stage, ids, name.rpartition(".")[2])
+
+        nowhere = in_clinic(direct, uuid4(), query, **params)
+
+        assert in_clinic(direct, stage.world.here.id, query, **params) != nowhere
+        assert in_clinic(direct, stage.world.elsewhere.id, query, **params) == nowhere
+        assert in_clinic(direct, None, query, **params) == nowhere
+
+    @pytest.mark.parametrize("table", TENANTS)
+    def test_a_table_shows_the_transaction_s_clinic_and_without_one_nothing(
+        self, stage: Stage, direct: Direct, table: str
+    ) -> None:
+        clinic_id = METADATA.tables[table].c.clinic_id
+        everything = Query(select(clinic_id).distinct(), itself)
+        here, elsewhere = stage.world.here.id, stage.world.elsewhere.id
+
+        seen_from = {
+            clinic: in_clinic(direct, clinic, everything)
+            for clinic in (here, elsewhere, uuid4(), None)
+        }
+
+        assert list(seen_from.values()) == [[here], [elsewhere], [], []]
+
+    @pytest.mark.parametrize("table", TENANTS)
+    def test_a_row_cannot_be_put_into_another_clinic_or_changed_there(
+        self, stage: Stage, settings: Settings, table: str
+    ) -> None:
+        assert settings.migration_url is not None
+        here, elsewhere = stage.world.here, stage.world.elsewhere
+        with psycopg.connect(libpq(settings.migration_url)) as connection:
+            row = connection.execute(
+                f"SELECT to_jsonb({table})::text FROM {table} WHERE clinic_id = %s".encode(),
+                [here.id],
+            ).fetchone()
+            assert row is not None
+            row_of = f"jsonb_populate_record(NULL::{table}, %s::jsonb)"
+            connection.execute("SET LOCAL ROLE afterglow_app")
+            connection.execute(f"SET LOCAL app.clinic_id = '{elsewhere.id}'".encode())
+
+            changed = {
+                statement: rows_changed(connection, statement, value)
+                for statement, value in (
+                    (f"INSERT INTO {table} SELECT * FROM {row_of}", row[0]),
+                    (f"UPDATE {table} SET clinic_id = clinic_id WHERE clinic_id = %s", here.id),
+                    (f"DELETE FROM {table} WHERE clinic_id = %s", here.id),
+                )
+            }
+
+        assert set(changed.values()) == {0}
+
+    def test_the_ledger_s_own_functions_refuse_another_clinic(
+        self, stage: Stage, settings: Settings
+    ) -> None:
+        assert settings.migration_url is not None
+        here, elsewhere = stage.world.here, stage.world.elsewhere
+        said = {"clinic": here.id, "patient": here.patient.patient_id, "new": uuid4()}
+        row = "now(), %(new)s, 'patient', 'x.y', 'x', %(new)s, 1, 'x'"
+        calls = (
+            "SELECT ledger_open(%(clinic)s, %(new)s)",
+            f"SELECT ledger_append(%(clinic)s, %(patient)s, {row})",
+        )
+        with psycopg.connect(libpq(settings.migration_url)) as connection:
+            connection.execute("SET LOCAL ROLE afterglow_app")
+            connection.execute(f"SET LOCAL app.clinic_id = '{elsewhere.id}'".encode())
+
+            assert [rows_changed(connection, call, said) for call in calls] == [0, 0]
+
+            connection.execute(f"SET LOCAL app.clinic_id = '{here.id}'".encode())
+            assert [rows_changed(connection, call, said) for call in calls] == [1, 1]
+            connection.rollback()
+
+    @pytest.mark.parametrize("table", TENANTS)
+    def test_whom_the_wall_does_not_hold_sees_what_is_behind_it(
+        self, stage: Stage, settings: Settings, table: str
+    ) -> None:
+        assert settings.migration_url is not None
+        here, elsewhere = stage.world.here, stage.world.elsewhere
+        with psycopg.connect(libpq(settings.migration_url)) as superuser:
+            superuser.execute(f"SET LOCAL app.clinic_id = '{elsewhere.id}'".encode())
+
+            found = superuser.execute(
+                f"SELECT FROM {table} WHERE clinic_id = %s".encode(), [here.id]
+            )
+
+            assert found.rowcount > 0
+
+
+def rows_changed(connection: psycopg.Connection[Any], statement: str, value: Any) -> int:
+    """How many rows a statement touched; none when it was refused. The rest goes on."""
+    try:
+        with connection.transaction():
+            given = value if isinstance(value, dict) else [value]
+            return connection.execute(statement.encode(), given).rowcount
+    except psycopg.errors.InsufficientPrivilege:
+        return 0

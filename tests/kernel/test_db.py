@@ -1,0 +1,772 @@
+"""Transactions: what travels together, what is tried again, and what a client is told."""
+
+import asyncio
+import random
+import threading
+import time
+from collections.abc import Callable, Coroutine, Iterator
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+import uvloop
+from sqlalchemy import bindparam, func, insert, literal_column, select, text, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+
+from app.kernel.db import Change, Database, Db, Direct, Query, itself, libpq
+from app.kernel.errors import Kind, Problem
+from app.kernel.settings import Settings
+from app.kernel.tables import AccountClinic, Heartbeat, columns
+from app.kernel.vault import Keyring
+from app.kernel.wire import TRIP_SECONDS, Refusal
+from tests.conftest import Postgres
+from tests.kernel.between import Between
+
+T = TypeVar("T")
+
+NOW = datetime(2026, 3, 4, 5, 6, 7, 89, tzinfo=UTC)
+VAULT = Keyring.parse(Keyring.generate())
+
+_beat = columns(Heartbeat)
+_account_clinic = columns(AccountClinic)
+ADD = Change(insert(Heartbeat))
+ADD_UNLESS_THERE = Change(upsert(Heartbeat).on_conflict_do_nothing())
+MOVE = Change(
+    update(Heartbeat).where(_beat.name == bindparam("beat_name")).values(at=bindparam("to_at"))
+)
+AT = Query(select(_beat.at).where(_beat.name == bindparam("beat_name")), itself)
+HOLD = Query(select(_beat.at).where(_beat.name == bindparam("beat_name")).with_for_update(), itself)
+ADD_AND_TELL = Query(insert(Heartbeat).returning(_beat.name), str)
+ONE = Query(select(literal_column("1")), int)
+TWO = Query(select(literal_column("2")), int)
+NONE = Query(select(literal_column("1")).where(literal_column("false")), int)
+CLINIC = Query(select(literal_column("current_setting('app.clinic_id', true)")), str)
+DIVIDE_BY_ZERO = Query(select(literal_column("1/0")), int)
+SLEEP = Query(select(func.pg_sleep(bindparam("seconds"))), itself)
+REPEATABLE = Change(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
+READ_ONLY = Change(text("SET TRANSACTION READ ONLY"))
+SHORT_STATEMENTS = Change(text("SET LOCAL statement_timeout = '100ms'"))
+SHORT_LOCKS = Change(text("SET LOCAL lock_timeout = '100ms'"))
+
+
+def a_name() -> str:
+    return f"beat-{uuid4()}"
+
+
+def on_loop(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """Run on the loop that the server uses."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(main())
+
+
+def kind_of(work: Callable[[], object]) -> Kind:
+    """The problem that `work` ends in."""
+    with pytest.raises(Problem) as raised:
+        work()
+    return raised.value.kind
+
+
+@pytest.fixture
+def url(settings: Settings) -> str:
+    assert settings.database_url is not None
+    return settings.database_url
+
+
+@pytest.fixture
+def between(url: str) -> Iterator[Between]:
+    with Between(url) as made:
+        yield made
+
+
+@pytest.fixture
+def tapped(between: Between) -> Iterator[Direct]:
+    """Transactions through `between`."""
+    database = Direct(between.url, VAULT)
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def other(url: str) -> Iterator[Direct]:
+    """Somebody else's transactions."""
+    database = Direct(url, VAULT)
+    yield database
+    database.close()
+
+
+class TestTrips:
+    def test_a_read_then_a_write_take_two_round_trips(
+        self, tapped: Direct, between: Between
+    ) -> None:
+        name, clinic_id = a_name(), uuid4()
+
+        def work(db: Db) -> None:
+            db.enter(clinic_id)
+            db.first(AT, beat_name=name)
+            db.add(ADD, name=name, at=NOW)
+            db.add(MOVE, beat_name=name, to_at=NOW)
+
+        tapped.run(work)
+
+        first, second = between.trips
+        assert first[:2] == ["BEGIN", f"SET LOCAL app.clinic_id = '{clinic_id}'"]
+        assert [sql.partition(" ")[0] for sql in first] == ["BEGIN", "SET", "SELECT"]
+        assert [sql.partition(" ")[0] for sql in second] == ["INSERT", "UPDATE", "COMMIT"]
+
+    def test_a_write_alone_takes_one(self, tapped: Direct, between: Between) -> None:
+        tapped.run(lambda db: db.add(ADD, name=a_name(), at=NOW))
+
+        assert [len(trip) for trip in between.trips] == [3]
+
+    def test_work_that_says_nothing_takes_none(self, tapped: Direct, between: Between) -> None:
+        assert tapped.run(lambda db: "nothing") == "nothing"
+        assert between.connections == 0
+
+    def test_a_change_that_is_waited_for_travels_with_what_was_added(
+        self, tapped: Direct, between: Between
+    ) -> None:
+        name = a_name()
+
+        def work(db: Db) -> list[str]:
+            db.add(ADD_UNLESS_THERE, name=a_name(), at=NOW)
+            return db.change(ADD_AND_TELL, name=name, at=NOW)
+
+        assert tapped.run(work) == [name]
+        assert [len(trip) for trip in between.trips] == [3, 1]
+        assert tapped.run(lambda db: db.one(AT, beat_name=name)) == NOW
+
+    def test_what_was_asked_ahead_comes_with_the_next_round_trip(
+        self, tapped: Direct, between: Between
+    ) -> None:
+        def work(db: Db) -> list[int]:
+            ahead = db.ahead(ONE)
+            return [db.one(TWO), ahead.one(), *ahead.all()]
+
+        assert tapped.run(work) == [2, 1, 1]
+        assert [len(trip) for trip in between.trips[:1]] == [3]
+
+    def test_what_was_asked_ahead_can_be_the_next_thing_that_is_read(
+        self, tapped: Direct, between: Between
+    ) -> None:
+        assert tapped.run(lambda db: db.ahead(ONE).one()) == 1
+        assert len(between.trips[0]) == 2
+
+    def test_what_was_asked_ahead_and_never_read_does_no_harm(self, direct: Direct) -> None:
+        def read_only(db: Db) -> int:
+            answer = db.one(TWO)
+            db.ahead(ONE)
+            return answer
+
+        def writing(db: Db) -> None:
+            db.ahead(ONE)
+            db.add(ADD, name=a_name(), at=NOW)
+
+        assert direct.run(read_only) == 2
+        direct.run(writing)
+        assert direct.run(lambda db: db.one(TWO)) == 2
+
+    def test_what_was_only_read_waits_for_nothing_at_its_end(self, between: Between) -> None:
+        async def main() -> float:
+            database = Database(between.url, VAULT, size=1)
+            await database.run(lambda db: db.one(ONE))
+            began = 0.0
+
+            def work(db: Db) -> int:
+                nonlocal began
+                answer = db.one(ONE)
+                between.fall_silent()
+                began = time.monotonic()
+                return answer
+
+            assert await database.run(work) == 1
+            waited = time.monotonic() - began
+            await database.close()
+            return waited
+
+        assert on_loop(main) < 1
+
+    def test_a_row_that_must_be_there_and_is_not_is_a_bug_of_ours(self, direct: Direct) -> None:
+        with pytest.raises(IndexError):
+            direct.run(lambda db: db.one(NONE))
+
+    def test_a_parameter_that_is_missing_is_a_bug_of_ours(self, direct: Direct) -> None:
+        with pytest.raises(KeyError):
+            direct.run(lambda db: db.first(AT))
+
+
+class TestClinic:
+    def test_statements_know_the_clinic_of_the_transaction(self, direct: Direct) -> None:
+        here, there, account_id = uuid4(), uuid4(), uuid4()
+        add = Change(upsert(AccountClinic).on_conflict_do_nothing())
+        clinics = Query(
+            select(_account_clinic.clinic_id).where(
+                _account_clinic.account_id == bindparam("account_id"),
+                _account_clinic.clinic_id == bindparam("clinic_id"),
+            ),
+            itself,
+        )
+
+        def work(db: Db) -> list[UUID]:
+            db.enter(here)
+            db.add(add, account_id=account_id, joined_at=NOW)
+            found = db.all(clinics, account_id=account_id)
+            db.enter(there)
+            return [*found, *db.all(clinics, account_id=account_id)]
+
+        assert direct.run(work) == [here]
+
+    def test_a_clinic_is_left_with_its_transaction(self, other: Direct) -> None:
+        clinic_id = uuid4()
+
+        def inside(db: Db) -> str:
+            db.enter(clinic_id)
+            return db.one(CLINIC)
+
+        assert other.run(inside) == str(clinic_id)
+        assert other.run(lambda db: db.all(CLINIC)) in (["None"], [""])
+
+
+class TestCommit:
+    def test_what_is_answered_is_stored(self, direct: Direct, other: Direct) -> None:
+        name = a_name()
+
+        direct.run(lambda db: db.add(ADD, name=name, at=NOW))
+
+        assert other.run(lambda db: db.one(AT, beat_name=name)) == NOW
+
+    def test_nothing_is_stored_of_work_that_raises(self, direct: Direct) -> None:
+        name = a_name()
+
+        def work(db: Db) -> None:
+            db.add(ADD, name=name, at=NOW)
+            db.one(ONE)
+            raise ZeroDivisionError
+
+        with pytest.raises(ZeroDivisionError):
+            direct.run(work)
+
+        assert direct.run(lambda db: db.first(AT, beat_name=name)) is None
+
+    def test_nothing_is_sent_of_work_that_raises_before_it_reads(
+        self, tapped: Direct, between: Between
+    ) -> None:
+        def work(db: Db) -> None:
+            db.add(ADD, name=a_name(), at=NOW)
+            raise ZeroDivisionError
+
+        with pytest.raises(ZeroDivisionError):
+            tapped.run(work)
+
+        assert between.connections == 0
+
+
+class TestCollision:
+    def test_a_unique_violation_leads_to_one_second_call_that_knows(self, direct: Direct) -> None:
+        name = a_name()
+        direct.run(lambda db: db.add(ADD, name=name, at=NOW))
+        calls: list[bool] = []
+
+        def work(db: Db) -> datetime | None:
+            calls.append(db.after_collision)
+            if db.after_collision:
+                return db.first(AT, beat_name=name)
+            db.add(ADD, name=name, at=NOW)
+            return None
+
+        assert direct.run(work) == NOW
+        assert calls == [False, True]
+
+    def test_a_second_unique_violation_says_that_it_exists(self, direct: Direct) -> None:
+        name = a_name()
+        direct.run(lambda db: db.add(ADD, name=name, at=NOW))
+        calls: list[bool] = []
+
+        def work(db: Db) -> None:
+            calls.append(db.after_collision)
+            db.add(ADD, name=name, at=NOW)
+
+        assert kind_of(lambda: direct.run(work)) is Kind.ALREADY_EXISTS
+        assert calls == [False, True]
+
+    def test_a_unique_violation_on_the_last_attempt_is_still_an_answer(
+        self, direct: Direct, other: Direct
+    ) -> None:
+        name, calls = a_name(), 0
+        direct.run(lambda db: db.add(ADD, name=name, at=NOW))
+
+        def work(db: Db) -> bool:
+            nonlocal calls
+            calls += 1
+            if calls < 4:
+                fail_to_serialize(db, other, name)
+            elif not db.after_collision:
+                db.add(ADD, name=name, at=NOW)
+            return db.after_collision
+
+        assert direct.run(work)
+
+
+def fail_to_serialize(db: Db, other: Direct, name: str) -> None:
+    """Read a row, let another change it, change it."""
+    db.add(REPEATABLE)
+    db.one(AT, beat_name=name)
+    other.run(lambda db: db.add(MOVE, beat_name=name, to_at=datetime.now(UTC)))
+    db.add(MOVE, beat_name=name, to_at=NOW)
+
+
+class TestAgain:
+    def test_a_serialization_failure_is_tried_again(self, direct: Direct, other: Direct) -> None:
+        name, calls = a_name(), 0
+        direct.run(lambda db: db.add(ADD, name=name, at=datetime.now(UTC)))
+
+        def work(db: Db) -> int:
+            nonlocal calls
+            calls += 1
+            if calls == 1:
+                fail_to_serialize(db, other, name)
+            else:
+                db.add(MOVE, beat_name=name, to_at=NOW)
+            return calls
+
+        assert direct.run(work) == 2
+        assert direct.run(lambda db: db.one(AT, beat_name=name)) == NOW
+
+    def test_one_that_fails_every_time_is_not_available(
+        self, direct: Direct, other: Direct
+    ) -> None:
+        name, calls = a_name(), 0
+        direct.run(lambda db: db.add(ADD, name=name, at=datetime.now(UTC)))
+
+        def work(db: Db) -> None:
+            nonlocal calls
+            calls += 1
+            fail_to_serialize(db, other, name)
+
+        with pytest.raises(Problem) as raised:
+            direct.run(work)
+
+        assert raised.value.kind is Kind.UNAVAILABLE
+        assert raised.value.headers["Retry-After"] == "1"
+        assert calls == 4
+
+    def test_a_deadlock_is_broken_and_both_sides_are_stored(
+        self, direct: Direct, other: Direct
+    ) -> None:
+        names = [a_name(), a_name()]
+        direct.run(lambda db: [db.add(ADD, name=name, at=NOW) for name in names])
+        both_hold_one = threading.Barrier(2)
+        calls = {"there": 0, "here": 0}
+
+        def crossing(side: str, first: str, second: str) -> Callable[[Db], None]:
+            def work(db: Db) -> None:
+                calls[side] += 1
+                db.one(HOLD, beat_name=first)
+                if calls[side] == 1:
+                    both_hold_one.wait(5)
+                db.one(HOLD, beat_name=second)
+                db.add(ADD, name=f"{side}-{first}", at=NOW)
+
+            return work
+
+        there = threading.Thread(target=lambda: other.run(crossing("there", *names)))
+        there.start()
+        direct.run(crossing("here", *reversed(names)))
+        there.join(10)
+
+        assert min(calls.values()) == 1
+        assert max(calls.values()) > 1
+        for stored in (f"there-{names[0]}", f"here-{names[1]}"):
+            assert direct.run(lambda db, name=stored: db.one(AT, beat_name=name)) == NOW
+
+    def test_a_connection_lost_before_the_commit_is_replaced(
+        self, tapped: Direct, between: Between
+    ) -> None:
+        name, calls = a_name(), 0
+        between.lose(b"SELECT")
+
+        def work(db: Db) -> None:
+            nonlocal calls
+            calls += 1
+            db.one(ONE)
+            db.add(ADD, name=name, at=NOW)
+
+        tapped.run(work)
+
+        assert calls == 2
+        assert tapped.run(lambda db: db.one(AT, beat_name=name)) == NOW
+
+    def test_a_connection_that_is_lost_every_time_is_not_available(
+        self, tapped: Direct, between: Between
+    ) -> None:
+        between.lose(b"SELECT", times=99)
+
+        assert kind_of(lambda: tapped.run(lambda db: db.one(ONE))) is Kind.UNAVAILABLE
+        assert between.connections == 4
+
+    def test_a_connection_lost_while_committing_leaves_the_outcome_open(
+        self, tapped: Direct, between: Between, other: Direct
+    ) -> None:
+        name, calls = a_name(), 0
+        between.lose(b"COMMIT")
+
+        def work(db: Db) -> None:
+            nonlocal calls
+            calls += 1
+            db.add(ADD, name=name, at=NOW)
+
+        with pytest.raises(Problem) as raised:
+            tapped.run(work)
+
+        assert raised.value.kind is Kind.OUTCOME_UNKNOWN
+        assert raised.value.headers["Retry-After"] == "1"
+        assert calls == 1
+        assert other.run(lambda db: db.one(AT, beat_name=name)) == NOW
+
+    def test_a_server_that_is_not_there_is_not_available(self) -> None:
+        nowhere = Direct("postgresql+psycopg://nobody@127.0.0.1:1/nothing", VAULT)
+
+        assert kind_of(lambda: nowhere.run(lambda db: db.one(ONE))) is Kind.UNAVAILABLE
+        nowhere.close()
+
+
+class TestRefused:
+    def test_a_statement_that_takes_too_long_is_not_available(self, direct: Direct) -> None:
+        def work(db: Db) -> None:
+            db.add(SHORT_STATEMENTS)
+            db.one(SLEEP, seconds=5.0)
+
+        began = time.monotonic()
+
+        assert kind_of(lambda: direct.run(work)) is Kind.UNAVAILABLE
+        assert time.monotonic() - began < 2
+
+    def test_a_lock_that_is_not_had_in_time_is_not_available(
+        self, direct: Direct, other: Direct
+    ) -> None:
+        name = a_name()
+        direct.run(lambda db: db.add(ADD, name=name, at=NOW))
+
+        def impatient(db: Db) -> None:
+            db.add(SHORT_LOCKS)
+            db.one(HOLD, beat_name=name)
+
+        def holding(db: Db) -> Kind:
+            db.one(HOLD, beat_name=name)
+            return kind_of(lambda: other.run(impatient))
+
+        assert direct.run(holding) is Kind.UNAVAILABLE
+
+    def test_a_server_that_only_reads_is_not_available(self, direct: Direct) -> None:
+        def work(db: Db) -> None:
+            db.add(READ_ONLY)
+            db.add(ADD, name=a_name(), at=NOW)
+
+        assert kind_of(lambda: direct.run(work)) is Kind.UNAVAILABLE
+
+    def test_a_full_disk_says_so(self, direct: Direct) -> None:
+        def work(db: Db) -> None:
+            raise Refusal("53100", None)
+
+        with pytest.raises(Problem) as raised:
+            direct.run(work)
+
+        assert raised.value.kind is Kind.STORAGE_FULL
+        assert raised.value.headers["Retry-After"] == "30"
+
+    @pytest.mark.parametrize(
+        "sqlstate", ["08006", "53200", "53300", "57014", "57P01", "57P03", "58030", "XX000"]
+    )
+    def test_what_an_operator_must_mend_is_not_available(
+        self, direct: Direct, sqlstate: str
+    ) -> None:
+        def work(db: Db) -> None:
+            raise Refusal(sqlstate, None)
+
+        assert kind_of(lambda: direct.run(work)) is Kind.UNAVAILABLE
+
+    def test_anything_else_is_our_fault_and_says_nothing_of_the_server_s(
+        self, direct: Direct
+    ) -> None:
+        with pytest.raises(Problem) as raised:
+            direct.run(lambda db: db.one(DIVIDE_BY_ZERO))
+
+        assert raised.value.kind is Kind.INTERNAL
+        assert "zero" not in repr(raised.value) + repr(raised.value.__cause__)
+
+
+class TestDirect:
+    def test_a_transaction_inside_another_has_a_connection_of_its_own(
+        self, tapped: Direct, between: Between
+    ) -> None:
+        def outer(db: Db) -> int:
+            return db.one(ONE) + tapped.run(lambda db: db.one(TWO))
+
+        assert tapped.run(outer) == 3
+        assert tapped.run(outer) == 3
+        assert between.connections == 3, "one is kept, the other is made each time"
+
+    def test_hanging_up_twice_is_harmless(self, url: str) -> None:
+        database = Direct(url, VAULT)
+        database.run(lambda db: db.one(ONE))
+
+        database.close()
+        database.close()
+
+        assert database.run(lambda db: db.one(ONE)) == 1
+        database.close()
+
+
+def count_connections(postgres: Postgres, settings: Settings, state: str = "%") -> int:
+    """Of the application to this test's database."""
+    assert settings.migration_url is not None
+    with psycopg.connect(libpq(settings.migration_url), autocommit=True) as connection:
+        row = connection.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+            " AND pid <> pg_backend_pid() AND backend_type = 'client backend' AND state LIKE %s",
+            [state],
+        ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def terminate_connections(settings: Settings) -> None:
+    assert settings.migration_url is not None
+    with psycopg.connect(libpq(settings.migration_url), autocommit=True) as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            " AND backend_type = 'client backend'"
+        )
+
+
+class TestPool:
+    def test_as_many_transactions_run_at_once_as_there_are_connections_and_no_more(
+        self, fresh_database: Settings, postgres: Postgres
+    ) -> None:
+        async def main() -> int:
+            database = Database(str(fresh_database.database_url), VAULT, size=3)
+            await asyncio.gather(
+                *(database.run(lambda db: db.one(SLEEP, seconds=0.02)) for _ in range(30))
+            )
+            count = count_connections(postgres, fresh_database)
+            await database.close()
+            return count
+
+        assert on_loop(main) == 3
+
+    def test_connections_that_the_server_ended_are_replaced_without_a_word(
+        self, fresh_database: Settings
+    ) -> None:
+        async def main() -> list[int]:
+            database = Database(str(fresh_database.database_url), VAULT, size=4)
+
+            async def burst() -> list[int]:
+                return await asyncio.gather(
+                    *(database.run(lambda db: db.one(ONE)) for _ in range(16))
+                )
+
+            await burst()
+            await asyncio.to_thread(terminate_connections, fresh_database)
+            answers = await burst()
+            await database.close()
+            return answers
+
+        assert on_loop(main) == [1] * 16
+
+    def test_a_transaction_whose_connection_is_ended_in_the_middle_is_done_again(
+        self, fresh_database: Settings
+    ) -> None:
+        async def main() -> int:
+            database = Database(str(fresh_database.database_url), VAULT, size=2)
+            calls = 0
+
+            def work(db: Db) -> int:
+                nonlocal calls
+                calls += 1
+                db.one(ONE)
+                if calls == 1:
+                    terminate_connections(fresh_database)
+                db.one(TWO)
+                return calls
+
+            calls_needed = await database.run(work)
+            await database.close()
+            return calls_needed
+
+        assert on_loop(main) == 2
+
+    def test_whoever_waits_too_long_for_a_connection_is_told_so(self, url: str) -> None:
+        async def main() -> tuple[Kind, float]:
+            database = Database(url, VAULT, size=1)
+            holder = asyncio.create_task(database.run(lambda db: db.one(SLEEP, seconds=7.0)))
+            await asyncio.sleep(0.2)
+            gone = asyncio.create_task(database.run(lambda db: db.one(ONE)))
+            await asyncio.sleep(0.05)
+            gone.cancel()
+            began = time.monotonic()
+            with pytest.raises(Problem) as raised:
+                await database.run(lambda db: db.one(ONE))
+            waited = time.monotonic() - began
+            await holder
+            assert await database.run(lambda db: db.one(ONE)) == 1
+            await database.close()
+            return raised.value.kind, waited
+
+        kind, waited = on_loop(main)
+
+        assert kind is Kind.UNAVAILABLE
+        assert 4.5 < waited < 6.5
+
+    def test_whoever_stops_waiting_leaves_the_line_to_the_next(self, url: str) -> None:
+        async def main() -> list[int]:
+            database = Database(url, VAULT, size=1)
+            holder = asyncio.create_task(database.run(lambda db: db.one(SLEEP, seconds=0.3)))
+            await asyncio.sleep(0.1)
+            waiting = [asyncio.create_task(database.run(lambda db: db.one(ONE))) for _ in range(5)]
+            await asyncio.sleep(0.05)
+            for task in waiting[:4]:
+                task.cancel()
+            gone = await asyncio.gather(*waiting[:4], return_exceptions=True)
+            assert all(isinstance(one, asyncio.CancelledError) for one in gone)
+            answers = [await waiting[4], await database.run(lambda db: db.one(TWO))]
+            await holder
+            await database.close()
+            return answers
+
+        assert on_loop(main) == [1, 2]
+
+    def test_a_client_that_goes_away_in_the_middle_of_a_trip_leaves_nothing_behind(
+        self, fresh_database: Settings, postgres: Postgres
+    ) -> None:
+        name = a_name()
+
+        async def main() -> int:
+            database = Database(str(fresh_database.database_url), VAULT, size=1)
+
+            def work(db: Db) -> None:
+                db.add(ADD, name=name, at=NOW)
+                db.one(SLEEP, seconds=0.5)
+
+            task = asyncio.create_task(database.run(work))
+            await asyncio.sleep(0.2)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            # The answer of pg_sleep must not be taken for this one's.
+            answer = await database.run(lambda db: db.one(ONE))
+            await database.close()
+            return answer
+
+        assert on_loop(main) == 1
+        wait_until(lambda: count_connections(postgres, fresh_database) == 0)
+        direct = Direct(str(fresh_database.database_url), VAULT)
+        assert direct.run(lambda db: db.first(AT, beat_name=name)) is None
+        direct.close()
+
+    def test_clients_that_go_away_at_any_moment_lose_nothing_that_was_acknowledged(
+        self, fresh_database: Settings, postgres: Postgres
+    ) -> None:
+        acknowledged: list[str] = []
+        chance = random.Random(7)
+
+        async def main() -> None:
+            database = Database(str(fresh_database.database_url), VAULT, size=4)
+
+            async def write(name: str) -> None:
+                def work(db: Db) -> None:
+                    db.first(AT, beat_name=name)
+                    db.add(ADD, name=name, at=NOW)
+
+                await database.run(work)
+                acknowledged.append(name)
+
+            async def give_up_at_some_time(name: str) -> None:
+                task = asyncio.create_task(write(name))
+                await asyncio.sleep(chance.random() * 0.02)
+                task.cancel()
+                await asyncio.wait([task])
+
+            for _ in range(10):
+                await asyncio.gather(
+                    *(give_up_at_some_time(a_name()) for _ in range(12)),
+                    *(write(a_name()) for _ in range(8)),
+                )
+            assert await asyncio.gather(
+                *(database.run(lambda db: db.one(SLEEP, seconds=0.05)) for _ in range(8))
+            )
+            assert count_connections(postgres, fresh_database, "idle in transaction%") == 0
+            assert count_connections(postgres, fresh_database) <= 4
+            await database.close()
+
+        on_loop(main)
+
+        direct = Direct(str(fresh_database.database_url), VAULT)
+        stored = set(direct.run(lambda db: db.all(Query(select(_beat.name), str))))
+        direct.close()
+        assert len(acknowledged) >= 80
+        assert stored >= set(acknowledged)
+
+    def test_a_client_that_goes_away_while_its_connection_is_made_frees_the_place(
+        self, url: str
+    ) -> None:
+        async def main() -> int:
+            database = Database(url, VAULT, size=1)
+            task = asyncio.create_task(database.run(lambda db: db.one(ONE)))
+            await asyncio.sleep(0)
+            task.cancel()
+            await asyncio.wait([task])
+            answer = await database.run(lambda db: db.one(TWO))
+            await database.close()
+            return answer
+
+        assert on_loop(main) == 2
+
+    def test_a_server_that_takes_no_connection_is_not_available_at_once(
+        self, between: Between
+    ) -> None:
+        between.close_door()
+
+        async def main() -> set[Kind]:
+            database = Database(between.url, VAULT, size=1)
+            answers = await asyncio.gather(
+                *(database.run(lambda db: db.one(ONE)) for _ in range(4)), return_exceptions=True
+            )
+            await database.close()
+            return {answer.kind for answer in answers if isinstance(answer, Problem)}
+
+        began = time.monotonic()
+
+        assert on_loop(main) == {Kind.UNAVAILABLE}
+        assert time.monotonic() - began < 3
+
+    def test_a_server_that_falls_silent_is_given_up_and_asked_anew(self, between: Between) -> None:
+        async def main() -> int:
+            database = Database(between.url, VAULT, size=1)
+            await database.run(lambda db: db.one(ONE))
+            between.fall_silent()
+            task = asyncio.create_task(database.run(lambda db: db.one(TWO)))
+            await asyncio.sleep(0.1)
+            between.lose(b"nothing")
+            for link in database._open:
+                link._waiting_since -= TRIP_SECONDS
+            answer = await task
+            await database.close()
+            return answer
+
+        assert on_loop(main) == 2
+        assert between.connections == 2
+
+    def test_closing_a_pool_that_was_never_used_is_harmless(self, url: str) -> None:
+        async def main() -> None:
+            await Database(url, VAULT, size=1).close()
+
+        on_loop(main)
+
+
+def wait_until(is_so: Callable[[], bool], seconds: float = 5.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)

@@ -1,0 +1,340 @@
+"""What was promised is kept: once, by whoever is alive, and nobody waits for what cannot be."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+import structlog
+
+from app import worker
+from app.kernel import outbox
+from app.kernel.db import Db, Direct, libpq
+from app.kernel.outbox import Backlog
+from app.kernel.settings import Settings
+from app.kernel.vault import Keyring
+from tests.kernel.between import Between
+
+NOW = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
+CLINIC = UUID(int=0xC1)
+ROOT = Path(__file__).parents[2]
+TELL = worker.safety.TELL_TOPIC
+SECOND = timedelta(seconds=1)
+
+# A worker that takes a promise, says so, and holds it.
+HOLDER = """
+import sys, time
+from datetime import datetime
+from app.kernel import outbox
+from app.kernel.db import Direct
+from app.kernel.vault import Keyring
+
+def work(db):
+    held = outbox.claim(db, datetime.fromisoformat(sys.argv[2]))
+    print(held[0].id, flush=True)
+    time.sleep(60)
+
+Direct(sys.argv[1], Keyring.parse(Keyring.generate())).run(work)
+"""
+
+
+@pytest.fixture
+def database(fresh_database: Settings, keyring: Keyring) -> Iterator[Direct]:
+    """An outbox of this test's own."""
+    made = Direct(str(fresh_database.database_url), keyring)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def other(fresh_database: Settings, keyring: Keyring) -> Iterator[Direct]:
+    """A second worker's connection."""
+    made = Direct(str(fresh_database.database_url), keyring)
+    yield made
+    made.close()
+
+
+@pytest.fixture(autouse=True)
+def _silent_log() -> Iterator[None]:
+    structlog.configure(processors=[lambda *_: (_ for _ in ()).throw(structlog.DropEvent)])
+    yield
+    structlog.reset_defaults()
+
+
+def promise(
+    database: Direct, topic: str = "a.topic", *, now: datetime = NOW, key: str = "", **body: Any
+) -> None:
+    def work(db: Db) -> None:
+        db.enter(CLINIC)
+        outbox.promise(db, topic, body=body, dedupe_key=key or str(uuid4()), now=now)
+
+    database.run(work)
+
+
+def backlog(database: Direct) -> Backlog:
+    return database.run(outbox.backlog)
+
+
+def rows(settings: Settings) -> list[dict[str, Any]]:
+    with psycopg.connect(
+        libpq(str(settings.migration_url)), row_factory=psycopg.rows.dict_row
+    ) as connection:
+        return connection.execute("SELECT * FROM outbox ORDER BY due_at, id").fetchall()
+
+
+class TestPromise:
+    def test_a_promise_waits_until_it_is_kept(
+        self, database: Direct, fresh_database: Settings
+    ) -> None:
+        promise(database, n=1)
+
+        (due,) = database.run(lambda db: outbox.claim(db, NOW))
+        assert (due.clinic_id, due.topic, due.body, due.attempts) == (
+            CLINIC,
+            "a.topic",
+            {"n": 1},
+            0,
+        )
+        assert backlog(database) == Backlog(1, NOW, None)
+
+        database.run(lambda db: outbox.done(db, due, NOW + SECOND))
+
+        assert database.run(lambda db: outbox.claim(db, NOW + SECOND)) == []
+        assert backlog(database) == Backlog(0, None, None)
+        assert rows(fresh_database)[0]["done_at"] == NOW + SECOND
+
+    def test_the_same_promise_made_twice_is_one(self, database: Direct) -> None:
+        promise(database, key="flag/1/1", n=1)
+        promise(database, key="flag/1/1", n=2)
+
+        (due,) = database.run(lambda db: outbox.claim(db, NOW, limit=5))
+        assert due.body == {"n": 1}
+
+    def test_the_same_promise_made_by_many_at_once_is_one(
+        self, fresh_database: Settings, keyring: Keyring, database: Direct
+    ) -> None:
+        begin = threading.Barrier(8)
+
+        def make() -> None:
+            mine = Direct(str(fresh_database.database_url), keyring)
+            begin.wait(10)
+            for n in range(10):
+                promise(mine, key=f"flag/{n}")
+            mine.close()
+
+        threads = [threading.Thread(target=make) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(30)
+
+        assert backlog(database).waiting == 10
+
+    def test_a_promise_is_gone_with_the_transaction_that_made_it(self, database: Direct) -> None:
+        def work(db: Db) -> None:
+            db.enter(CLINIC)
+            outbox.promise(db, "a.topic", body={}, dedupe_key=str(uuid4()), now=NOW)
+            raise ZeroDivisionError
+
+        with pytest.raises(ZeroDivisionError):
+            database.run(work)
+
+        assert backlog(database).waiting == 0
+
+
+class TestClaim:
+    def test_the_one_that_has_waited_longest_comes_first(self, database: Direct) -> None:
+        for seconds in (3, 1, 2):
+            promise(database, now=NOW + seconds * SECOND, n=seconds)
+
+        found = database.run(lambda db: outbox.claim(db, NOW + 5 * SECOND, limit=5))
+
+        assert [due.body["n"] for due in found] == [1, 2, 3]
+
+    def test_what_is_not_due_is_left(self, database: Direct) -> None:
+        promise(database, now=NOW + SECOND)
+
+        assert database.run(lambda db: outbox.claim(db, NOW)) == []
+
+    def test_what_somebody_else_holds_is_passed_over(self, database: Direct, other: Direct) -> None:
+        for n in (1, 2):
+            promise(database, now=NOW + n * SECOND, n=n)
+
+        def holding(db: Db) -> list[int]:
+            (mine,) = outbox.claim(db, NOW + 5 * SECOND)
+            theirs = other.run(lambda db: outbox.claim(db, NOW + 5 * SECOND, limit=5))
+            return [mine.body["n"], *(due.body["n"] for due in theirs)]
+
+        assert database.run(holding) == [1, 2]
+
+    def test_what_a_killed_worker_held_is_free_again(
+        self, database: Direct, fresh_database: Settings
+    ) -> None:
+        promise(database)
+        killed = subprocess.Popen(
+            [sys.executable, "-c", HOLDER, str(fresh_database.database_url), NOW.isoformat()],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        with killed:
+            assert killed.stdout is not None
+            held = UUID(killed.stdout.readline().strip())
+            assert database.run(lambda db: outbox.claim(db, NOW)) == []
+            os.kill(killed.pid, signal.SIGKILL)
+
+        deadline = time.monotonic() + 5
+        found = database.run(lambda db: outbox.claim(db, NOW))
+        while not found and time.monotonic() < deadline:
+            found = database.run(lambda db: outbox.claim(db, NOW))
+        assert [(due.id, due.attempts) for due in found] == [(held, 0)]
+
+
+class TestLater:
+    def test_the_wait_doubles_up_to_five_minutes(
+        self, database: Direct, fresh_database: Settings
+    ) -> None:
+        promise(database)
+        waits, now = [], NOW
+
+        for _ in range(11):
+            (due,) = database.run(lambda db, at=now: outbox.claim(db, at))  # type: ignore[misc]
+            database.run(lambda db, due=due, at=now: outbox.later(db, due, at))  # type: ignore[misc]
+            due_at = rows(fresh_database)[0]["due_at"]
+            waits.append(int((due_at - now).total_seconds()))
+            now = due_at
+
+        assert waits == [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300]
+
+
+class TestBeat:
+    def test_the_last_beat_counts(self, database: Direct) -> None:
+        database.run(lambda db: outbox.beat(db, NOW))
+        database.run(lambda db: outbox.beat(db, NOW + SECOND))
+
+        assert backlog(database).seen_at == NOW + SECOND
+
+
+class TestKeepOne:
+    def test_with_nothing_to_do_it_says_so(self, database: Direct) -> None:
+        assert not worker.keep_one(database, NOW)
+
+    def test_a_promise_of_a_topic_nobody_knows_is_kept_for_later(
+        self, database: Direct, fresh_database: Settings
+    ) -> None:
+        promise(database, "unknown.topic")
+
+        assert worker.keep_one(database, NOW)
+
+        (row,) = rows(fresh_database)
+        assert (row["attempts"], row["due_at"], row["done_at"]) == (1, NOW + SECOND, None)
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            {},
+            {"flag_id": "not an id", "patient_id": str(uuid4()), "round": 1},
+            {"flag_id": str(uuid4()), "patient_id": str(uuid4()), "round": "x"},
+        ],
+    )
+    def test_a_keeper_that_fails_does_not_hold_up_the_rest(
+        self, database: Direct, fresh_database: Settings, body: dict[str, Any]
+    ) -> None:
+        promise(database, TELL, **body)
+        # Nobody to tell, so there is nothing to do and it is done.
+        good = {"flag_id": str(uuid4()), "patient_id": str(uuid4()), "round": 1}
+        promise(database, TELL, now=NOW + SECOND / 2, **good)
+
+        at = NOW + SECOND / 2
+        while worker.keep_one(database, at):
+            pass
+
+        done = {json.dumps(row["body"]): row["done_at"] for row in rows(fresh_database)}
+        assert done[json.dumps(body)] is None or "x" in str(body)
+        assert done[json.dumps(good)] == at
+
+    def test_a_database_that_is_away_is_not_blamed_on_the_promise(
+        self, database: Direct, fresh_database: Settings, keyring: Keyring
+    ) -> None:
+        promise(database, TELL, flag_id=str(uuid4()), patient_id=str(uuid4()), round=1)
+        with Between(str(fresh_database.database_url)) as between:
+            tapped = Direct(between.url, keyring)
+            between.lose(b"SELECT", times=99)
+
+            with pytest.raises(worker.Problem):
+                worker.keep_one(tapped, NOW)
+
+            tapped.close()
+        assert rows(fresh_database)[0]["attempts"] == 0
+
+
+class TestRun:
+    def run_until(self, database: Direct, is_so: Callable[[], bool]) -> None:
+        """The worker in a thread, until something is so."""
+        stop = threading.Event()
+        thread = threading.Thread(target=worker.run, args=(database, stop))
+        thread.start()
+        try:
+            deadline = time.monotonic() + 10
+            while not is_so() and time.monotonic() < deadline:
+                time.sleep(0.02)
+            assert is_so()
+        finally:
+            stop.set()
+            thread.join(5)
+        assert not thread.is_alive()
+
+    def test_it_beats_and_keeps_what_is_due(self, database: Direct, other: Direct) -> None:
+        for _ in range(3):
+            body = {"flag_id": str(uuid4()), "patient_id": str(uuid4()), "round": 1}
+            promise(other, TELL, **body)
+
+        self.run_until(database, lambda: backlog(other).waiting == 0)
+
+        assert backlog(other).seen_at is not None
+
+    def test_it_waits_for_a_database_that_is_away(
+        self, fresh_database: Settings, keyring: Keyring, other: Direct
+    ) -> None:
+        body = {"flag_id": str(uuid4()), "patient_id": str(uuid4()), "round": 1}
+        promise(other, TELL, **body)
+        with Between(str(fresh_database.database_url)) as between:
+            between.lose(b"", times=9)
+            tapped = Direct(between.url, keyring)
+
+            self.run_until(tapped, lambda: backlog(other).waiting == 0)
+
+            assert between.connections > 4
+            tapped.close()
+
+    def test_it_beats_again_only_after_a_while(
+        self, fresh_database: Settings, keyring: Keyring
+    ) -> None:
+        with Between(str(fresh_database.database_url)) as between:
+            tapped = Direct(between.url, keyring)
+            instants = [NOW]
+
+            def now() -> datetime:
+                instants.append(instants[-1] + worker.BEAT_EVERY / 2)
+                return instants[-1]
+
+            stop = threading.Event()
+            thread = threading.Thread(target=worker.run, args=(tapped, stop, now))
+            thread.start()
+            time.sleep(worker.IDLE_SECONDS * 3.5)
+            stop.set()
+            thread.join(5)
+            tapped.close()
+            beats = [trip for trip in between.trips if any("heartbeat" in sql for sql in trip)]
+
+        assert 1 < len(beats) < len(between.trips) - len(beats) + 1
