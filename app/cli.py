@@ -53,60 +53,15 @@ def up() -> None:
 
 
 @app.command()
-def serve(
-    *,
-    with_parent: Annotated[bool, typer.Option(hidden=True)] = False,
-) -> None:
+def serve(*, with_parent: Annotated[bool, typer.Option(hidden=True)] = False) -> None:
     """The API, on the database that AFTERGLOW_DATABASE_URL names."""
-    import uvicorn
-
-    from app.kernel.log import to_standard_error
-    from app.main import create_app
-    from app.operations import stack
-
-    settings = _settings_with_database()
-    to_standard_error()
-    database = stack.direct(settings)
-    stack.require_durability(database)
-    database.close()
-    if with_parent:
-        _end_with_parent()
-    uvicorn.run(
-        create_app(settings, stack.keyring(settings), stack.signing_keys(settings)),
-        host=settings.host,
-        port=settings.port,
-        loop="uvloop",
-        http="httptools",
-        lifespan="on",
-        access_log=False,
-        server_header=False,
-        log_config=None,
-        timeout_graceful_shutdown=3,
-    )
+    _become("serve", with_parent=with_parent)
 
 
 @app.command()
-def worker(
-    *,
-    with_parent: Annotated[bool, typer.Option(hidden=True)] = False,
-) -> None:
+def worker(*, with_parent: Annotated[bool, typer.Option(hidden=True)] = False) -> None:
     """Keep what the outbox promised, until told to stop."""
-    import signal
-    from threading import Event
-
-    from app import worker as working
-    from app.kernel.log import to_standard_error
-    from app.operations import stack
-
-    settings = _settings_with_database()
-    to_standard_error()
-    stop = Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
-    if with_parent:
-        _end_with_parent()
-    bell = working.Bell(settings.listen_url or settings.database_url)
-    working.run(stack.direct(settings), bell, stop)
+    _become("worker", with_parent=with_parent)
 
 
 @app.command()
@@ -395,19 +350,14 @@ def _in_words(result: dict[str, Any]) -> str:
     return f"{result['instrument']} {total}{band}{complete}; {asked}"
 
 
-def _end_with_parent() -> None:
-    """Stop when the process that started this one is gone, however it went."""
+def _become(part: str, *, with_parent: bool) -> NoReturn:
+    """Go on as a server process, without the command line's ten megabytes."""
     import os
-    import signal
-    from threading import Thread
 
-    def wait() -> None:
-        # Not sys.stdin: a thread inside its buffer at the end makes the interpreter abort.
-        while os.read(0, 1024):
-            pass
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    Thread(target=wait, daemon=True).start()
+    _settings_with_database()
+    options = ["--with-parent"] if with_parent else []
+    command = [sys.executable, "-m", "app.operations.process", part, *options]
+    os.execv(sys.executable, command)  # noqa: S606 -- ourselves, by our own arguments
 
 
 def _fail(message: str) -> NoReturn:

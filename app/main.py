@@ -50,6 +50,8 @@ def create_app(
         title="Afterglow",
         version=__version__,
         lifespan=lifespan,
+        # A redirect would be to wherever the request's Host header says.
+        redirect_slashes=False,
         # The interactive pages load from other people's servers.
         docs_url=None,
         redoc_url=None,

@@ -13,5 +13,9 @@ Decided:
 - `recorded_at` never refuses a check-in; `kernel.arrival` places it in time.
 - The position relative to the doses is computed at reading.
 
-    check_in  answers, total, finding's level, and when
+- Change is measured from the baseline that `clinical.trajectory` finds, unless a clinician pinned
+  another check-in. A pin is an entry like any other: it is never changed, a newer one holds.
+
+    baseline_pin  a clinician's choice of baseline
+    check_in      answers, total, finding's level, and when
 """

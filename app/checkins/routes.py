@@ -5,8 +5,10 @@ from typing import Annotated
 
 from fastapi import Query
 
-from app.checkins import service
+from app.checkins import baselines, service
 from app.checkins.schemas import (
+    BaselinePinIn,
+    BaselinePinOut,
     CheckInIn,
     CheckInOut,
     CheckInPage,
@@ -18,7 +20,7 @@ from app.clinical import instruments
 from app.kernel.edge import Public, Reply, Signed, router
 from app.kernel.errors import not_found
 from app.kernel.etag import etag
-from app.kernel.fields import Country
+from app.kernel.fields import Code, Country
 from app.kernel.paging import Cursor, Limit, next_link
 from app.kernel.wire import as_json
 from app.people.chart import entry_id, open_chart, whose
@@ -71,7 +73,7 @@ def submit_check_in(
 def list_check_ins(
     visit: Signed,
     patient_id: str,
-    instrument: Annotated[str | None, Query(max_length=64)] = None,
+    instrument: Annotated[Code | None, Query()] = None,
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> Reply:
@@ -88,6 +90,19 @@ def read_check_in(visit: Signed, patient_id: str, check_in_id: str) -> Reply:
     chart = open_chart(visit.db, visit.caller, patient_id, service.READ_CHECK_INS, visit.now)
     check_in = service.read(visit.db, chart, entry_id(check_in_id))
     return Reply(check_in, headers={"ETag": etag(check_in.version)})
+
+
+@routes.post(
+    "/v1/patients/{patient_id}/baselines",
+    status_code=201,
+    response_model=BaselinePinOut,
+    operation_id="pin_baseline",
+)
+def pin_baseline(visit: Signed, patient_id: str, sent: BaselinePinIn) -> Reply:
+    """Decide which check-in an instrument's change is measured from, in place of the usual rule."""
+    chart = open_chart(visit.db, visit.caller, patient_id, baselines.PIN_BASELINE, visit.now)
+    pin, is_new = baselines.pin_baseline(visit.db, chart, sent, visit.now)
+    return Reply(pin, 201 if is_new else 200, {"ETag": etag(pin.version)})
 
 
 @lru_cache(1)

@@ -80,6 +80,28 @@ class SubmittedOut(CheckInOut):
     safety: SafetyOut
 
 
+class BaselinePinIn(Wire):
+    """Which check-in change is measured from."""
+
+    id: Annotated[
+        UUID | None, Field(description="Made by the client, so that a retry is safe.")
+    ] = None
+    instrument: Annotated[str, Field(min_length=1, max_length=64, examples=["phq-9"])]
+    check_in_id: Annotated[
+        UUID | None, Field(description="Null takes an earlier pin back: the usual rule holds.")
+    ]
+
+
+class BaselinePinOut(Open):
+    """A clinician's choice of baseline; the newest of an instrument holds."""
+
+    id: UUID
+    version: int
+    instrument: str
+    check_in_id: UUID | None
+    effective_at: datetime
+
+
 class CheckInPage(Open):
     """Newest first."""
 

@@ -4,12 +4,22 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Column, Index, SmallInteger
+from sqlalchemy import Column, ForeignKeyConstraint, Index, SmallInteger, literal_column
 from sqlalchemy import text as sql
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import Field, SQLModel
 
-from app.kernel.tables import DISTRIBUTED, instant, json, key, of_clinic, one_of, seconds, text
+from app.kernel.tables import (
+    DISTRIBUTED,
+    columns,
+    instant,
+    json,
+    key,
+    of_clinic,
+    one_of,
+    seconds,
+    text,
+)
 
 
 class CheckIn(SQLModel, table=True):
@@ -53,3 +63,34 @@ class CheckIn(SQLModel, table=True):
     received_at: datetime = instant()
     effective_at: datetime = instant()
     clock_ahead_seconds: int | None = seconds()
+
+
+# Spelled out, so that the planner sees that the partial index fits.
+IS_FINAL = columns(CheckIn).status == literal_column("'final'")
+"""SQL: the check-in counts."""
+
+
+class BaselinePin(SQLModel, table=True):
+    """A clinician says which check-in change is measured from; the newest of an instrument holds.
+
+    check_in_id: None takes an earlier pin back.
+    """
+
+    __tablename__ = "baseline_pin"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["clinic_id", "patient_id", "check_in_id"],
+            ["check_in.clinic_id", "check_in.patient_id", "check_in.id"],
+        ),
+        of_clinic("patient_id", "patient"),
+        Index(None, "clinic_id", "patient_id", "instrument", "effective_at", "id"),
+        {"info": DISTRIBUTED},
+    )
+    clinic_id: UUID = key()
+    patient_id: UUID = key()
+    id: UUID = key()
+    version: int
+    instrument: str = text()
+    check_in_id: UUID | None
+    pinned_by: UUID
+    effective_at: datetime = instant()

@@ -18,7 +18,7 @@ from greenlet import getcurrent, greenlet
 T = TypeVar("T")
 
 # Password hashing is the only heavy work that leaves the loop: two at a time bounds both the
-# memory (19 MiB each) and what a burst of sign-ins can take from everybody else.
+# memory (7 MiB each) and what a burst of sign-ins can take from everybody else.
 _ASIDE = ThreadPoolExecutor(max_workers=2, thread_name_prefix="aside")
 
 

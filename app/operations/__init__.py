@@ -1,10 +1,13 @@
 """What an operator does, behind the command line.
 
-stack    keys, and a PostgreSQL that is there and migrated
-up       everything on one machine, in the foreground
-demo     two synthetic clinics
-scoring  answers on the command line, scored as the server does
-audit    every ledger against its own hashes
-rewrap   every key under the newest key-encryption key
-doctor   what is wrong, in words
+What each module is for:
+
+    process  the API, or the worker, as a process of its own
+    stack    keys, and a PostgreSQL that is there and migrated
+    up       everything on one machine, in the foreground
+    demo     two synthetic clinics
+    scoring  answers on the command line, scored as the server does
+    audit    every ledger against its own hashes
+    rewrap   every key under the newest key-encryption key
+    doctor   what is wrong, in words
 """

@@ -89,7 +89,7 @@ def _processes(settings: Settings) -> Iterator[dict[str, "subprocess.Popen[bytes
     try:
         for name in ("serve", "worker"):
             processes[name] = subprocess.Popen(
-                [sys.executable, "-m", "app", name, "--with-parent"],
+                [sys.executable, "-m", "app.operations.process", name, "--with-parent"],
                 cwd=stack.ROOT,
                 env=environment,
                 stdin=subprocess.PIPE,

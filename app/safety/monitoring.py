@@ -1,7 +1,7 @@
 """The honest sentence: who has been told, and when they are on duty."""
 
 import json
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
@@ -14,24 +14,28 @@ WORKER_SILENT_AFTER: Final = timedelta(seconds=60)
 
 
 class Duty(NamedTuple):
-    """Whether a clinic is on duty now, and when that next changes; local instants."""
+    """Whether a clinic is on duty now, and when that next changes.
+
+    changes_at: on the clinic's clock; None: not within two weeks. is_declared: whether the
+    clinic has said when it is on duty at all.
+    """
 
     is_on: bool
     changes_at: datetime | None
+    is_declared: bool = True
 
 
 @lru_cache(256)
 def duty(coverage: str, time_zone: str, minute: datetime) -> Duty:
     """Duty at a minute. coverage: JSON text as in `people.tables.Clinic`."""
-    spans = _spans(
-        json.loads(coverage), ZoneInfo(time_zone), minute.astimezone(ZoneInfo(time_zone))
-    )
-    for begins, ends in spans:
+    declared: dict[str, Any] = json.loads(coverage)
+    zone = ZoneInfo(time_zone)
+    for begins, ends in _spans(declared, zone, minute.astimezone(zone)):
         if begins <= minute < ends:
             return Duty(True, ends)
         if begins > minute:
             return Duty(False, begins)
-    return Duty(False, None)
+    return Duty(False, None, any(declared.get("hours", {}).values()))
 
 
 def statement(
@@ -61,8 +65,10 @@ def statement(
 
 
 def _when(on_duty: Duty) -> str:
-    if on_duty.changes_at is None:
+    if not on_duty.is_declared:
         return "The clinic has not said when it is on duty."
+    if on_duty.changes_at is None:
+        return "They are off duty for at least the next two weeks and may not see it before then."
     at = on_duty.changes_at
     if on_duty.is_on:
         return f"They are on duty until {at:%H:%M} ({at.tzname()})."
@@ -83,7 +89,12 @@ def _spans(
         if day in holidays:
             continue
         for begins, ends in coverage.get("hours", {}).get(_DAYS[day.weekday()], []):
-            first = datetime.combine(day, time.fromisoformat(begins), zone)
-            last = datetime.combine(day, time.fromisoformat(ends), zone)
-            spans.append((first, last if last > first else last + timedelta(days=1)))
+            # A shift that ends before it begins ends on the day after.
+            last_day = day if ends > begins else day + timedelta(days=1)
+            spans.append((_on_the_wall(day, begins, zone), _on_the_wall(last_day, ends, zone)))
     return sorted(spans)
+
+
+def _on_the_wall(day: date, hour: str, zone: ZoneInfo) -> datetime:
+    """An hour of a day; one that the clocks skip, as the wall shows it then."""
+    return datetime.combine(day, time.fromisoformat(hour), zone).astimezone(UTC).astimezone(zone)

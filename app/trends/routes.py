@@ -8,7 +8,7 @@ from app.kernel.edge import Reply, Signed, router
 from app.kernel.fields import Instant
 from app.kernel.paging import Cursor, Limit, next_link
 from app.people.chart import open_chart, whose
-from app.trends import service
+from app.trends import caseload, service
 from app.trends.schemas import CaseloadOut, TrajectoryOut
 
 routes = router("trends")
@@ -46,5 +46,5 @@ def read_trajectory(
 @routes.get("/v1/caseload", response_model=CaseloadOut, operation_id="read_caseload")
 def read_caseload(visit: Signed, cursor: Cursor = None, limit: Limit = 50) -> Reply:
     """Your patients: open flags first and worst first, then whoever has been silent longest."""
-    page = service.read_caseload(visit.db, visit.caller, after=cursor, limit=limit, now=visit.now)
+    page = caseload.read_caseload(visit.db, visit.caller, after=cursor, limit=limit, now=visit.now)
     return Reply(page, headers=next_link("/v1/caseload", page.next_cursor, limit))

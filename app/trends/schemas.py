@@ -27,7 +27,7 @@ class PointsOut(Open):
 class BaselineOut(Open):
     """What change is measured from."""
 
-    index: int
+    index: Annotated[int | None, Field(description="Among the points; null if not shown.")]
     score: int
     effective_at: datetime
     rule: Annotated[str, Field(description="pinned, before-first-dose or first-complete")]
@@ -37,7 +37,7 @@ class BaselineOut(Open):
 class OutcomeOut(Open):
     """What the latest complete score says, measured from the baseline."""
 
-    index: int
+    index: Annotated[int | None, Field(description="Among the points; null if not shown.")]
     score: int
     effective_at: datetime
     band: str | None

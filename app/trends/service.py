@@ -1,52 +1,37 @@
-"""Trajectories and the caseload."""
+"""The trajectory of one scale."""
 
+import json
+from bisect import bisect_left
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from pydantic_core import to_json
 from sqlalchemy import (
-    BigInteger,
     ColumnElement,
-    DateTime,
     Integer,
-    Uuid,
-    and_,
     bindparam,
-    case,
     func,
-    literal,
     literal_column,
     select,
-    tuple_,
 )
 
-from app.checkins.tables import CheckIn
+from app.checkins.tables import IS_FINAL, BaselinePin, CheckIn
 from app.clinical import instruments, trajectory
 from app.clinical.instruments import Instrument, Item
+from app.kernel.clock import microseconds
 from app.kernel.db import Ahead, Db, Query
 from app.kernel.errors import invalid, not_found
-from app.kernel.identity import Caller
-from app.kernel.paging import cursor, instant_of, read_cursor
-from app.kernel.tables import DataKey, columns, table
+from app.kernel.tables import columns
 from app.kernel.timeline import instant_columns
-from app.people.chart import Chart, Right, cared_for, open_panel
-from app.people.service import open_name
-from app.people.tables import Patient
-from app.safety.schemas import FlagRef
-from app.safety.service import URGENCY
-from app.safety.tables import Flag
+from app.people.chart import Chart, Right
 from app.treatment import service as treatment
-from app.treatment.tables import DosingSession
-from app.trends.schemas import CaseloadOut, CaseOut
 
 READ_TRAJECTORIES: Final = Right("trajectories.read")
-READ_CASELOAD: Final = Right("caseload.read", is_for_patient=False)
 
 MAX_POINTS: Final = 5000
 """The newest so many; `since` and `until` reach further back."""
 
-_BEGINNING: Final = datetime(2000, 1, 1, tzinfo=UTC)
 _END: Final = datetime(2100, 1, 1, tzinfo=UTC)
 
 CAVEAT: Final = (
@@ -61,27 +46,34 @@ class _Series(NamedTuple):
     scores: list[int | None]
     doses_at: str
     doses: list[int]
-
-
-class _Case(NamedTuple):
-    patient_id: UUID
-    wrapped: bytes
-    contact: bytes
-    flag_id: UUID | None
-    level: str | None
-    status: str | None
-    round: int | None
-    raised_at: datetime | None
-    last_check_in_at: datetime | None
-    last_phq9_total: int | None
-    last_dose_at: datetime | None
-    urgency: int
-    since: datetime
+    pinned_at: datetime | None
 
 
 _check_in = columns(CheckIn)
-# Spelled out, so that the planner sees that the partial index fits.
-IS_FINAL = _check_in.status == literal_column("'final'")
+_pin = columns(BaselinePin)
+
+
+# Where the newest pin points; nowhere, if it took an earlier one back.
+_newest_pin = (
+    select(_pin.check_in_id)
+    .where(
+        _pin.clinic_id == bindparam("clinic_id"),
+        _pin.patient_id == bindparam("patient_id"),
+        _pin.instrument == bindparam("instrument"),
+    )
+    .order_by(_pin.effective_at.desc(), _pin.id.desc())
+    .limit(literal_column("1"))
+    .scalar_subquery()
+)
+_PINNED_AT = (
+    select(_check_in.effective_at)
+    .where(
+        _check_in.clinic_id == bindparam("clinic_id"),
+        _check_in.patient_id == bindparam("patient_id"),
+        _check_in.id == _newest_pin,
+    )
+    .scalar_subquery()
+)
 
 
 def _series(score: ColumnElement[Any]) -> Query[_Series]:
@@ -92,7 +84,6 @@ def _series(score: ColumnElement[Any]) -> Query[_Series]:
             _check_in.clinic_id == bindparam("clinic_id"),
             _check_in.patient_id == bindparam("patient_id"),
             _check_in.instrument == bindparam("instrument"),
-            _check_in.effective_at >= bindparam("since"),
             _check_in.effective_at < bindparam("until"),
             IS_FINAL,
         )
@@ -106,7 +97,7 @@ def _series(score: ColumnElement[Any]) -> Query[_Series]:
         func.coalesce(func.array_agg(ordered.c.score), literal_column("'{}'::integer[]")),
     ).subquery()
     doses = select(*treatment.DOSE_COLUMNS).subquery()
-    return Query(select(points, doses), _Series)
+    return Query(select(points, doses, _PINNED_AT), _Series)
 
 
 TOTALS = _series(_check_in.total)
@@ -118,6 +109,7 @@ class Asked(NamedTuple):
 
     instrument: Instrument
     item: Item | None
+    since: datetime | None
     series: Ahead[_Series]
 
 
@@ -133,24 +125,24 @@ def ask_trajectory(
     """Let the question travel with the chart's.
 
     item_key: which item, for a scale without a total; also the suicide item of one that has it.
+    since, until: which points to show. The baseline is the same whatever is shown.
     Raises: Problem NOT_FOUND (no such instrument), INVALID (no such item, or one is needed).
     """
     instrument, item = _measured(key, item_key)
     params: dict[str, Any] = {
         "patient_id": patient_id,
         "instrument": key,
-        "since": since or _BEGINNING,
         "until": until or _END,
     }
     if item is None:
-        return Asked(instrument, item, db.ahead(TOTALS, **params))
+        return Asked(instrument, item, since, db.ahead(TOTALS, **params))
     place = instrument.items.index(item) + 1
-    return Asked(instrument, item, db.ahead(ANSWERS, **params, place=place))
+    return Asked(instrument, item, since, db.ahead(ANSWERS, **params, place=place))
 
 
 def read_trajectory(_: Chart, asked: Asked) -> bytes:
     """One scale over time, now that the chart is open: the JSON of `schemas.TrajectoryOut`."""
-    return _render(asked.instrument, asked.item, asked.series.one())
+    return _render(asked, asked.series.one())
 
 
 def _measured(key: str, item_key: str | None) -> tuple[Instrument, Item | None]:
@@ -176,9 +168,11 @@ def _is_suicide_item(instrument: Instrument, item: Item) -> bool:
     return suicide is not None and instrument.items[suicide.position] is item
 
 
-def _render(instrument: Instrument, item: Item | None, series: _Series) -> bytes:
+def _render(asked: Asked, series: _Series) -> bytes:
     """Columns straight to bytes; the instants were written by PostgreSQL already."""
+    instrument, item = asked.instrument, asked.item
     at, scores, doses = series.microseconds, series.scores, series.doses
+    first = 0 if asked.since is None else bisect_left(at, microseconds(asked.since))
     head: dict[str, Any] = {
         "instrument": instrument.key,
         "instrument_version": instrument.version,
@@ -186,19 +180,12 @@ def _render(instrument: Instrument, item: Item | None, series: _Series) -> bytes
         "measures_hours": instrument.recall.measures_hours,
         "caveat": CAVEAT,
     }
-    columns: dict[str, Any]
     if item is not None and item.scale is None:
         assert instrument.suicide_item is not None
         ideation = trajectory.ideation(instrument.suicide_item, at, scores, doses)
-        nothing = [None] * len(at)
-        columns = {
-            "score": ideation.answers,
-            "change": nothing,
-            "percent_change": nothing,
-            "dose_number": ideation.positions.dose_number,
-            "hours_since_dose": ideation.positions.hours_since_dose,
-            "window": ideation.positions.window,
-        }
+        change: list[int | None] = [None] * len(at)
+        percent_change: list[float | None] = [None] * len(at)
+        positions = ideation.positions
         head |= {
             "direction": item.direction,
             "minimum": item.minimum,
@@ -210,41 +197,51 @@ def _render(instrument: Instrument, item: Item | None, series: _Series) -> bytes
             "conventions": ideation.conventions,
         }
     else:
-        measured = item or instrument
-        followed = trajectory.follow(measured, at, scores, doses)
+        pinned = (
+            None if series.pinned_at is None else bisect_left(at, microseconds(series.pinned_at))
+        )
+        followed = trajectory.follow(item or instrument, at, scores, doses, pinned)
+        change, percent_change = followed.change, followed.percent_change
+        positions = followed.positions
         scale = item.scale if item else instrument.total
         assert scale is not None
-        columns = {
-            "score": scores,
-            "change": followed.change,
-            "percent_change": followed.percent_change,
-            "dose_number": followed.positions.dose_number,
-            "hours_since_dose": followed.positions.hours_since_dose,
-            "window": followed.positions.window,
-        }
         head |= {
             "direction": scale.direction,
             "minimum": scale.minimum,
             "maximum": scale.maximum,
             "is_ordinal": False,
-            "baseline": _baseline(followed.baseline, at),
-            "latest": _latest(followed.latest, at),
+            "baseline": _baseline(followed.baseline, at, first),
+            "latest": _latest(followed.latest, at, first),
             "sources": followed.sources,
             "conventions": followed.conventions,
         }
+    columns_shown: dict[str, list[Any]] = {
+        "score": scores,
+        "change": change,
+        "percent_change": percent_change,
+        "dose_number": positions.dose_number,
+        "hours_since_dose": positions.hours_since_dose,
+        "window": positions.window,
+    }
+    effective_at = series.effective_at.encode()
+    if first:
+        columns_shown = {name: column[first:] for name, column in columns_shown.items()}
+        effective_at = to_json(json.loads(effective_at)[first:])
     return b'%s,"doses":{"effective_at":%s},"points":{"effective_at":%s,%s}' % (
         to_json(head)[:-1],
         series.doses_at.encode(),
-        series.effective_at.encode(),
-        to_json(columns)[1:],
+        effective_at,
+        to_json(columns_shown)[1:],
     )
 
 
-def _baseline(found: trajectory.Baseline | None, at: list[int]) -> dict[str, Any] | None:
+def _baseline(
+    found: trajectory.Baseline | None, at: list[int], first: int
+) -> dict[str, Any] | None:
     if found is None:
         return None
     return {
-        "index": found.index,
+        "index": _shown(found.index, first),
         "score": found.total,
         "effective_at": _instant(at[found.index]),
         "rule": found.rule,
@@ -252,11 +249,11 @@ def _baseline(found: trajectory.Baseline | None, at: list[int]) -> dict[str, Any
     }
 
 
-def _latest(found: trajectory.Outcome | None, at: list[int]) -> dict[str, Any] | None:
+def _latest(found: trajectory.Outcome | None, at: list[int], first: int) -> dict[str, Any] | None:
     if found is None:
         return None
     return {
-        "index": found.index,
+        "index": _shown(found.index, first),
         "score": found.total,
         "effective_at": _instant(at[found.index]),
         "band": found.band,
@@ -270,155 +267,11 @@ def _latest(found: trajectory.Outcome | None, at: list[int]) -> dict[str, Any] |
     }
 
 
+def _shown(index: int, first: int) -> int | None:
+    """Where a point stands among those that are shown, if it is."""
+    return index - first if index >= first else None
+
+
 def _instant(microseconds: int) -> str:
     seconds, rest = divmod(microseconds, 1_000_000)
     return datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest).isoformat()
-
-
-_patient = columns(Patient)
-_flag = columns(Flag)
-_data_key = columns(DataKey)
-_session = columns(DosingSession)
-
-
-def _newest(column: ColumnElement[Any], *conditions: ColumnElement[bool]) -> Any:
-    return (
-        select(column)
-        .where(
-            _check_in.clinic_id == _patient.clinic_id,
-            _check_in.patient_id == _patient.id,
-            IS_FINAL,
-            *conditions,
-        )
-        .order_by(_check_in.effective_at.desc())
-        .limit(1)
-        .correlate(table(Patient))
-        .scalar_subquery()
-    )
-
-
-def _caseload() -> Query[_Case]:
-    urgency = case((_flag.id.is_(None), 0), else_=URGENCY)
-    last_check_in_at = _newest(_check_in.effective_at)
-    rows = (
-        select(
-            _patient.id,
-            _data_key.wrapped,
-            _patient.contact,
-            _flag.id.label("flag_id"),
-            _flag.level,
-            _flag.status,
-            _flag.round,
-            _flag.raised_at,
-            last_check_in_at.label("last_check_in_at"),
-            _newest(_check_in.total, _check_in.instrument == "phq-9", _check_in.complete).label(
-                "last_phq9_total"
-            ),
-            select(func.max(_session.effective_at))
-            .where(
-                _session.clinic_id == _patient.clinic_id,
-                _session.patient_id == _patient.id,
-                treatment.WAS_GIVEN,
-            )
-            .correlate(table(Patient))
-            .scalar_subquery()
-            .label("last_dose_at"),
-            urgency.label("urgency"),
-            func.coalesce(
-                _flag.raised_at,
-                last_check_in_at,
-                literal(datetime(2000, 1, 1, tzinfo=UTC), DateTime(timezone=True)),
-            ).label("since"),
-        )
-        .select_from(
-            table(Patient)
-            .join(
-                table(DataKey),
-                and_(
-                    _data_key.clinic_id == _patient.clinic_id,
-                    _data_key.patient_id == _patient.id,
-                ),
-            )
-            .outerjoin(
-                table(Flag),
-                and_(
-                    _flag.clinic_id == _patient.clinic_id,
-                    _flag.patient_id == _patient.id,
-                    _flag.status != "resolved",
-                ),
-            )
-        )
-        .where(
-            _patient.clinic_id == bindparam("clinic_id"),
-            cared_for(_patient.id, _patient.clinic_id),
-        )
-        .subquery()
-    )
-    place = tuple_(-rows.c.urgency, rows.c.since, rows.c.id)
-    return Query(
-        select(*rows.c)
-        .where(
-            place
-            > tuple_(
-                bindparam("after_urgency", type_=Integer),
-                bindparam("after_since", type_=DateTime(timezone=True)),
-                bindparam("after_id", type_=Uuid),
-            )
-        )
-        .order_by(-rows.c.urgency, rows.c.since, rows.c.id)
-        .limit(bindparam("limit", type_=BigInteger)),
-        _Case,
-    )
-
-
-CASELOAD = _caseload()
-
-
-def read_caseload(
-    db: Db, caller: Caller, *, after: str | None, limit: int, now: datetime
-) -> CaseloadOut:
-    """The caller's patients: open flags first, then the longest silent.
-
-    Raises: Problem FORBIDDEN, MALFORMED_REQUEST.
-    """
-    open_panel(db, caller, READ_CASELOAD, now)
-    name = f"caseload/{caller.membership_id}"
-    keyset: dict[str, Any] = {
-        "after_urgency": -9,
-        "after_since": datetime(1999, 1, 1, tzinfo=UTC),
-        "after_id": UUID(int=0),
-    }
-    if after is not None:
-        urgency, since, patient_id = read_cursor(db.vault, name, after, 3)
-        keyset = {
-            "after_urgency": int(urgency),
-            "after_since": instant_of(since),
-            "after_id": UUID(patient_id),
-        }
-    rows = db.all(CASELOAD, membership_id=caller.membership_id, now=now, limit=limit + 1, **keyset)
-    page = rows[:limit]
-    last = page[-1] if len(rows) > limit else None
-    return CaseloadOut(
-        patients=[_case_out(db, caller, row) for row in page],
-        next_cursor=cursor(db.vault, name, -last.urgency, last.since.isoformat(), last.patient_id)
-        if last
-        else None,
-    )
-
-
-def _case_out(db: Db, caller: Caller, row: _Case) -> CaseOut:
-    flag = None
-    if row.flag_id is not None:
-        assert row.level is not None
-        assert row.status is not None
-        assert row.round is not None
-        flag = FlagRef(id=row.flag_id, level=row.level, status=row.status, round=row.round)
-    return CaseOut(
-        patient_id=row.patient_id,
-        name=open_name(db.vault, caller.clinic_id, row.patient_id, row.wrapped, row.contact),
-        flag=flag,
-        flag_raised_at=row.raised_at,
-        last_check_in_at=row.last_check_in_at,
-        last_phq9_total=row.last_phq9_total,
-        last_dose_at=row.last_dose_at,
-    )

@@ -17,6 +17,7 @@ depends_on: str | Sequence[str] | None = None
 _TENANT_TABLES = {
     "access_log": "SELECT, INSERT",
     "administration": "SELECT, INSERT",
+    "baseline_pin": "SELECT, INSERT",
     "care_link": "SELECT, INSERT, UPDATE",
     "check_in": "SELECT, INSERT",
     "clinic": "SELECT, INSERT, UPDATE",
@@ -588,6 +589,35 @@ def upgrade() -> None:
         ),
         info={"placement": "distributed"},
     )
+    op.create_table(
+        "baseline_pin",
+        sa.Column("clinic_id", sa.Uuid(), autoincrement=False, nullable=False),
+        sa.Column("patient_id", sa.Uuid(), autoincrement=False, nullable=False),
+        sa.Column("id", sa.Uuid(), autoincrement=False, nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("instrument", sa.Text(), nullable=False),
+        sa.Column("check_in_id", sa.Uuid(), nullable=True),
+        sa.Column("pinned_by", sa.Uuid(), nullable=False),
+        sa.Column("effective_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["clinic_id", "patient_id", "check_in_id"],
+            ["check_in.clinic_id", "check_in.patient_id", "check_in.id"],
+            name=op.f("fk_baseline_pin_check_in"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["clinic_id", "patient_id"],
+            ["patient.clinic_id", "patient.id"],
+            name=op.f("fk_baseline_pin_patient"),
+        ),
+        sa.PrimaryKeyConstraint("clinic_id", "patient_id", "id", name=op.f("pk_baseline_pin")),
+        info={"placement": "distributed"},
+    )
+    op.create_index(
+        op.f("ix_baseline_pin_clinic_id_patient_id_instrument_effective_at_id"),
+        "baseline_pin",
+        ["clinic_id", "patient_id", "instrument", "effective_at", "id"],
+        unique=False,
+    )
     create_application_role()
     for table, rights in _TENANT_TABLES.items():
         wall_off(table, rights)
@@ -608,6 +638,11 @@ def downgrade() -> None:
     op.execute(f"REVOKE SELECT ON alembic_version FROM {APPLICATION}")
     # The role stays: it belongs to the server, and another database may use it.
     op.execute(f"REVOKE USAGE ON SCHEMA public FROM {APPLICATION}")
+    op.drop_index(
+        op.f("ix_baseline_pin_clinic_id_patient_id_instrument_effective_at_id"),
+        table_name="baseline_pin",
+    )
+    op.drop_table("baseline_pin")
     op.drop_table("notice")
     op.drop_index(op.f("ix_flag_evidence_clinic_id_flag_id"), table_name="flag_evidence")
     op.drop_table("flag_evidence")

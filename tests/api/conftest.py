@@ -98,7 +98,7 @@ class Behind:
             "SELECT membership_id, patient_id, what FROM access_log"
             " WHERE clinic_id = %s ORDER BY id",
             clinic_id,
-        )  # type: ignore[return-value]
+        )
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -26,7 +27,7 @@ CHECK_INS = "/v1/patients/me/check-ins"
 
 
 def told_about(
-    person: Person, answers: list[int | None], country: str | None = None, **changes: Any
+    person: Person, answers: Sequence[int | None], country: str | None = None, **changes: Any
 ) -> dict[str, Any]:
     """The safety block that a PHQ-9 with these answers is answered with."""
     path = CHECK_INS if country is None else f"{CHECK_INS}?country={country}"

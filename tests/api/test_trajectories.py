@@ -270,6 +270,24 @@ class TestPhq9:
         assert scores(since=clock.said(days=-2), until=clock.said(days=-1)) == [8]
         assert scores(since=clock.said(days=-1), until=clock.said(days=-2)) == []
 
+    def test_what_is_shown_moves_no_baseline(self, timed_world: World, clock: Clock) -> None:
+        for days_ago, total in ((30, 20), (10, 12), (1, 8)):
+            timed_world.patient.post(
+                "/v1/patients/me/check-ins",
+                a_check_in(answers=phq_9(total), recorded_at=clock.said(days=-days_ago)),
+            )
+        whole = trajectory(timed_world.patient, f"{MINE}/phq-9")
+
+        answer = timed_world.patient.get(f"{MINE}/phq-9", params={"since": clock.said(days=-15)})
+
+        told = answer.json()
+        assert told["points"] == {name: column[1:] for name, column in whole["points"].items()}
+        assert told["points"]["change"] == [-8, -12]
+        # It lies before what is shown.
+        assert told["baseline"] == whole["baseline"] | {"index": None}
+        assert told["latest"] == whole["latest"] | {"index": 1}
+        TrajectoryOut.model_validate_json(answer.content)
+
     @pytest.mark.parametrize("seed", range(3))
     def test_columns_are_as_long_as_the_series_whatever_is_missing(
         self, world: World, seed: int

@@ -96,7 +96,7 @@ def a_stage(client: TestClient, direct: Direct) -> Stage:
 
 
 def live(patient: Person, carer: Person) -> dict[str, str]:
-    """A dose, a flagged check-in, a note and a goal; their words name their patient."""
+    """A dose, a flagged and pinned check-in, a note and a goal; their words name their patient."""
     path = f"/v1/patients/{patient.patient_id}"
     canary = f"canary {patient.patient_id}"
     answers = [2, 2, 1, 2, 1, 2, 1, 1, 2]
@@ -106,6 +106,8 @@ def live(patient: Person, carer: Person) -> dict[str, str]:
         "notes": patient.post(f"{path}/notes", a_note(words=canary)),
         "goals": patient.post(f"{path}/goals", a_goal(words=canary)),
     }
+    pin = {"instrument": "phq-9", "check_in_id": made["check-ins"].json()["id"]}
+    made["baselines"] = carer.post(f"{path}/baselines", pin)
     assert {answer.status_code for answer in made.values()} == {201}
     return {kind: answer.json()["id"] for kind, answer in made.items()}
 

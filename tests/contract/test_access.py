@@ -142,6 +142,9 @@ EXPECTED: Final[dict[tuple[str, str], list[Try]]] = {
         Try(READ_CLINICAL, kind="dosing-sessions")
     ],
     ("POST", f"{PATIENT}/dosing-sessions"): [Try(RECORD_DOSES, body=a_dosing_session())],
+    ("POST", f"{PATIENT}/baselines"): [
+        Try(RECORD_DOSES, body={"instrument": "phq-9", "check_in_id": None})
+    ],
     ("GET", f"{PATIENT}/notes"): [Try(READ_CLINICAL)],
     ("GET", f"{PATIENT}/notes/{{note_id}}"): [Try(READ_CLINICAL, kind="notes")],
     ("POST", f"{PATIENT}/notes"): [Try(WRITE_OWN, body=a_note())],
@@ -484,6 +487,7 @@ def parameters(stage: Stage, ids: Ids, name: str) -> dict[str, Any]:
         "SESSION": {"id": entries["dosing-sessions"]},
         "NOTE": {"id": entries["notes"]},
         "GOAL": {"id": entries["goals"]},
+        "PIN": {"id": entries["baselines"]},
     }
     return values | its_own.get(name, {})
 

@@ -224,7 +224,7 @@ class TestStatements:
     def test_the_application_s_statements_are_found(self) -> None:
         names = {statement.name for statement in KEPT}
 
-        assert {"app.checkins.service.ADD_CHECK_IN", "app.trends.service.CASELOAD"} <= names
+        assert {"app.checkins.service.ADD_CHECK_IN", "app.trends.caseload.CASELOAD"} <= names
 
     def test_none_is_made_where_it_cannot_be_found(self) -> None:
         hidden = {

@@ -212,7 +212,7 @@ class TestOperations:
             if method == "post" and "201" in operation["responses"] and "accept" not in path
         ]
 
-        assert len(creating) == 5
+        assert len(creating) == 6
         for operation in creating:
             body = operation["requestBody"]["content"]["application/json"]["schema"]
             sent = resolved(document, body)

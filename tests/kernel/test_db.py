@@ -355,7 +355,8 @@ class TestAgain:
         self, direct: Direct, other: Direct
     ) -> None:
         names = [a_name(), a_name()]
-        direct.run(lambda db: [db.add(ADD, name=name, at=NOW) for name in names])
+        for name in names:
+            direct.run(lambda db, name=name: db.add(ADD, name=name, at=NOW))  # type: ignore[misc]
         both_hold_one = threading.Barrier(2)
         calls = {"there": 0, "here": 0}
 
@@ -377,8 +378,8 @@ class TestAgain:
 
         assert min(calls.values()) == 1
         assert max(calls.values()) > 1
-        for stored in (f"there-{names[0]}", f"here-{names[1]}"):
-            assert direct.run(lambda db, name=stored: db.one(AT, beat_name=name)) == NOW
+        assert direct.run(lambda db: db.one(AT, beat_name=f"there-{names[0]}")) == NOW
+        assert direct.run(lambda db: db.one(AT, beat_name=f"here-{names[1]}")) == NOW
 
     def test_a_connection_lost_before_the_commit_is_replaced(
         self, tapped: Direct, between: Between

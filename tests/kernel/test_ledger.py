@@ -16,12 +16,11 @@ from hypothesis import strategies as st
 from app.kernel import ledger
 from app.kernel.db import Db, Direct, libpq
 from app.kernel.errors import Kind, Problem
-from app.kernel.ledger import GENESIS, Fault, Head, Row
+from app.kernel.ledger import GENESIS, Fault, Row
 from app.kernel.settings import Settings
-from app.kernel.tables import DataKey as DataKeyRow
-from app.kernel.tables import table
 from app.kernel.vault import DataKey, Keyring
-from app.operations.audit import verify_all
+from app.operations.audit import AnchorUnreadable, anchor_lines, read_anchors, verify_all
+from app.people.clinics import found_clinic
 from app.people.service import ADD_DATA_KEY
 
 NOW = datetime(2026, 3, 4, 5, 6, 7, 891_234, tzinfo=UTC)
@@ -87,7 +86,8 @@ def faults_of(direct: Direct, clinic_id: UUID, page_size: int = 500) -> list[Fau
         db.enter(clinic_id)
         ledger.stand_still(db)
         found = [
-            ledger.verify(db, clinic_id, head, page_size) for head in ledger.heads(db, page_size)
+            ledger.verify(db, clinic_id, head, page_size=page_size)
+            for head in ledger.heads(db, page_size)
         ]
         return [fault for fault in found if fault is not None]
 
@@ -293,8 +293,9 @@ TAMPERINGS: dict[str, tuple[str, int]] = {
     ),
     "the words of two rows are exchanged": (
         (
-            "UPDATE ledger l SET snapshot = o.snapshot FROM ledger o WHERE l.clinic_id = o.clinic_id"
-            " AND l.patient_id = o.patient_id AND l.seq + o.seq = 7 AND l.seq IN (3, 4)"
+            "UPDATE ledger l SET snapshot = o.snapshot FROM ledger o"
+            " WHERE l.clinic_id = o.clinic_id AND l.patient_id = o.patient_id"
+            " AND l.seq + o.seq = 7 AND l.seq IN (3, 4)"
             " AND l.patient_id = '{patient}'"
         ),
         3,
@@ -458,16 +459,20 @@ class TestRights:
 
 
 class TestVerifyAll:
-    def test_every_clinic_is_looked_at_and_counted(
-        self, fresh_database: Settings, keyring: Keyring
-    ) -> None:
-        from app.people.clinics import found_clinic
+    @pytest.fixture
+    def database(self, fresh_database: Settings, keyring: Keyring) -> Iterator[Direct]:
+        made = Direct(str(fresh_database.database_url), keyring)
+        yield made
+        made.close()
 
-        database = Direct(str(fresh_database.database_url), keyring)
+    @pytest.fixture
+    def pages(self, database: Direct, keyring: Keyring) -> list[APage]:
+        """A patient with three rows in each of two clinics."""
         pages = []
         for country in ("US", "DE"):
-            clinic_id = database.run(
-                lambda db, country=country: found_clinic(  # type: ignore[misc]
+
+            def found(db: Db, country: str = country) -> UUID:
+                return found_clinic(
                     db,
                     name="A clinic",
                     country=country,
@@ -476,23 +481,97 @@ class TestVerifyAll:
                     is_synthetic=True,
                     now=NOW,
                 )
-            )
-            pages.append(a_page(database, keyring, clinic_id))
-            write(database, pages[-1], 3)
 
+            pages.append(a_page(database, keyring, database.run(found)))
+            write(database, pages[-1], 3)
+        return pages
+
+    def test_every_clinic_is_looked_at_and_counted(
+        self, database: Direct, fresh_database: Settings, pages: list[APage]
+    ) -> None:
         before = verify_all(database)
         with superuser(fresh_database) as connection:
             connection.execute("UPDATE ledger SET action = 'x' WHERE seq = 2")
         after = verify_all(database)
-        database.close()
 
         assert (before.ledgers, before.rows, before.faults) == (2, 6, [])
         assert {(fault.clinic_id, fault.seq) for fault in after.faults} == {
             (page.clinic_id, 2) for page in pages
         }
 
+    def test_an_anchor_of_the_present_finds_nothing_and_goes_on_to_hold(
+        self, database: Direct, pages: list[APage]
+    ) -> None:
+        anchors = read_anchors(anchor_lines(database))
 
-def test_a_head_and_a_data_key_stand_in_every_shard_of_their_clinic() -> None:
-    """`heads` joins them by clinic, which only works where they live together."""
-    assert table(DataKeyRow).info == table(ledger.LedgerHead).info
-    assert Head._fields == ("patient_id", "seq", "hash")
+        write(database, pages[0], 2)
+
+        assert verify_all(database, anchors).faults == []
+
+    @pytest.mark.parametrize("seq", [1, 2])
+    def test_a_ledger_that_was_rolled_back_together_with_its_head_shows_against_an_anchor(
+        self, database: Direct, fresh_database: Settings, pages: list[APage], seq: int
+    ) -> None:
+        anchors = read_anchors(anchor_lines(database))
+        mine = [pages[0].patient_id]
+
+        with superuser(fresh_database) as connection:
+            connection.execute(f"DELETE FROM ledger WHERE patient_id = %s AND seq > {seq}", mine)
+            connection.execute(
+                "UPDATE ledger_head h SET seq = l.seq, hash = l.hash FROM ledger l"
+                f" WHERE l.patient_id = h.patient_id AND h.patient_id = %s AND l.seq = {seq}",
+                mine,
+            )
+
+        assert verify_all(database).faults == []
+        (fault,) = verify_all(database, anchors).faults
+        assert (fault.patient_id, fault.seq) == (pages[0].patient_id, seq + 1)
+
+    def test_a_ledger_that_was_written_anew_shows_against_an_anchor(
+        self, database: Direct, fresh_database: Settings, pages: list[APage]
+    ) -> None:
+        anchors = read_anchors(anchor_lines(database))
+        mine = [pages[0].patient_id]
+
+        with superuser(fresh_database) as connection:
+            connection.execute("DELETE FROM ledger WHERE patient_id = %s", mine)
+            connection.execute(
+                "UPDATE ledger_head SET seq = 0, hash = decode(repeat('00', 32), 'hex')"
+                " WHERE patient_id = %s",
+                mine,
+            )
+        write(database, pages[0], 4)
+
+        assert verify_all(database).faults == []
+        (fault,) = verify_all(database, anchors).faults
+        assert (fault.patient_id, fault.seq) == (pages[0].patient_id, 3)
+
+    def test_a_patient_or_a_clinic_without_a_trace_shows_against_an_anchor(
+        self, database: Direct, fresh_database: Settings, pages: list[APage]
+    ) -> None:
+        anchors = read_anchors(anchor_lines(database))
+
+        with superuser(fresh_database) as connection:
+            for table_name in ("ledger", "ledger_head", "data_key"):
+                connection.execute(f"DELETE FROM {table_name}".encode())
+            connection.execute(
+                "DELETE FROM clinic_directory WHERE clinic_id = %s", [pages[1].clinic_id]
+            )
+
+        faults = verify_all(database, anchors).faults
+        assert {(fault.clinic_id, fault.patient_id, fault.seq) for fault in faults} == {
+            (page.clinic_id, page.patient_id, 1) for page in pages
+        }
+
+    @pytest.mark.parametrize(
+        "line", ["", "{}", "[]", "1", "not json", '{"clinic_id": 1}', '{"patient_id": "x"}']
+    )
+    def test_a_file_that_is_no_anchor_names_its_first_bad_line(
+        self, database: Direct, pages: list[APage], line: str
+    ) -> None:
+        lines = [*anchor_lines(database), line]
+
+        with pytest.raises(AnchorUnreadable) as raised:
+            read_anchors(lines)
+
+        assert raised.value.line == 3

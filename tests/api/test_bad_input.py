@@ -1,0 +1,830 @@
+"""What a client should not send.
+
+Each is answered with a 4xx problem that names the place and never the value; nothing is stored,
+nothing of it reaches a log, and the next good request works.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from time import monotonic
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from fastapi.testclient import TestClient
+from httpx2 import Response
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from app.kernel.db import Direct
+from tests.api.conftest import Behind
+from tests.builders import (
+    Clinic,
+    Person,
+    a_check_in,
+    a_clinic,
+    a_dosing_session,
+    a_goal,
+    a_note,
+    an_acceptance,
+)
+
+CANARY = "kakapo"
+"""Put wherever a value may be echoed; no answer and no line of a log may contain it."""
+NUMBER = 918273645
+"""The same, as a number."""
+JSON = "application/json"
+FORM = "application/x-www-form-urlencoded"
+CHECK_INS = "/v1/patients/me/check-ins"
+MIB = 1024 * 1024
+SLOWEST_SECONDS = 2.0
+
+
+@dataclass(frozen=True)
+class Probe:
+    """Sends what should be refused, and looks at everything that must hold afterwards."""
+
+    clinic: Clinic
+    behind: Behind
+    capture: pytest.CaptureFixture[str]
+
+    def refused(
+        self,
+        path: str,
+        content: bytes | str | Iterator[bytes] | None = None,
+        *,
+        status: int | Sequence[int] = (400, 422),
+        pointer: str | None = None,
+        by: str = "patient",
+        method: str = "POST",
+        media: str | None = JSON,
+        headers: Mapping[str, str] = {},
+    ) -> Response:
+        """Send it. pointer: one of the places that the answer must name."""
+        before = self.behind.counts()
+        began = monotonic()
+        answer = self._send(by, method, path, content, media, headers)
+        took = monotonic() - began
+
+        expected = (status,) if isinstance(status, int) else status
+        assert answer.status_code in expected, (answer.status_code, answer.text)
+        assert answer.headers["Content-Type"] == "application/problem+json"
+        told = answer.json()
+        assert told["status"] == answer.status_code
+        if pointer is not None:
+            assert pointer in {fault["pointer"] for fault in told["errors"]}, told
+        said = answer.text + str(answer.headers) + "".join(self.capture.readouterr())
+        assert CANARY not in said.lower()
+        assert str(NUMBER) not in said
+        assert self.behind.counts() == before
+        assert took < SLOWEST_SECONDS
+        self.works()
+        return answer
+
+    def works(self) -> None:
+        """The next good request is answered as if nothing had been."""
+        assert self.clinic.patient.post(CHECK_INS, a_check_in()).status_code == 201
+
+    def _send(
+        self,
+        by: str,
+        method: str,
+        path: str,
+        content: bytes | str | Iterator[bytes] | None,
+        media: str | None,
+        headers: Mapping[str, str],
+    ) -> Response:
+        person: Person = getattr(self.clinic, by)
+        if media is not None and content is not None:
+            headers = {"Content-Type": media, **headers}
+        if isinstance(content, str):
+            content = content.encode("utf-8", "surrogatepass")
+        return person.request(method, path, content=content, headers=headers)
+
+
+@pytest.fixture(scope="module")
+def clinic(client: TestClient, direct: Direct) -> Clinic:
+    """One for all: nothing that is sent here is stored."""
+    return a_clinic(client, direct)
+
+
+@pytest.fixture
+def probe(clinic: Clinic, behind: Behind, capfd: pytest.CaptureFixture[str]) -> Probe:
+    """See its class."""
+    return Probe(clinic, behind, capfd)
+
+
+def with_raw(body: dict[str, Any], pointer: str, raw: str) -> str:
+    """The body as JSON, with `raw` as it stands at a pointer: what no encoder would write."""
+    body = json.loads(json.dumps(body))
+    *way, last = pointer.split("/")[1:]
+    place: Any = body
+    for part in way:
+        place = place[int(part) if isinstance(place, list) else part]
+    mark = "raw-goes-here"
+    place[int(last) if isinstance(place, list) else last] = mark
+    return json.dumps(body).replace(f'"{mark}"', raw)
+
+
+class TestAnswers:
+    @pytest.mark.parametrize(
+        "raw",
+        [
+            "true",
+            "false",
+            "1.0",
+            "0.0",
+            "1.5",
+            "1e0",
+            '"1"',
+            '"kakapo"',
+            "4",
+            "-1",
+            "-0.0",
+            "NaN",
+            "Infinity",
+            "-Infinity",
+            "1e999",
+            "-1e999",
+            "32767",
+            "32768",
+            "918273645",
+            "2147483648",
+            "9223372036854775807",
+            "9223372036854775808",
+            "-9223372036854775809",
+            "1" + "0" * 400,
+            "[]",
+            "[1]",
+            "{}",
+            '{"kakapo": 1}',
+        ],
+    )
+    @pytest.mark.parametrize("place", [0, 8])
+    def test_what_is_no_answer_is_refused_by_its_place(
+        self, probe: Probe, raw: str, place: int
+    ) -> None:
+        content = with_raw(a_check_in(), f"/answers/{place}", raw)
+
+        probe.refused(CHECK_INS, content, status=422, pointer=f"/answers/{place}")
+
+    @pytest.mark.parametrize("raw", ["1" + "0" * 5000, "01", "+1", ".5", "1.", "0x1", "'1'", "１"])
+    def test_what_is_no_json_number_is_no_json(self, probe: Probe, raw: str) -> None:
+        content = with_raw(a_check_in(), "/answers/0", raw)
+
+        probe.refused(CHECK_INS, content, status=400, pointer="")
+
+    @pytest.mark.parametrize(
+        "raw",
+        [
+            "null",
+            "5",
+            '"kakapo"',
+            "{}",
+            "true",
+            "[]",
+            "[1]",
+            json.dumps([1] * 8),
+            json.dumps([1] * 10),
+            json.dumps([1] * 200),
+            json.dumps([1] * 201),
+            json.dumps([1] * 300_000),
+            json.dumps([CANARY] * 90_000),
+        ],
+    )
+    def test_a_wrong_number_of_answers_is_refused(self, probe: Probe, raw: str) -> None:
+        content = with_raw(a_check_in(), "/answers", raw)
+
+        probe.refused(CHECK_INS, content, status=422, pointer="/answers")
+
+    @pytest.mark.parametrize(
+        ("instrument", "answers", "place"),
+        [
+            ("phq-9", [0, 1, 2, 3, 4, 0, 0, 0, 0], 4),
+            ("gad-7", [0, 1, 2, 3, 0, 0, -1], 6),
+            ("momentary", [11, 0, 0, 0, 0], 0),
+            ("momentary", [0, 0, 0, 0, -1], 4),
+        ],
+    )
+    def test_an_answer_that_is_not_offered_is_refused_by_its_place(
+        self, probe: Probe, instrument: str, answers: list[int], place: int
+    ) -> None:
+        content = json.dumps(a_check_in(instrument=instrument, answers=answers))
+
+        probe.refused(CHECK_INS, content, status=422, pointer=f"/answers/{place}")
+
+    def test_every_wrong_answer_is_named(self, probe: Probe) -> None:
+        content = json.dumps(a_check_in(answers=[4, 0, 5, 0, 0, 0, 0, 0, 99]))
+
+        answer = probe.refused(CHECK_INS, content, status=422)
+
+        assert [fault["pointer"] for fault in answer.json()["errors"]] == [
+            "/answers/0",
+            "/answers/2",
+            "/answers/8",
+        ]
+
+    @pytest.mark.parametrize(
+        ("extras", "pointer"),
+        [
+            ({CANARY: 1}, "/extras"),
+            ({CANARY: CANARY}, "/extras"),
+            ({"Kakapo Key": 1}, "/extras"),
+            ({"": 1}, "/extras"),
+            ({"difficulty": 4}, "/extras/difficulty"),
+            ({"difficulty": NUMBER}, "/extras"),
+            ({"difficulty": True}, "/extras"),
+            ({"difficulty": CANARY}, "/extras"),
+            ({f"key-{place}": 1 for place in range(21)}, "/extras"),
+            ({f"{place}": 1 for place in range(80_000)}, "/extras"),
+            ([], "/extras"),
+            (None, "/extras"),
+        ],
+    )
+    def test_extras_that_were_not_asked_for_are_refused(
+        self, probe: Probe, extras: Any, pointer: str
+    ) -> None:
+        content = json.dumps(a_check_in(extras=extras), separators=(",", ":"))
+
+        probe.refused(CHECK_INS, content, status=422, pointer=pointer)
+
+
+class TestInstrument:
+    @pytest.mark.parametrize(
+        ("member", "value"),
+        [
+            ("instrument", CANARY),
+            ("instrument", "PHQ-9"),
+            ("instrument", "phq-9 "),
+            ("instrument", "phq-9\x00kakapo"),
+            ("instrument", "../kakapo"),
+            ("instrument", "'; DROP TABLE check_in; -- kakapo"),
+            ("instrument", ""),
+            ("instrument", CANARY * 20),
+            ("instrument", 9),
+            ("instrument", None),
+            ("instrument", ["phq-9"]),
+            ("instrument_version", CANARY),
+            ("instrument_version", "2"),
+            ("instrument_version", ""),
+            ("instrument_version", 1),
+        ],
+    )
+    def test_one_that_is_not_offered_is_refused(
+        self, probe: Probe, member: str, value: Any
+    ) -> None:
+        content = json.dumps(a_check_in(**{member: value}))
+
+        probe.refused(CHECK_INS, content, status=422, pointer=f"/{member}")
+
+
+class TestInstants:
+    @pytest.mark.parametrize(
+        "raw",
+        [
+            '"2026-03-01T10:00:00"',
+            '"2026-03-01T10:00"',
+            '"2026-03-01"',
+            '"10:00:00Z"',
+            "1700000000",
+            "1700000000.5",
+            '"1700000000"',
+            '"1700000000.5"',
+            '"1700000000000"',
+            '"-1"',
+            '"0001-01-01T00:00:00Z"',
+            '"0001-01-01T00:00:00+14:00"',
+            '"9999-12-31T23:59:59Z"',
+            '"9999-12-31T23:59:59-14:00"',
+            '"10000-01-01T00:00:00Z"',
+            '"0000-01-01T00:00:00Z"',
+            '"1999-12-31T23:59:59Z"',
+            '"2000-01-01T00:59:59+01:00"',
+            '"2100-01-01T00:00:00Z"',
+            '"2101-01-01T00:00:00Z"',
+            '"2026-02-30T00:00:00Z"',
+            '"2026-13-01T00:00:00Z"',
+            '"2026-03-01T24:00:01Z"',
+            '"2026-03-01T10:00:00+24:00"',
+            '"2026-03-01T10:00:00Z kakapo"',
+            '"2026-03-01T10:00:00[Europe/Berlin]"',
+            '"٢٠٢٦-03-01T10:00:00Z"',
+            '"kakapo"',
+            '""',
+            "null",
+            "true",
+            "[]",
+            "{}",
+            "NaN",
+            "1e999",
+        ],
+    )
+    def test_what_is_no_instant_of_this_century_is_refused(self, probe: Probe, raw: str) -> None:
+        content = with_raw(a_check_in(), "/recorded_at", raw)
+
+        probe.refused(CHECK_INS, content, status=422, pointer="/recorded_at")
+
+    @pytest.mark.parametrize(
+        ("path", "by", "body", "pointer"),
+        [
+            (CHECK_INS, "patient", a_check_in(sent_at=""), "/sent_at"),
+            ("/v1/patients/me/notes", "patient", a_note(), "/recorded_at"),
+            ("/v1/patients/me/notes", "patient", a_note(sent_at=""), "/sent_at"),
+            ("/v1/patients/me/goals", "patient", a_goal(), "/recorded_at"),
+            (
+                "/v1/patients/{}/dosing-sessions",
+                "therapist",
+                a_dosing_session(),
+                "/administrations/0/given_at",
+            ),
+            (
+                "/v1/patients/{}/dosing-sessions",
+                "therapist",
+                a_dosing_session(started_at=""),
+                "/started_at",
+            ),
+        ],
+    )
+    @pytest.mark.parametrize(
+        "raw", ['"2026-03-01T10:00:00"', "1700000000", '"1700000000"', '"1999-12-31T23:59:59Z"']
+    )
+    def test_so_it_is_wherever_an_instant_belongs(
+        self, probe: Probe, path: str, by: str, body: dict[str, Any], pointer: str, raw: str
+    ) -> None:
+        path = path.format(probe.clinic.patient.patient_id)
+
+        probe.refused(path, with_raw(body, pointer, raw), status=422, pointer=pointer, by=by)
+
+    @pytest.mark.parametrize(
+        "recorded_at",
+        [
+            "2026-03-01T10:00:00Z",
+            "2026-03-01t10:00:00z",
+            "2026-03-01 10:00:00+00:00",
+            "2026-03-01T10:00:00.123456789+05:45",
+            "2026-03-01T23:59:59-12:00",
+            "2000-01-01T00:00:00Z",
+            "2099-12-31T23:59:59.999999Z",
+        ],
+    )
+    def test_every_spelling_of_rfc_3339_is_accepted(self, probe: Probe, recorded_at: str) -> None:
+        answer = probe.clinic.patient.post(CHECK_INS, a_check_in(recorded_at=recorded_at))
+
+        assert answer.status_code == 201
+
+
+class TestText:
+    @pytest.mark.parametrize(
+        ("path", "body", "pointer"),
+        [
+            ("/v1/patients/me/notes", a_note(), "/words"),
+            ("/v1/patients/me/goals", a_goal(), "/words"),
+            ("/v1/patients/me/goals", a_goal(), "/why"),
+            ("/v1/invitations/accept", an_acceptance("0" * 16), "/name"),
+            ("/v1/invitations/accept", an_acceptance("0" * 16), "/username"),
+        ],
+    )
+    @pytest.mark.parametrize(
+        ("raw", "is_json"),
+        [
+            ('"kakapo \\u0000"', True),
+            ('"\\ud800 kakapo"', False),
+            ('"kakapo \\udc00\\ud800"', False),
+            ('"kakapo \ud800"', False),
+            ('"kakapo \\x41"', False),
+            ('"kakapo \n"', False),
+            ('"kakapo', False),
+            ('"' + CANARY * 20_000 + '"', True),
+            ('"  "', True),
+            ('""', True),
+            ("918273645", True),
+            ('["kakapo"]', True),
+        ],
+    )
+    def test_what_cannot_be_kept_is_refused(
+        self, probe: Probe, path: str, body: dict[str, Any], pointer: str, raw: str, is_json: bool
+    ) -> None:
+        content = with_raw(body, pointer, raw)
+
+        probe.refused(
+            path, content, status=422 if is_json else 400, pointer=pointer if is_json else ""
+        )
+
+    def test_bytes_that_are_no_utf_8_are_refused(self, probe: Probe) -> None:
+        content = json.dumps(a_note(words=CANARY)).encode().replace(b"kakapo", b"kakapo \xff\xfe")
+
+        probe.refused("/v1/patients/me/notes", content, status=400, pointer="")
+
+
+class TestDoses:
+    @pytest.mark.parametrize(
+        "raw",
+        ["0", "-1", "0.0001", "1e-400", "5000.01", "918273645", "NaN", "Infinity", "1e999",
+         "true", '"40"', '"kakapo"', "null", "[]"],
+    )  # fmt: skip
+    def test_a_dose_that_cannot_be_is_refused(self, probe: Probe, raw: str) -> None:
+        pointer = "/administrations/0/dose_mg"
+
+        probe.refused(
+            f"{probe.clinic.patient.record}/dosing-sessions",
+            with_raw(a_dosing_session(), pointer, raw),
+            status=422,
+            pointer=pointer,
+            by="therapist",
+        )
+
+    @pytest.mark.parametrize(
+        ("pointer", "raw"),
+        [
+            ("/administrations", "null"),
+            ("/administrations", "{}"),
+            ("/administrations/0", "null"),
+            ("/administrations/0", '"kakapo"'),
+            ("/administrations/0/drug", '"Kakapo Juice"'),
+            ("/administrations/0/drug", '"' + "x" * 65 + '"'),
+            ("/administrations/0/route", '"kakapo"'),
+            ("/status", '"kakapo"'),
+            ("/id", '"kakapo"'),
+            ("/id", "918273645"),
+        ],
+    )
+    def test_so_is_what_belongs_to_it(self, probe: Probe, pointer: str, raw: str) -> None:
+        probe.refused(
+            f"{probe.clinic.patient.record}/dosing-sessions",
+            with_raw(a_dosing_session(), pointer, raw),
+            status=422,
+            pointer=pointer,
+            by="therapist",
+        )
+
+
+BODIES = [
+    ("POST", CHECK_INS, "patient", a_check_in()),
+    ("POST", "/v1/patients/me/notes", "patient", a_note()),
+    ("POST", "/v1/patients/me/goals", "patient", a_goal()),
+    ("POST", "/v1/patients/{}/dosing-sessions", "therapist", a_dosing_session()),
+    ("POST", "/v1/patients/{}/baselines", "therapist", {"instrument": "phq-9"}),
+    ("POST", "/v1/invitations", "administrator", {"role": "patient"}),
+    ("POST", "/v1/invitations/accept", "patient", an_acceptance("0" * 16)),
+    ("PATCH", "/v1/me", "patient", {"name": "Other"}),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "by", "good"), BODIES)
+class TestBodies:
+    """What is wrong with a body whatever it is about."""
+
+    def refused(
+        self,
+        probe: Probe,
+        method: str,
+        path: str,
+        by: str,
+        content: bytes | str | Iterator[bytes],
+        **options: Any,
+    ) -> None:
+        path = path.format(probe.clinic.patient.patient_id)
+        options["headers"] = {"If-Match": '"1"'} | options.pop("headers", {})
+        probe.refused(path, content, by=by, method=method, **options)
+
+    @pytest.mark.parametrize(
+        "content",
+        [
+            b"",
+            b" ",
+            b"{",
+            b"{}}",
+            b"{kakapo}",
+            b"[" * 100_000,
+            b'{"a":' * 100_000,
+            b'{"answers":' + b"[" * 100_000,
+            b"\xef\xbb\xbf{}",
+            b"\x00",
+            b"\xff\xfe{\x00}\x00",
+            b"\x1f\x8b\x08\x00kakapo",
+            b"-",
+            b"tru",
+            b'"kakapo',
+        ],
+    )
+    def test_what_is_no_json_is_told_so(
+        self, probe: Probe, method: str, path: str, by: str, good: Any, content: bytes
+    ) -> None:
+        self.refused(probe, method, path, by, content, status=400, pointer="")
+
+    def test_so_is_a_good_body_with_something_after_it(
+        self, probe: Probe, method: str, path: str, by: str, good: dict[str, Any]
+    ) -> None:
+        self.refused(probe, method, path, by, json.dumps(good) + CANARY, status=400, pointer="")
+
+    @pytest.mark.parametrize("content", ["null", "[]", '"kakapo"', "918273645", "true", "NaN"])
+    def test_what_is_no_object_is_told_so(
+        self, probe: Probe, method: str, path: str, by: str, good: Any, content: str
+    ) -> None:
+        self.refused(probe, method, path, by, content, status=422, pointer="")
+
+    def test_a_member_that_is_not_known_is_refused_without_its_name(
+        self, probe: Probe, method: str, path: str, by: str, good: dict[str, Any]
+    ) -> None:
+        for unknown in ({CANARY: CANARY}, {"clinic_id": str(uuid4())}, {"": 1}, {"__class__": 1}):
+            content = json.dumps(good | unknown)
+            self.refused(probe, method, path, by, content, status=422, pointer="")
+
+    def test_a_hundred_thousand_members_are_refused_in_time(
+        self, probe: Probe, method: str, path: str, by: str, good: Any
+    ) -> None:
+        members = json.dumps({f"{place}": 1 for place in range(100_000)}, separators=(",", ":"))
+        assert len(members) < MIB
+
+        self.refused(probe, method, path, by, members, status=422)
+
+    @pytest.mark.parametrize(
+        "media",
+        [None, "", "text/plain", FORM, "multipart/form-data; boundary=kakapo", "application/jsonp",
+         "application", "kakapo", "text/json", "application/json kakapo"],
+    )  # fmt: skip
+    def test_another_media_type_is_refused(
+        self, probe: Probe, method: str, path: str, by: str, good: dict[str, Any], media: str
+    ) -> None:
+        self.refused(probe, method, path, by, json.dumps(good), status=415, media=media)
+
+    def test_two_megabytes_are_too_large(
+        self, probe: Probe, method: str, path: str, by: str, good: Any
+    ) -> None:
+        content = b'{"words":"' + b"x" * (2 * MIB) + b'"}'
+
+        self.refused(probe, method, path, by, content, status=413, pointer="")
+
+    def test_so_they_are_in_chunks_that_announce_no_length(
+        self, probe: Probe, method: str, path: str, by: str, good: Any
+    ) -> None:
+        content = (b" " * 65_536 for _ in range(32))
+
+        self.refused(probe, method, path, by, content, status=413, pointer="")
+
+    def test_so_is_what_only_claims_to_be(
+        self, probe: Probe, method: str, path: str, by: str, good: dict[str, Any]
+    ) -> None:
+        headers = {"Content-Length": str(MIB + 1)}
+
+        self.refused(
+            probe, method, path, by, json.dumps(good), status=413, pointer="", headers=headers
+        )
+
+    @pytest.mark.parametrize("raw", ['"kakapo"', "918273645", '""', "true", "[]"])
+    def test_an_id_that_is_no_uuid_is_refused(
+        self, probe: Probe, method: str, path: str, by: str, good: dict[str, Any], raw: str
+    ) -> None:
+        is_known = path not in ("/v1/me", "/v1/invitations/accept")
+        content = with_raw(good, "/id", raw)
+
+        self.refused(
+            probe, method, path, by, content, status=422, pointer="/id" if is_known else ""
+        )
+
+
+@pytest.mark.parametrize(
+    "media", ["application/json", "application/json; charset=utf-8", "Application/JSON",
+              "application/fhir+json"]
+)  # fmt: skip
+def test_json_may_be_named_in_more_than_one_way(probe: Probe, media: str) -> None:
+    answer = probe.clinic.patient.request(
+        "POST", CHECK_INS, content=json.dumps(a_check_in()), headers={"Content-Type": media}
+    )
+
+    assert answer.status_code == 201
+
+
+def test_a_body_of_exactly_one_mebibyte_is_read(probe: Probe) -> None:
+    content = json.dumps(a_check_in()).encode()
+
+    answer = probe.clinic.patient.request(
+        "POST", CHECK_INS, content=content.ljust(MIB), headers={"Content-Type": JSON}
+    )
+
+    assert answer.status_code == 201
+
+
+LISTS = [
+    ("patient", CHECK_INS),
+    ("patient", "/v1/patients/me/dosing-sessions"),
+    ("patient", "/v1/patients/me/notes"),
+    ("patient", "/v1/patients/me/goals"),
+    ("therapist", "/v1/caseload"),
+    ("therapist", "/v1/flags"),
+    ("administrator", "/v1/flags"),
+]
+
+
+@pytest.mark.parametrize(("by", "path"), LISTS)
+class TestQueries:
+    @pytest.mark.parametrize(
+        "limit",
+        ["-1", "0", "201", "918273645", "99999999999999999999", "1" + "0" * 5000, "kakapo", "",
+         "1.5", "true", "NaN", "1e2", "%00", "１", "1;1", "0x10", "null"],
+    )  # fmt: skip
+    def test_a_limit_that_cannot_be_is_refused(
+        self, probe: Probe, by: str, path: str, limit: str
+    ) -> None:
+        probe.refused(
+            f"{path}?limit={limit}", by=by, method="GET", status=422, pointer="query:limit"
+        )
+
+    @pytest.mark.parametrize(
+        "cursor",
+        ["kakapo", "", "%00", "%ff", "é", "=", "a" * 511, "' OR 1=1 --", "AAAA" * 20, "..", "-_-_"],
+    )
+    def test_a_cursor_that_nobody_gave_is_refused(
+        self, probe: Probe, behind: Behind, by: str, path: str, cursor: str
+    ) -> None:
+        answer = getattr(probe.clinic, by).get(f"{path}?cursor={cursor}")
+
+        assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (400, "query:cursor")
+
+    def test_a_cursor_that_is_too_long_is_refused(self, probe: Probe, by: str, path: str) -> None:
+        probe.refused(
+            f"{path}?cursor={CANARY * 100}",
+            by=by,
+            method="GET",
+            status=422,
+            pointer="query:cursor",
+        )
+
+
+class TestOtherParameters:
+    @pytest.mark.parametrize(
+        "instrument",
+        ["kakapo" * 11, "%00kakapo", "phq-9%00kakapo", "Kakapo", "'; DROP TABLE check_in; --", ""],
+    )
+    def test_an_instrument_that_cannot_be_is_refused(self, probe: Probe, instrument: str) -> None:
+        probe.refused(
+            f"{CHECK_INS}?instrument={instrument}",
+            method="GET",
+            status=422,
+            pointer="query:instrument",
+        )
+
+    @pytest.mark.parametrize("name", ["since", "until"])
+    @pytest.mark.parametrize(
+        "value",
+        ["kakapo", "", "1700000000", "-1", "NaN", "2026-03-01", "2026-03-01T10:00:00", "%00",
+         "1999-12-31T00:00:00Z", "2101-01-01T00:00:00Z", "9999-12-31T23:59:59-14:00"],
+    )  # fmt: skip
+    def test_bounds_that_are_no_instants_are_refused(
+        self, probe: Probe, name: str, value: str
+    ) -> None:
+        probe.refused(
+            f"/v1/patients/me/trajectories/phq-9?{name}={value}",
+            method="GET",
+            status=422,
+            pointer=f"query:{name}",
+        )
+
+    @pytest.mark.parametrize("item", ["kakapo", "", "%00", "item-10", "kakapo" * 20])
+    def test_items_that_are_not_there_are_refused(self, probe: Probe, item: str) -> None:
+        for instrument in ("phq-9", "momentary"):
+            probe.refused(
+                f"/v1/patients/me/trajectories/{instrument}?item={item}",
+                method="GET",
+                status=422,
+                pointer="query:item",
+            )
+
+    @pytest.mark.parametrize("country", ["kakapo", "de", "D", "", "D1", "%00%00", "ÄÖ"])
+    def test_countries_that_are_no_code_are_refused_and_nothing_is_stored(
+        self, probe: Probe, country: str
+    ) -> None:
+        probe.refused(
+            f"{CHECK_INS}?country={country}",
+            json.dumps(a_check_in()),
+            status=422,
+            pointer="query:country",
+        )
+
+
+class TestPaths:
+    @pytest.mark.parametrize(
+        "garbage",
+        ["kakapo", "0", "-1", "918273645", "%00", "%ff", "%0d%0aSet-Cookie:kakapo", "null",
+         "' OR '1'='1", "1; DROP TABLE patient", "%2e%2e%2f%2e%2e", "x" * 5000, "*", "{}", "${7*7}",
+         "00000000-0000-0000-0000-000000000000", "ffffffff-ffff-ffff-ffff-ffffffffffff"],
+    )  # fmt: skip
+    @pytest.mark.parametrize(
+        "path",
+        [
+            "/v1/patients/{}/check-ins",
+            "/v1/patients/{}/trajectories/phq-9",
+            "/v1/patients/me/check-ins/{}",
+            "/v1/patients/me/dosing-sessions/{}",
+            "/v1/patients/me/notes/{}",
+            "/v1/patients/me/goals/{}",
+            "/v1/patients/me/trajectories/{}",
+            "/v1/instruments/{}",
+        ],
+    )
+    def test_garbage_names_nothing(self, probe: Probe, path: str, garbage: str) -> None:
+        probe.refused(path.format(garbage), method="GET", status=404)
+
+    def test_nothing_can_be_sent_to_it_either(self, probe: Probe) -> None:
+        for garbage in ("kakapo", "%00", str(uuid4())):
+            probe.refused(f"/v1/patients/{garbage}/check-ins", json.dumps(a_check_in()), status=404)
+
+
+class TestForms:
+    @pytest.mark.parametrize(
+        "form",
+        [
+            "grant_type=password&username=a&username=kakapo&password=b",
+            "grant_type=kakapo",
+            "grant_type=password&kakapo=1&username=abc&password=kakapo",
+            "grant_type=password&username=" + CANARY * 50 + "&password=x",
+            "grant_type=refresh_token&refresh_token=kakapo",
+            "grant_type=refresh_token&refresh_token=%00kakapo",
+            "grant_type=refresh_token&refresh_token=%ed%a0%80kakapo",
+            "grant_type=refresh_token&refresh_token=" + CANARY * 100,
+            "&".join(f"kakapo{place}=1" for place in range(1000)),
+            "kakapo",
+            "=kakapo",
+            "%",
+            b"\xff\xfe",
+        ],
+    )
+    def test_a_form_that_is_no_grant_is_refused(self, probe: Probe, form: str | bytes) -> None:
+        probe.refused("/v1/auth/token", form, media=FORM)
+
+    @pytest.mark.parametrize("field", ["username", "password"])
+    @pytest.mark.parametrize("value", ["%00", "%ed%a0%80", "%ff", "%F0%9F%8C%8A", "' OR 1=1 --"])
+    def test_odd_names_and_passwords_are_only_wrong(
+        self, probe: Probe, field: str, value: str
+    ) -> None:
+        form = {"username": f"{uuid4()}", "password": "not right"} | {field: value}
+        content = "grant_type=password" + "".join(f"&{name}={form[name]}" for name in form)
+
+        answer = probe.clinic.patient.request(
+            "POST", "/v1/auth/token", content=content, headers={"Content-Type": FORM}
+        )
+
+        # Not a matter of form: it counts as an attempt, like any other wrong password.
+        assert (answer.status_code, answer.json()["code"]) == (400, "invalid-grant")
+
+
+ANY_JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=20)
+    | st.sampled_from(["phq-9", "2026-03-01T10:00:00Z", "care-team", "im", 1, 40]),
+    lambda inner: st.lists(inner, max_size=12) | st.dictionaries(st.text(max_size=8), inner),
+    max_leaves=15,
+)
+
+
+class TestAnything:
+    """Whatever takes the place of a member, and whatever is sent: never a 5xx."""
+
+    @settings(max_examples=60, deadline=None, derandomize=True)
+    @given(drawn=st.data())
+    @pytest.mark.parametrize(("method", "path", "by", "good"), BODIES)
+    def test_no_body_is_an_accident(
+        self,
+        clinic: Clinic,
+        method: str,
+        path: str,
+        by: str,
+        good: dict[str, Any],
+        drawn: st.DataObject,
+    ) -> None:
+        body = dict(good)
+        for member in drawn.draw(st.lists(st.sampled_from(sorted(good)), max_size=3)):
+            body[member] = drawn.draw(ANY_JSON)
+        content = json.dumps(body).encode()
+        if drawn.draw(st.booleans()):
+            at = drawn.draw(st.integers(0, len(content)))
+            content = content[:at] + drawn.draw(st.binary(max_size=4)) + content[at + 1 :]
+        person: Person = getattr(clinic, by)
+
+        answer = person.request(
+            method,
+            path.format(clinic.patient.patient_id),
+            content=content,
+            headers={"Content-Type": JSON, "If-Match": '"1"'},
+        )
+
+        assert answer.status_code < 500, (answer.status_code, content)
+        if answer.status_code >= 400:
+            assert answer.headers["Content-Type"] == "application/problem+json"
+
+    def test_after_all_that_every_list_still_answers(self, clinic: Clinic) -> None:
+        for by, path in LISTS:
+            person: Person = getattr(clinic, by)
+            page: str | None = f"{path}?limit=200"
+            while page is not None:
+                answer = person.get(page)
+                assert answer.status_code == 200
+                link = answer.headers.get("Link")
+                page = link[1 : link.index(">")] if link else None
+        for instrument in ("phq-9", "gad-7", "momentary?item=mood"):
+            path = f"/v1/patients/me/trajectories/{instrument}"
+            assert clinic.patient.get(path).status_code == 200

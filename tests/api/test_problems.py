@@ -1,0 +1,130 @@
+"""How the API says no: one catalogue, one form, and never what was sent."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+
+from app.kernel.errors import Kind
+from app.kernel.settings import Settings
+from app.kernel.tokens import SigningKeys
+from app.kernel.vault import Keyring
+from app.main import create_app
+from tests.builders import World, a_check_in
+
+REQUIRED = {
+    "x-content-type-options": "nosniff",
+    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+    "referrer-policy": "no-referrer",
+}
+
+
+class TestForm:
+    @pytest.mark.parametrize(
+        ("method", "path", "status", "code"),
+        [
+            ("GET", "/v1/nowhere", 404, "not-found"),
+            ("GET", "/", 404, "not-found"),
+            ("GET", "/v1/me/", 404, "not-found"),
+            ("GET", "/docs", 404, "not-found"),
+            ("DELETE", "/v1/me", 405, "method-not-allowed"),
+            ("PUT", "/v1/patients/me/check-ins", 405, "method-not-allowed"),
+            ("GET", "/v1/auth/token", 405, "method-not-allowed"),
+            ("POST", "/healthz", 405, "method-not-allowed"),
+            ("BREW", "/v1/me", 405, "method-not-allowed"),
+            ("GET", "/v1/me", 401, "not-signed-in"),
+            ("POST", "/v1/invitations/accept", 415, "unsupported-media-type"),
+        ],
+    )
+    def test_every_refusal_is_a_problem_document(
+        self, client: TestClient, method: str, path: str, status: int, code: str
+    ) -> None:
+        answer = client.request(method, path)
+
+        assert answer.status_code == status
+        assert answer.headers["Content-Type"] == "application/problem+json"
+        told = answer.json()
+        assert told["type"] == f"urn:afterglow:problem:{code}"
+        assert (told["status"], told["code"]) == (status, code)
+        assert told["title"]
+        if status == 405:
+            assert answer.headers["Allow"]
+
+    def test_kinds_are_told_apart_by_their_code(self) -> None:
+        assert len({kind.code for kind in Kind}) == len(Kind)
+        assert all(400 <= kind.status < 600 for kind in Kind)
+
+
+class TestHeaders:
+    def test_every_answer_carries_what_protects_it(self, world: World) -> None:
+        answers = [
+            world.patient.get("/v1/patients/me/check-ins"),
+            world.patient.post("/v1/patients/me/check-ins", a_check_in()),
+            world.patient.post("/v1/patients/me/check-ins", {}),
+            world.patient.get("/v1/nowhere"),
+            world.patient.client.get("/healthz"),
+            world.patient.client.get("/v1/instruments"),
+            world.patient.client.get("/openapi.json"),
+        ]
+
+        for answer in answers:
+            assert REQUIRED.items() <= dict(answer.headers).items()
+            assert "max-age=" in answer.headers["Strict-Transport-Security"]
+
+    @pytest.mark.parametrize(
+        "path",
+        [
+            "/v1/me",
+            "/v1/patients/me/check-ins",
+            "/v1/patients/me/dosing-sessions",
+            "/v1/patients/me/notes",
+            "/v1/patients/me/goals",
+            "/v1/patients/me/trajectories/phq-9",
+        ],
+    )
+    def test_nothing_of_a_patient_is_kept_on_the_way(self, world: World, path: str) -> None:
+        assert world.patient.get(path).headers["Cache-Control"] == "no-store"
+
+    @pytest.mark.parametrize("path", ["/v1/caseload", "/v1/flags"])
+    def test_nor_of_a_list_of_patients(self, world: World, path: str) -> None:
+        assert world.therapist.get(path).headers["Cache-Control"] == "no-store"
+
+
+class TestOurFault:
+    @pytest.fixture
+    def broken(self, settings: Settings, keyring: Keyring, tmp_path: Path) -> Iterator[TestClient]:
+        """An API whose clock fails with something that nobody should read."""
+
+        def fail() -> None:
+            raise RuntimeError("the secret is xylophone")
+
+        keys = SigningKeys.parse(SigningKeys.generate())
+        application = create_app(settings, keyring, keys, now=fail)  # type: ignore[arg-type]
+        with TestClient(application, raise_server_exceptions=False) as client:
+            yield client
+
+    def test_an_accident_is_told_without_its_text(
+        self, broken: TestClient, capfd: pytest.CaptureFixture[str]
+    ) -> None:
+        answer = broken.post("/v1/auth/revoke", data={"token": "ptarmigan"})
+
+        assert (answer.status_code, answer.json()["code"]) == (500, "internal")
+        assert answer.headers["Content-Type"] == "application/problem+json"
+        assert REQUIRED.items() <= dict(answer.headers).items()
+        assert "xylophone" not in answer.text
+        # What an operator needs to find it is in both places.
+        reference = answer.json()["instance"].removeprefix("urn:uuid:")
+        logged = "".join(capfd.readouterr())
+        assert reference in logged
+        assert "ptarmigan" not in logged
+
+
+class TestSpecification:
+    def test_it_describes_problems_as_they_are(self, client: TestClient) -> None:
+        schema = client.get("/openapi.json").json()["components"]["schemas"]["Problem"]
+
+        told = client.get("/v1/me").json()
+
+        assert set(schema["required"]) <= set(told)
+        assert set(told) <= set(schema["properties"])

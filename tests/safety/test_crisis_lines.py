@@ -1,0 +1,76 @@
+"""The numbers a person in danger is given: each with its source, and never another country's."""
+
+import re
+import tomllib
+from datetime import UTC, datetime
+from importlib.resources import files
+from typing import Any
+
+import pytest
+
+from app.safety.crisis import help_in
+
+TABLE: dict[str, Any] = tomllib.loads(
+    files("app.safety").joinpath("crisis_lines.toml").read_text("utf-8")
+)
+COUNTRIES = sorted(set(TABLE) - {"verified_on"})
+WAYS = ("phone", "sms", "whatsapp", "email", "chat_url")
+
+
+class TestTable:
+    def test_it_says_when_its_sources_were_read(self) -> None:
+        assert re.fullmatch(r"20\d\d-(0[1-9]|1[0-2])", TABLE["verified_on"])
+        assert TABLE["verified_on"] <= f"{datetime.now(UTC):%Y-%m}"
+
+    def test_it_knows_some_countries_by_their_iso_codes(self) -> None:
+        assert {"US", "GB", "DE"} <= set(COUNTRIES)
+        assert all(re.fullmatch("[A-Z]{2}", country) for country in COUNTRIES)
+
+    @pytest.mark.parametrize("country", COUNTRIES)
+    def test_a_country_has_an_emergency_number_and_at_least_one_line(self, country: str) -> None:
+        assert re.fullmatch(r"\d{3}", TABLE[country]["emergency"])
+        assert TABLE[country]["lines"]
+
+    @pytest.mark.parametrize("country", COUNTRIES)
+    def test_a_line_says_how_when_in_which_languages_and_where_that_was_read(
+        self, country: str
+    ) -> None:
+        for line in TABLE[country]["lines"]:
+            assert any(line.get(way) for way in WAYS), line
+            assert line["name"].strip()
+            assert line["hours"].strip()
+            assert all(re.fullmatch("[a-z]{2,3}", language) for language in line["languages"])
+            assert line["languages"]
+            assert re.fullmatch(r"[a-z0-9.-]+\.[a-z]{2,}", line["source"]), line
+
+    @pytest.mark.parametrize("country", COUNTRIES)
+    def test_what_is_dialled_can_be_dialled(self, country: str) -> None:
+        for line in TABLE[country]["lines"]:
+            for way in ("phone", "sms", "whatsapp"):
+                assert re.fullmatch(r"\+?[\d -]+( then press \d)?", line.get(way, "1")), line
+            assert line.get("chat_url", "https://").startswith("https://")
+            assert "@" in line.get("email", "@")
+
+
+class TestHelpIn:
+    @pytest.mark.parametrize("country", COUNTRIES)
+    def test_a_known_country_gets_its_own_lines_and_nothing_is_lost(self, country: str) -> None:
+        found = help_in(country)
+
+        row = TABLE[country]
+        assert (found.country, found.emergency_number) == (country, row["emergency"])
+        assert [line.name for line in found.crisis_lines] == [line["name"] for line in row["lines"]]
+        assert all(line.verified_on == TABLE["verified_on"] for line in found.crisis_lines)
+        assert row["emergency"] in found.advice
+
+    @pytest.mark.parametrize(
+        "country", ["XX", "us", "", "U", "USA", "verified_on", "lines", "\x00\x00", "ＵＳ"]
+    )
+    def test_an_unknown_country_gets_a_plain_sentence_and_nobody_else_s_number(
+        self, country: str
+    ) -> None:
+        found = help_in(country)
+
+        assert (found.country, found.emergency_number, found.crisis_lines) == (country, None, [])
+        assert found.advice.startswith("If you are in danger, call the emergency number")
+        assert not re.search(r"\d", found.advice)
