@@ -117,8 +117,8 @@ def add_clinic(
     from app.kernel.fields import Country, TimeZone
     from app.operations import stack
     from app.people.clinics import found_clinic
+    from app.people.invitations import create_invitation
     from app.people.schemas import InvitationOut
-    from app.people.service import create_invitation
 
     for option, kind, value in (
         ("--country", Country, country),
@@ -140,6 +140,7 @@ def add_clinic(
             time_zone=time_zone,
             phone=phone,
             is_synthetic=False,
+            coverage={},
             now=now,
         )
         typer.echo(f"Clinic {clinic_id}")
@@ -161,6 +162,48 @@ def add_clinic(
         f"It works once, until {invitation.expires_at:%Y-%m-%d %H:%M} UTC:"
         f" POST {settings.base_url}/v1/invitations/accept"
     )
+
+
+@clinic.command("list")
+def list_clinics() -> None:
+    """Print every clinic's id, name and hours of duty."""
+    from app.operations import stack
+    from app.operations.hours import describe_all
+
+    with stack.database(_settings()) as settings:
+        for line in describe_all(stack.direct(settings)):
+            typer.echo(line)
+
+
+@clinic.command("hours")
+def set_hours(
+    clinic_id: str,
+    shifts: Annotated[
+        list[str] | None,
+        typer.Argument(help="Such as mon-fri=09:00-17:00 sat=10:00-12:00; none: not declared."),
+    ] = None,
+    holiday: Annotated[
+        list[str] | None, typer.Option(help="A date off duty, such as 2026-12-25.")
+    ] = None,
+) -> None:
+    """Declare when a clinic is on duty, on its own clock. Patients are told so."""
+    from uuid import UUID
+
+    from app.operations import stack
+    from app.operations.hours import declare, read_shifts
+    from app.safety.coverage import CoverageRefused
+
+    try:
+        coverage = read_shifts(shifts or [], holiday or [])
+        clinic_uuid = UUID(clinic_id)
+    except CoverageRefused as refused:
+        _fail(f"Not set: {refused}.")
+    except ValueError:
+        _fail("There is no such clinic.")
+    with stack.database(_settings()) as settings:
+        if not declare(stack.direct(settings), clinic_uuid, coverage):
+            _fail("There is no such clinic.")
+    typer.echo("Set. Answers to patients say so from now on.")
 
 
 @app.command(context_settings={"ignore_unknown_options": True})
@@ -263,7 +306,7 @@ def rotate() -> None:
 
     settings = _settings()
     stack.keyring(settings)
-    path = settings.key_file or settings.data_dir / "keys" / "keyring.json"
+    path = stack.keyring_path(settings)
     write_secret(path, Keyring.rotate(path.read_text()))
     typer.echo("Restart every process, then run: afterglow keys rewrap")
 
@@ -277,7 +320,7 @@ def rotate_signing() -> None:
 
     settings = _settings()
     stack.signing_keys(settings)
-    path = settings.signing_keys or settings.data_dir / "keys" / "signing-keys.json"
+    path = stack.signing_keys_path(settings)
     write_secret(path, SigningKeys.rotate(path.read_text()))
     typer.echo("Restart every process. After fifteen minutes the older keys may be taken out.")
 

@@ -13,8 +13,8 @@ from httpx2 import Response
 from app.kernel import identity
 from app.kernel.db import Db, Direct
 from app.kernel.identity import Issuer, Standing
-from app.people import service as people
-from app.people.clinics import NOTICE_VERSION, found_clinic
+from app.people.admission import admit, link_care
+from app.people.clinics import NOTICE_VERSION, WEEKDAYS_NINE_TO_FIVE, found_clinic
 
 PASSWORD = "correct horse battery"
 
@@ -194,6 +194,7 @@ def a_clinic(
             time_zone=time_zone,
             phone="+1 555 0199",
             is_synthetic=True,
+            coverage=WEEKDAYS_NINE_TO_FIVE,
             now=_long_before(at),
         )
         therapist = a_member(client, db, "clinician", ["monitor", "prescribe", "therapy"], at=at)
@@ -221,24 +222,32 @@ def a_patient(
     at: datetime,
 ) -> Person:
     """A patient of the transaction's clinic who consented, cared for by `carers`."""
-    patient_id = uuid4()
     began_at = _long_before(at)
-    people.create_patient(
+    username = f"patient-{uuid4().hex[:12]}@example.org"
+    account_id = a_fast_account(db, username, began_at)
+    admitted = admit(
         db,
-        patient_id=patient_id,
+        account_id=account_id,
+        name=name,
         time_zone=time_zone,
         locale="en",
         country=country,
-        name=name,
+        notice_version=NOTICE_VERSION,
         now=began_at,
     )
-    made = a_member(client, db, "patient", [], patient_id, at=at)
-    people.give_consent(
-        db, patient_id, made.membership_id, notice_version=NOTICE_VERSION, now=began_at
-    )
     for carer in carers:
-        people.link_care(db, patient_id, carer.membership_id, began_at)
-    return made
+        link_care(db, admitted, carer.membership_id, began_at)
+    assert db.clinic_id is not None
+    person = Person(
+        client,
+        username,
+        db.clinic_id,
+        admitted.actor_id,
+        "patient",
+        admitted.patient_id,
+        "",
+    )
+    return replace(person, token=_a_token(person, account_id, at))
 
 
 def a_member(
@@ -246,11 +255,10 @@ def a_member(
     db: Db,
     role: str,
     privileges: list[str],
-    patient_id: UUID | None = None,
     *,
     at: datetime,
 ) -> Person:
-    """A member of the transaction's clinic, signed in."""
+    """A clinician or administrator of the transaction's clinic, signed in."""
     username = f"{role}-{uuid4().hex[:12]}@example.org"
     account_id = a_fast_account(db, username, _long_before(at))
     membership_id = identity.join(
@@ -259,12 +267,12 @@ def a_member(
         account_id=account_id,
         role=role,
         privileges=privileges,
-        patient_id=patient_id,
+        patient_id=None,
         name=f"A {role}",
         now=_long_before(at),
     )
     assert db.clinic_id is not None
-    person = Person(client, username, db.clinic_id, membership_id, role, patient_id, "")
+    person = Person(client, username, db.clinic_id, membership_id, role, None, "")
     return replace(person, token=_a_token(person, account_id, at))
 
 

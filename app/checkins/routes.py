@@ -20,7 +20,7 @@ from app.clinical import instruments
 from app.kernel.edge import Public, Reply, Signed, router
 from app.kernel.errors import not_found
 from app.kernel.etag import etag
-from app.kernel.fields import Code, Country
+from app.kernel.fields import Code
 from app.kernel.paging import Cursor, Limit, next_link
 from app.kernel.wire import as_json
 from app.people.chart import entry_id, open_chart, whose
@@ -56,8 +56,13 @@ def submit_check_in(
     patient_id: str,
     sent: CheckInIn,
     country: Annotated[
-        Country | None,
-        Query(description="Where the patient is now, for the crisis lines; else their profile's."),
+        str | None,
+        Query(
+            max_length=256,
+            examples=["DE"],
+            description="ISO 3166-1 alpha-2: where the patient is now, for the crisis lines. What"
+            " cannot be read is passed over for their profile's, then the clinic's.",
+        ),
     ] = None,
 ) -> Reply:
     """Send answers; they come back scored, with the safety block. A retry is safe."""

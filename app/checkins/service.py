@@ -15,13 +15,14 @@ from app.clinical.risk import Finding
 from app.kernel import ledger, timeline
 from app.kernel.arrival import place
 from app.kernel.clock import microseconds
-from app.kernel.db import Ahead, Change, Db, Query
+from app.kernel.db import Change, Db, Query
 from app.kernel.errors import Fault, Kind, Problem, invalid, not_found
 from app.kernel.tables import columns, table
 from app.people.chart import Chart, Right
 from app.safety import service as safety
 from app.safety.schemas import FlagRef
 from app.treatment import service as treatment
+from app.treatment.service import AskedDoses
 
 READ_CHECK_INS: Final = Right("check_ins.read")
 SUBMIT_CHECK_INS: Final = Right("check_ins.submit", privileges=frozenset())
@@ -72,7 +73,7 @@ def submit(
     chart: Chart,
     sent: CheckInIn,
     *,
-    doses: Ahead[list[int]],
+    doses: AskedDoses,
     country: str | None,
     now: datetime,
 ) -> tuple[SubmittedOut, bool]:
@@ -129,7 +130,8 @@ def submit(
             finding,
             source_kind="check_in",
             source_id=row.id,
-            recorded_at=arrival.effective_at,
+            recorded_at=sent.recorded_at,
+            effective_at=arrival.effective_at,
             now=now,
         )
     return _submitted(db, chart, row, finding, flag, doses, country, now), True
@@ -199,8 +201,11 @@ def _read_answers(
         ]
     if faults:
         raise Problem(Kind.INVALID, faults=faults)
+    # A slip in a clinic's setting stops no check-in; `assess` passes over what it cannot read.
     raised = chart.clinic.raised_levels.get(instrument.key)
-    return score, risk.assess(instrument, sent.answers, raised)
+    return score, risk.assess(
+        instrument, sent.answers, raised if isinstance(raised, dict) else None
+    )
 
 
 def _require_same(earlier: _CheckIn, sent: CheckInIn, instrument: Instrument) -> None:
@@ -222,12 +227,12 @@ def _submitted(
     row: _CheckIn,
     finding: Finding,
     flag: FlagRef | None,
-    doses: Ahead[list[int]],
+    doses: AskedDoses,
     country: str | None,
     now: datetime,
 ) -> SubmittedOut:
     return SubmittedOut(
-        **_members(row, doses.one()),
+        **_members(row, doses.of(chart)),
         safety=safety.safety_block(db, chart, finding, flag, country=country, now=now),
     )
 

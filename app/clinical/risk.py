@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from app.clinical.instruments import Instrument, Level
 from app.clinical.scoring import AnswersRefused, is_offered, not_offered
 
-__all__ = ["Finding", "Level", "RaisedRefused", "assess", "check_raised"]
+__all__ = ["NOT_ASSESSED", "Finding", "Level", "RaisedRefused", "assess", "check_raised"]
 
-NOT_ASSESSED = "not-assessed"
+_NOT_ASSESSED_CODE = "not-assessed"
 RAISED_BY_CLINIC = "raised-by-clinic"
 
 
@@ -46,7 +46,7 @@ class Finding:
         return self.level is not Level.NONE
 
 
-_NOT_ASSESSED = Finding(Level.NONE, False, (NOT_ASSESSED,))
+NOT_ASSESSED = Finding(Level.NONE, False, (_NOT_ASSESSED_CODE,))
 
 
 def assess(
@@ -65,10 +65,10 @@ def assess(
     """
     suicide_item = instrument.suicide_item
     if suicide_item is None or suicide_item.position >= len(answers):
-        return _NOT_ASSESSED
+        return NOT_ASSESSED
     answer = answers[suicide_item.position]
     if answer is None:
-        return _NOT_ASSESSED
+        return NOT_ASSESSED
     item = instrument.items[suicide_item.position]
     if not is_offered(item, answer):
         raise AnswersRefused(((suicide_item.position, not_offered(item)),))

@@ -134,7 +134,7 @@ class Trajectory:
 
     change: points, current minus baseline; None where there is no score or no baseline.
     percent_change: of the baseline, to one decimal; also None if the baseline is 0.
-    latest: None when no score is complete.
+    latest: None when no score that is shown is complete.
     sources: where each number comes from, in sentences.
     conventions: those of them that are our own choice.
     """
@@ -240,11 +240,14 @@ def follow(
     totals: Sequence[int | None],
     doses: Sequence[int],
     pinned: int | None = None,
+    *,
+    shown: slice = slice(None),
 ) -> Trajectory:
     """How the totals of a questionnaire, or the answers to one 0-10 item, move.
 
     totals: points; None where the score is incomplete.
     pinned: index of the baseline a clinician chose.
+    shown: which part `latest` is the latest of; everything else is about the whole.
     Raises: ValueError if there is not one total for each instant, or if what is measured
         has no scale: a questionnaire whose items stand alone, or an item answered in
         words (for a suicide item see `ideation`).
@@ -260,7 +263,7 @@ def follow(
         baseline=start,
         change=[None if start is None or t is None else t - start.total for t in totals],
         percent_change=[None if t is None else percent[t] for t in totals],
-        latest=None if start is None else _outcome(scale, at, totals, doses, start),
+        latest=None if start is None else _outcome(scale, at, totals, doses, start, shown),
         sources=[sentence for sentence, _ in cited],
         conventions=[sentence for sentence, is_convention in cited if is_convention],
     )
@@ -326,12 +329,14 @@ def _outcome(
     totals: Sequence[int | None],
     doses: Sequence[int],
     start: Baseline,
-) -> Outcome:
-    index, total = next(
-        (index, total)
-        for index, total in zip(range(len(totals) - 1, -1, -1), reversed(totals), strict=True)
-        if total is not None
-    )
+    shown: slice,
+) -> Outcome | None:
+    for index in reversed(range(len(totals))[shown]):
+        total = totals[index]
+        if total is not None:
+            break
+    else:
+        return None
     change = total - start.total
     better = -change if scale.direction is Direction.LOWER_IS_BETTER else change
     band = scale.band(total)

@@ -1,23 +1,26 @@
 """Integration goals."""
 
 from app.goals import service
-from app.goals.schemas import GoalIn, GoalOut, GoalPage
+from app.goals.schemas import GoalIn, GoalOut, GoalPage, SetGoalOut
 from app.kernel.edge import Reply, Signed, router
 from app.kernel.etag import etag
 from app.kernel.paging import Cursor, Limit, next_link
 from app.people.chart import entry_id, open_chart
+from app.safety.service import unasked_block
 
 routes = router("goals")
 
 _GOALS = "/v1/patients/{patient_id}/goals"
 
 
-@routes.post(_GOALS, status_code=201, response_model=GoalOut, operation_id="set_goal")
+@routes.post(_GOALS, status_code=201, response_model=SetGoalOut, operation_id="set_goal")
 def set_goal(visit: Signed, patient_id: str, sent: GoalIn) -> Reply:
     """Keep an integration goal, in the patient's own words."""
     chart = open_chart(visit.db, visit.caller, patient_id, service.SET_GOALS, visit.now)
     goal, is_new = service.set_goal(visit.db, chart, sent, visit.now)
-    return Reply(goal, 201 if is_new else 200, {"ETag": etag(goal.version)})
+    safety = unasked_block(visit.db, chart, visit.now)
+    answer = SetGoalOut(**goal.model_dump(), safety=safety)
+    return Reply(answer, 201 if is_new else 200, {"ETag": etag(goal.version)})
 
 
 @routes.get(_GOALS, response_model=GoalPage, operation_id="list_goals")

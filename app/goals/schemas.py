@@ -8,6 +8,7 @@ from pydantic import Field
 
 from app.kernel.fields import Code, Instant, Words
 from app.kernel.strict import Open, Wire
+from app.safety.schemas import SafetyOut
 
 
 class GoalIn(Wire):
@@ -36,6 +37,12 @@ class GoalOut(Open):
     received_at: datetime
     effective_at: datetime
     clock_ahead_seconds: int | None
+
+
+class SetGoalOut(GoalOut):
+    """A goal as the answer to its sending. Nobody reads its words for signs of danger."""
+
+    safety: SafetyOut
 
 
 class GoalPage(Open):

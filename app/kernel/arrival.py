@@ -31,6 +31,6 @@ def place(recorded_at: datetime, sent_at: datetime | None, received_at: datetime
         error = sent_at - received_at
         if abs(error) > TOLERANCE:
             placed, ahead = recorded_at - error, int(error.total_seconds())
-    elif recorded_at > received_at:
-        ahead = int((recorded_at - received_at).total_seconds()) or None
+    if ahead is None and placed > received_at:
+        ahead = int((placed - received_at).total_seconds()) or None
     return Arrival(min(placed, received_at), ahead)

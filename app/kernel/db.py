@@ -276,7 +276,7 @@ def transact(links: _Links, work: Callable[[Db], T]) -> T:
             db._commit()
         except Refusal as refusal:
             db._abandon()
-            if refusal.sqlstate == "23505" and not after_collision:
+            if refusal.sqlstate == "23505" and attempt < _ATTEMPTS:
                 after_collision = True
             elif refusal.sqlstate not in _TRY_AGAIN or attempt >= _ATTEMPTS:
                 raise _problem(refusal) from refusal

@@ -38,7 +38,10 @@ ACCESS_LIFETIME: Final = timedelta(minutes=10)
 REFRESH_LIFETIME: Final = timedelta(days=90)
 LOST_REPLY: Final = timedelta(seconds=60)
 THROTTLE_WINDOW: Final = timedelta(minutes=15)
-FAILURES_PER_ACCOUNT: Final = 5
+# On one name from one address. Somebody elsewhere who guesses at a patient's password must not
+# keep the patient out, who may be in crisis; all addresses together have ten times as much.
+FAILURES_FROM_HERE: Final = 5
+FAILURES_PER_ACCOUNT: Final = 50
 # A clinic's people share an address, so it takes more from there before everybody waits.
 FAILURES_PER_ADDRESS: Final = 50
 
@@ -336,15 +339,19 @@ def prove(
     Returns: a Problem where a failed attempt must be remembered, because raising it would
         undo that.
     """
-    window_start = now - THROTTLE_WINDOW
+    window = {"now": now, "window_start": now - THROTTLE_WINDOW}
     from_address = keyring.blind_index(address, purpose="throttle-address")
-    seen = db.first(FAILURES, subject_key=from_address, window_start=window_start)
+    seen = db.first(FAILURES, subject_key=from_address, window_start=window["window_start"])
     if seen is not None and seen.failures >= FAILURES_PER_ADDRESS:
         return _too_many(seen, now)
     # Counted before the password is looked at and forgotten when it is right: the row lock
     # makes attempts on one name wait for each other, so that none slips past the count.
     to_account = keyring.blind_index(username, purpose="throttle-account")
-    tried = db.change(COUNT_FAILURE, subject_key=to_account, now=now, window_start=window_start)[0]
+    tried = db.change(COUNT_FAILURE, subject_key=to_account, **window)[0]
+    from_here = keyring.blind_index(f"{username}\n{address}", purpose="throttle-account-address")
+    tried_here = db.change(COUNT_FAILURE, subject_key=from_here, **window)[0]
+    if tried_here.failures > FAILURES_FROM_HERE:
+        return _too_many(tried_here, now)
     if tried.failures > FAILURES_PER_ACCOUNT:
         return _too_many(tried, now)
     known = db.first(
@@ -354,9 +361,10 @@ def prove(
         _password_matches, known.password_hash if known else _NOBODYS_HASH, password
     )
     if known is None or not is_right or not known.is_active:
-        db.change(COUNT_FAILURE, subject_key=from_address, now=now, window_start=window_start)
+        db.change(COUNT_FAILURE, subject_key=from_address, **window)
         return Problem(Kind.INVALID_GRANT)
     db.add(FORGET_FAILURES, subject_key=to_account)
+    db.add(FORGET_FAILURES, subject_key=from_here)
     return known.id
 
 

@@ -6,6 +6,7 @@ What each module is for:
     stack    keys, and a PostgreSQL that is there and migrated
     up       everything on one machine, in the foreground
     demo     two synthetic clinics
+    hours    when clinics are on duty
     scoring  answers on the command line, scored as the server does
     audit    every ledger against its own hashes
     rewrap   every key under the newest key-encryption key

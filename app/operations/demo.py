@@ -10,8 +10,6 @@ from datetime import datetime, timedelta
 from typing import Final, Literal
 from uuid import UUID
 
-from uuid_utils.compat import uuid7
-
 from app.checkins import service as checkins
 from app.checkins.schemas import CheckInIn
 from app.goals import service as goals
@@ -19,9 +17,14 @@ from app.goals.schemas import GoalIn
 from app.kernel import identity
 from app.kernel.db import Db, Direct
 from app.kernel.identity import Caller
-from app.people import service as people
+from app.people.admission import admit, link_care
 from app.people.chart import open_chart, whose
-from app.people.clinics import NOTICE_VERSION, all_clinics, found_clinic
+from app.people.clinics import (
+    NOTICE_VERSION,
+    WEEKDAYS_NINE_TO_FIVE,
+    all_clinics,
+    found_clinic,
+)
 from app.treatment import notes
 from app.treatment import service as treatment
 from app.treatment.schemas import AdministrationIn, DosingSessionIn, NoteIn
@@ -124,6 +127,7 @@ def _clinic(
         time_zone=time_zone,
         phone=phone,
         is_synthetic=True,
+        coverage=WEEKDAYS_NINE_TO_FIVE,
         now=began_at,
     )
     slug = name.split(maxsplit=1)[0].lower()
@@ -140,26 +144,21 @@ def _clinic(
     )
     printed = []
     for course in (_IMPROVING, _UNCHANGED):
-        patient_id = uuid7()
         first_name = course.name.split(maxsplit=1)[0].lower()
-        patient = Person(
-            "patient", name, f"{first_name}@{slug}.example", _password(), str(patient_id)
-        )
-        people.create_patient(
+        username, password = f"{first_name}@{slug}.example", _password()
+        admitted = admit(
             db,
-            patient_id=patient_id,
+            account_id=_account(db, username, password, began_at),
+            name=course.name,
             time_zone=time_zone,
             locale="en",
             country=country,
-            name=course.name,
+            notice_version=NOTICE_VERSION,
             now=began_at,
         )
-        membership_id = _member(db, patient, "patient", [], course.name, began_at, patient_id)
-        people.give_consent(
-            db, patient_id, membership_id, notice_version=NOTICE_VERSION, now=began_at
-        )
-        people.link_care(db, patient_id, therapist_id, began_at)
-        as_patient = _caller(clinic_id, membership_id, "patient", patient_id, began_at)
+        link_care(db, admitted, therapist_id, began_at)
+        patient = Person("patient", name, username, password, str(admitted.patient_id))
+        as_patient = _caller(clinic_id, admitted.actor_id, "patient", admitted.patient_id, began_at)
         as_therapist = _caller(clinic_id, therapist_id, "clinician", None, began_at)
         _live(db, course, as_patient, as_therapist, began_at)
         printed.append(patient)
@@ -236,29 +235,26 @@ def _write(db: Db, patient: Caller, session_id: UUID, at: datetime) -> None:
 
 
 def _member(
-    db: Db,
-    person: Person,
-    role: str,
-    privileges: list[str],
-    name: str,
-    at: datetime,
-    patient_id: UUID | None = None,
+    db: Db, person: Person, role: str, privileges: list[str], name: str, at: datetime
 ) -> UUID:
-    account_id = identity.create_account(
-        db,
-        db.vault,
-        username=person.username,
-        password_hash=identity.hash_password(person.password),
-        now=at,
-    )
     return identity.join(
         db,
         db.vault,
-        account_id=account_id,
+        account_id=_account(db, person.username, person.password, at),
         role=role,
         privileges=privileges,
-        patient_id=patient_id,
+        patient_id=None,
         name=name,
+        now=at,
+    )
+
+
+def _account(db: Db, username: str, password: str, at: datetime) -> UUID:
+    return identity.create_account(
+        db,
+        db.vault,
+        username=username,
+        password_hash=identity.hash_password(password),
         now=at,
     )
 

@@ -34,14 +34,22 @@ class NotDurable(Exception):
 
 def keyring(settings: Settings) -> Keyring:
     """The keys of everything sealed, made on first use."""
-    path = settings.key_file or settings.data_dir / "keys" / "keyring.json"
-    return Keyring.parse(read_or_make(path, Keyring.generate))
+    return Keyring.parse(read_or_make(keyring_path(settings), Keyring.generate))
 
 
 def signing_keys(settings: Settings) -> SigningKeys:
     """The keys of access tokens, made on first use."""
-    path = settings.signing_keys or settings.data_dir / "keys" / "signing-keys.json"
-    return SigningKeys.parse(read_or_make(path, SigningKeys.generate))
+    return SigningKeys.parse(read_or_make(signing_keys_path(settings), SigningKeys.generate))
+
+
+def keyring_path(settings: Settings) -> Path:
+    """Where the keys of everything sealed are."""
+    return settings.key_file or settings.data_dir / "keys" / "keyring.json"
+
+
+def signing_keys_path(settings: Settings) -> Path:
+    """Where the keys of access tokens are."""
+    return settings.signing_keys or settings.data_dir / "keys" / "signing-keys.json"
 
 
 def direct(settings: Settings) -> Direct:

@@ -64,7 +64,7 @@ class ClinicFacts:
 class Chart:
     """One patient's record, open for one request and one purpose. Made by `open_chart` only.
 
-    actor_id, actor_role: the membership that acts. time_zone, locale, country: the patient's.
+    actor_id, actor_role: the membership that acts. country: the patient's.
     """
 
     clinic_id: UUID
@@ -72,10 +72,13 @@ class Chart:
     actor_id: UUID
     actor_role: str
     data_key: DataKey
-    time_zone: str
-    locale: str
     country: str
     clinic: ClinicFacts
+
+    def require(self, patient_id: UUID) -> None:
+        """What was asked ahead was asked about this patient. Raises: Problem NOT_FOUND."""
+        if patient_id != self.patient_id:
+            raise not_found()
 
     @property
     def is_own(self) -> bool:
@@ -87,8 +90,6 @@ class _Opened(NamedTuple):
     valid_after: datetime
     privileges: list[str]
     patient_id: UUID | None
-    time_zone: str
-    locale: str
     country: str
     wrapped: bytes
     clinic_name: str
@@ -160,8 +161,6 @@ def _chart_query(patient_is: ColumnElement[bool], is_linked: ColumnElement[bool]
             _member.valid_after,
             _member.privileges,
             _patient.id,
-            _patient.time_zone,
-            _patient.locale,
             _patient.country,
             _data_key.wrapped,
             _clinic.name,
@@ -228,8 +227,6 @@ def open_chart(db: Db, caller: Caller, patient_ref: str, right: Right, now: date
         actor_id=caller.membership_id,
         actor_role=caller.role,
         data_key=db.vault.open_data_key(opened.wrapped, caller.clinic_id, patient_id),
-        time_zone=opened.time_zone,
-        locale=opened.locale,
         country=opened.country,
         clinic=ClinicFacts(
             opened.clinic_name,

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import insert, select
+from sqlalchemy import bindparam, insert, select
 from uuid_utils.compat import uuid7
 
 from app.kernel.db import Change, Db, Query
@@ -26,7 +26,23 @@ class Listed(NamedTuple):
     is_synthetic: bool
 
 
+class Facts(NamedTuple):
+    """What is said about a clinic to its people."""
+
+    name: str
+    country: str
+    time_zone: str
+    notice_version: str
+
+
 _directory = columns(ClinicDirectory)
+_clinic = columns(Clinic)
+CLINIC_FACTS = Query(
+    select(_clinic.name, _clinic.country, _clinic.time_zone, _clinic.notice_version).where(
+        _clinic.clinic_id == bindparam("clinic_id")
+    ),
+    Facts,
+)
 ALL_CLINICS = Query(
     select(_directory.clinic_id, _directory.is_synthetic).order_by(_directory.clinic_id), Listed
 )
@@ -44,12 +60,12 @@ def found_clinic(
     time_zone: str,
     phone: str | None,
     is_synthetic: bool,
+    coverage: dict[str, Any],
     now: datetime,
 ) -> UUID:
     """A new tenant; the transaction is in it afterwards.
 
-    Coverage begins as weekdays nine to five in the clinic's time zone, which is our convention
-    and shown as such until the clinic says otherwise.
+    coverage: see `tables.Clinic`; empty until the clinic has said when it is on duty.
     """
     clinic_id: UUID = uuid7()
     db.enter(clinic_id)
@@ -60,7 +76,7 @@ def found_clinic(
         country=country,
         time_zone=time_zone,
         phone=phone,
-        coverage=WEEKDAYS_NINE_TO_FIVE,
+        coverage=coverage,
         raised_levels={},
         notice_version=NOTICE_VERSION,
         created_at=now,

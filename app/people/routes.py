@@ -13,7 +13,7 @@ from app.kernel.etag import etag, version_named
 from app.kernel.fields import MAX_TEXT
 from app.kernel.identity import ACCESS_LIFETIME, Tokens
 from app.kernel.paging import MAX_PAGE
-from app.people import service
+from app.people import invitations, profile
 from app.people.schemas import (
     AcceptIn,
     InvitationIn,
@@ -68,7 +68,7 @@ def revoke_token(visit: Public, form: Annotated[RevokeForm, Form()]) -> None:
 )
 def invite(visit: Signed, sent: InvitationIn) -> Reply:
     """Make a place in the clinic for a patient, a clinician or an administrator."""
-    invitation, is_new = service.invite(visit.db, visit.caller, sent, visit.now)
+    invitation, is_new = invitations.invite(visit.db, visit.caller, sent, visit.now)
     return Reply(invitation, status=201 if is_new else 200)
 
 
@@ -80,7 +80,7 @@ def invite(visit: Signed, sent: InvitationIn) -> Reply:
 )
 def accept_invitation(visit: Public, sent: AcceptIn) -> Reply | Problem:
     """Take the place; a patient consents to treatment here. The answer signs in."""
-    standing = service.accept(visit.db, sent, visit.address, visit.now)
+    standing = invitations.accept(visit.db, sent, visit.address, visit.now)
     if isinstance(standing, Problem):
         return standing
     tokens = identity.begin_family(visit.db, visit.issuer, standing, visit.now)
@@ -92,7 +92,7 @@ def accept_invitation(visit: Public, sent: AcceptIn) -> Reply | Problem:
 @routes.get("/v1/me", response_model=MeOut, operation_id="read_me")
 def read_me(visit: Signed) -> Reply:
     """Who is signed in, in which clinic and role, and everything else they are."""
-    return _me_reply(service.me(visit.db, visit.caller, visit.now))
+    return _me_reply(profile.me(visit.db, visit.caller, visit.now))
 
 
 @routes.patch("/v1/me", response_model=MeOut, operation_id="update_me")
@@ -101,7 +101,7 @@ def update_me(
 ) -> Reply:
     """Change one's own profile."""
     base_version = version_named(if_match)
-    return _me_reply(service.update_me(visit.db, visit.caller, base_version, sent, visit.now))
+    return _me_reply(profile.update_me(visit.db, visit.caller, base_version, sent, visit.now))
 
 
 @routes.get("/v1/limits", operation_id="read_limits")

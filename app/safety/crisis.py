@@ -13,6 +13,20 @@ def _table() -> dict[str, Any]:
     return tomllib.loads(files("app.safety").joinpath("crisis_lines.toml").read_text("utf-8"))
 
 
+# What people write where ISO 3166-1 writes something else.
+_ALSO_CALLED = {"UK": "GB", "USA": "US"}
+
+
+def country_meant(sent: str | None) -> str | None:
+    """The country code that an app meant, or None if that cannot be told.
+
+    A badly spelt country is no reason to refuse what somebody in danger sends.
+    """
+    code = (sent or "").strip().upper()
+    code = _ALSO_CALLED.get(code, code)
+    return code if len(code) == 2 and code.isascii() and code.isalpha() else None
+
+
 @lru_cache(512)
 def help_in(country: str) -> Help:
     """The emergency number and the verified lines of one country, and of no other.

@@ -14,6 +14,7 @@ class CrisisLine(Open):
 
     name: str
     phone: str | None = None
+    phone_note: str | None = None
     sms: str | None = None
     sms_text: str | None = None
     whatsapp: str | None = None
@@ -44,20 +45,20 @@ class FlagRef(Open):
 
 
 class SafetyOut(Open):
-    """In every answer to a patient: what was found, whom to call, who has been told."""
+    """In every answer to what a patient sends: whom to call, who has been told, what was found."""
 
+    emergency_number: str | None
+    advice: str
+    crisis_lines: list[CrisisLine]
+    clinic_phone: str | None
+    country: str
+    monitoring_statement: str
     assessed: Annotated[
         bool, Field(description="Whether suicidal thoughts were asked about and answered.")
     ]
     level: Annotated[str, Field(description="none, low, moderate or high")]
     reasons: list[str]
     flag: FlagRef | None
-    country: str
-    emergency_number: str | None
-    crisis_lines: list[CrisisLine]
-    clinic_phone: str | None
-    advice: str
-    monitoring_statement: str
 
 
 class EvidenceOut(Open):
@@ -67,11 +68,10 @@ class EvidenceOut(Open):
     source_id: UUID
     level: str
     reasons: list[str]
-    recorded_at: datetime
+    recorded_at: Annotated[datetime, Field(description="As the phone's clock had it.")]
+    effective_at: Annotated[datetime, Field(description="With the phone's clock corrected.")]
     received_at: datetime
-    seconds_late: Annotated[
-        int, Field(description="From when the phone recorded it to when it arrived here.")
-    ]
+    seconds_late: Annotated[int, Field(description="From effective_at to received_at.")]
 
 
 class FlagOut(Open):

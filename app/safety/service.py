@@ -1,43 +1,35 @@
 """Raising flags, telling the care team, and the safety block of an answer."""
 
-from datetime import datetime
-from typing import NamedTuple
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import (
-    ARRAY,
     and_,
-    any_,
     bindparam,
     case,
-    func,
     insert,
-    literal,
     or_,
     select,
-    tuple_,
     update,
 )
 from sqlalchemy.dialects.postgresql import insert as upsert
-from sqlalchemy.types import BigInteger, DateTime, Integer, Uuid
 from uuid_utils.compat import uuid7
 
-from app.clinical.risk import Finding, Level
+from app.clinical.risk import NOT_ASSESSED, Finding, Level
 from app.kernel import ledger, outbox
 from app.kernel.db import Change, Db, Query, itself
-from app.kernel.identity import Caller
-from app.kernel.paging import cursor, instant_of, read_cursor
 from app.kernel.tables import DataKey, Membership, columns, table
-from app.people.chart import CARE, Chart, Right, cared_for, has_consented, open_panel
-from app.people.service import open_name
+from app.people.chart import CARE, Chart, has_consented
 from app.people.tables import CareLink, Patient
-from app.safety.crisis import help_in
-from app.safety.monitoring import WORKER_SILENT_AFTER, statement
-from app.safety.schemas import EvidenceOut, FlagOut, FlagPage, FlagRef, SafetyOut
+from app.safety.crisis import country_meant, help_in
+from app.safety.monitoring import WORKER_SILENT_AFTER, Told, statement
+from app.safety.schemas import FlagRef, SafetyOut
 from app.safety.tables import Flag, FlagEvidence, Notice
 
-READ_FLAGS = Right("flags.read", is_for_patient=False, is_for_administrator=True)
 TELL_TOPIC = "flag.round"
+ROUND_LASTS: Final = timedelta(hours=24)
+"""Evidence that joins later than this begins a round of its own: our convention."""
 
 
 class NobodyToTell(Exception):
@@ -50,31 +42,7 @@ class _OpenFlag(NamedTuple):
     level: str
     status: str
     round: int
-
-
-class _Listed(NamedTuple):
-    id: UUID
-    patient_id: UUID
-    version: int
-    level: str
-    status: str
-    round: int
-    raised_at: datetime
-    updated_at: datetime
-    urgency: int
-    wrapped: bytes
-    contact: bytes
-    told_at: datetime | None
-
-
-class _Evidence(NamedTuple):
-    flag_id: UUID
-    source_kind: str
-    source_id: UUID
-    level: str
-    reasons: list[str]
-    recorded_at: datetime
-    received_at: datetime
+    round_began_at: datetime
 
 
 _flag = columns(Flag)
@@ -87,8 +55,9 @@ _data_key = columns(DataKey)
 
 URGENCY = case({"high": 3, "moderate": 2, "low": 1}, value=_flag.level, else_=0)
 
+_OPEN_FLAG = tuple(getattr(_flag, name) for name in _OpenFlag._fields)
 OPEN_FLAG = Query(
-    select(_flag.id, _flag.version, _flag.level, _flag.status, _flag.round)
+    select(*_OPEN_FLAG)
     .where(
         _flag.clinic_id == bindparam("clinic_id"),
         _flag.patient_id == bindparam("patient_id"),
@@ -98,7 +67,7 @@ OPEN_FLAG = Query(
     _OpenFlag,
 )
 FLAG_OF_SOURCE = Query(
-    select(_flag.id, _flag.version, _flag.level, _flag.status, _flag.round)
+    select(*_OPEN_FLAG)
     .join_from(
         table(FlagEvidence),
         table(Flag),
@@ -121,6 +90,7 @@ JOIN_FLAG = Change(
         level=bindparam("to_level"),
         status=bindparam("to_status"),
         round=bindparam("to_round"),
+        round_began_at=bindparam("to_round_began_at"),
         updated_at=bindparam("now"),
     )
 )
@@ -155,77 +125,6 @@ ADMINISTRATORS = Query(
 )
 
 
-def _inbox(*conditions: object) -> Query[_Listed]:
-    """Flags that are not resolved, worst first and oldest first, after a keyset."""
-    return Query(
-        select(
-            _flag.id,
-            _flag.patient_id,
-            _flag.version,
-            _flag.level,
-            _flag.status,
-            _flag.round,
-            _flag.raised_at,
-            _flag.updated_at,
-            URGENCY,
-            _data_key.wrapped,
-            _patient.contact,
-            select(func.max(_notice.told_at))
-            .where(
-                _notice.clinic_id == _flag.clinic_id,
-                _notice.flag_id == _flag.id,
-                _notice.round == _flag.round,
-                _notice.membership_id == bindparam("membership_id"),
-            )
-            .scalar_subquery(),
-        )
-        .join_from(
-            table(Flag),
-            table(Patient),
-            and_(_patient.clinic_id == _flag.clinic_id, _patient.id == _flag.patient_id),
-        )
-        .join(
-            table(DataKey),
-            and_(_data_key.clinic_id == _flag.clinic_id, _data_key.patient_id == _patient.id),
-        )
-        .where(
-            _flag.clinic_id == bindparam("clinic_id"),
-            _flag.status != "resolved",
-            tuple_(-URGENCY, _flag.raised_at, _flag.id)
-            > tuple_(
-                bindparam("after_urgency", type_=Integer),
-                bindparam("after_raised_at", type_=DateTime(timezone=True)),
-                bindparam("after_id", type_=Uuid),
-            ),
-            *conditions,  # type: ignore[arg-type]
-        )
-        .order_by(-URGENCY, _flag.raised_at, _flag.id)
-        .limit(bindparam("limit", type_=BigInteger)),
-        _Listed,
-    )
-
-
-INBOX_OF_CLINICIAN = _inbox(cared_for(_patient.id, _patient.clinic_id))
-INBOX_OF_ADMINISTRATOR = _inbox(literal(True))
-EVIDENCE = Query(
-    select(
-        _evidence.flag_id,
-        _evidence.source_kind,
-        _evidence.source_id,
-        _evidence.level,
-        _evidence.reasons,
-        _evidence.recorded_at,
-        _evidence.received_at,
-    )
-    .where(
-        _evidence.clinic_id == bindparam("clinic_id"),
-        _evidence.flag_id == any_(bindparam("flag_ids", type_=ARRAY(Uuid))),
-    )
-    .order_by(_evidence.received_at, _evidence.id),
-    _Evidence,
-)
-
-
 def raise_flag(
     db: Db,
     chart: Chart,
@@ -234,6 +133,7 @@ def raise_flag(
     source_kind: str,
     source_id: UUID,
     recorded_at: datetime,
+    effective_at: datetime,
     now: datetime,
 ) -> FlagRef:
     """Put a sign of danger before the care team: flag, evidence, ledger and promise together.
@@ -251,11 +151,17 @@ def raise_flag(
             patient_id=chart.patient_id,
             version=version,
             raised_at=now,
+            round_began_at=now,
             updated_at=now,
         )
     else:
         joined_level = max(Level(earlier.level), finding.level).value
-        is_new_round = joined_level != earlier.level or finding.level is Level.HIGH
+        is_new_round = (
+            joined_level != earlier.level
+            or finding.level is Level.HIGH
+            or earlier.status != "open"
+            or now - earlier.round_began_at > ROUND_LASTS
+        )
         flag = FlagRef(
             id=earlier.id,
             level=joined_level,
@@ -271,6 +177,7 @@ def raise_flag(
             to_level=flag.level,
             to_status=flag.status,
             to_round=flag.round,
+            to_round_began_at=now if is_new_round else earlier.round_began_at,
             now=now,
         )
     db.add(
@@ -282,6 +189,7 @@ def raise_flag(
         level=level,
         reasons=list(finding.reasons),
         recorded_at=recorded_at,
+        effective_at=effective_at,
         received_at=now,
     )
     ledger.record(
@@ -338,10 +246,12 @@ def safety_block(
     country: str | None,
     now: datetime,
 ) -> SafetyOut:
-    """What a patient is told in the same answer. country: the one the app sends, if any."""
-    help_here = help_in(country or chart.country or chart.clinic.country)
+    """What a patient is told in the same answer. country: what the app sends, if anything."""
+    help_here = help_in(country_meant(country) or chart.country or chart.clinic.country)
     is_worker_silent = False
+    told = Told.NOBODY_NEEDED
     if flag is not None:
+        told = _told(db, chart.patient_id, now)
         seen_at = outbox.worker_seen_at(db)
         is_worker_silent = seen_at is None or now - seen_at > WORKER_SILENT_AFTER
     return SafetyOut(
@@ -359,10 +269,22 @@ def safety_block(
             coverage=chart.clinic.coverage,
             time_zone=chart.clinic.time_zone,
             now=now,
-            is_flagged=flag is not None,
+            told=told,
             is_worker_silent=is_worker_silent,
         ),
     )
+
+
+def unasked_block(db: Db, chart: Chart, now: datetime) -> SafetyOut:
+    """For what a patient sends that asks no question about danger, such as a note."""
+    return safety_block(db, chart, NOT_ASSESSED, None, country=None, now=now)
+
+
+def _told(db: Db, patient_id: UUID, now: datetime) -> Told:
+    """Before whom `tell` puts a round of this patient's flag."""
+    if db.all(CARERS, patient_id=patient_id, now=now):
+        return Told.CARE_TEAM
+    return Told.ADMINISTRATORS if db.all(ADMINISTRATORS) else Told.NOBODY
 
 
 def tell(db: Db, *, flag_id: UUID, patient_id: UUID, round_: int, now: datetime) -> None:
@@ -371,10 +293,11 @@ def tell(db: Db, *, flag_id: UUID, patient_id: UUID, round_: int, now: datetime)
     Without a clinician who may see the patient's record now, the administrators are told.
     Raises: NobodyToTell, so that the promise stays and somebody who joins later hears of it.
     """
-    told: list[UUID] = db.all(CARERS, patient_id=patient_id, now=now) or db.all(ADMINISTRATORS)
-    if not told:
+    carers: list[UUID] = db.all(CARERS, patient_id=patient_id, now=now)
+    recipients = carers or db.all(ADMINISTRATORS)
+    if not recipients:
         raise NobodyToTell
-    for membership_id in told:
+    for membership_id in recipients:
         db.add(
             ADD_NOTICE,
             id=uuid7(),
@@ -384,90 +307,3 @@ def tell(db: Db, *, flag_id: UUID, patient_id: UUID, round_: int, now: datetime)
             channel="inbox",
             told_at=now,
         )
-
-
-def inbox(db: Db, caller: Caller, *, after: str | None, limit: int, now: datetime) -> FlagPage:
-    """Flags that nobody has resolved, worst and oldest first.
-
-    Raises: Problem FORBIDDEN, MALFORMED_REQUEST.
-    """
-    open_panel(db, caller, READ_FLAGS, now)
-    keyset = _keyset(db, caller, after)
-    if caller.role == "administrator":
-        listed = db.all(
-            INBOX_OF_ADMINISTRATOR, membership_id=caller.membership_id, limit=limit + 1, **keyset
-        )
-        evidence: dict[UUID, list[EvidenceOut]] = {}
-    else:
-        listed = db.all(
-            INBOX_OF_CLINICIAN,
-            membership_id=caller.membership_id,
-            now=now,
-            limit=limit + 1,
-            **keyset,
-        )
-        evidence = _evidence_of(db, [flag.id for flag in listed[:limit]])
-    page = listed[:limit]
-    more = len(listed) > limit
-    last = page[-1] if page else None
-    return FlagPage(
-        flags=[
-            FlagOut(
-                id=flag.id,
-                patient_id=flag.patient_id,
-                patient_name=open_name(
-                    db.vault, caller.clinic_id, flag.patient_id, flag.wrapped, flag.contact
-                ),
-                version=flag.version,
-                level=flag.level,
-                status=flag.status,
-                round=flag.round,
-                raised_at=flag.raised_at,
-                updated_at=flag.updated_at,
-                told_at=flag.told_at,
-                evidence=evidence.get(flag.id, []),
-            )
-            for flag in page
-        ],
-        next_cursor=cursor(
-            db.vault, _cursor_name(caller), -last.urgency, last.raised_at.isoformat(), last.id
-        )
-        if more and last
-        else None,
-    )
-
-
-def _keyset(db: Db, caller: Caller, after: str | None) -> dict[str, object]:
-    if after is None:
-        return {
-            "after_urgency": -9,
-            "after_raised_at": datetime.fromisoformat("2000-01-01T00:00:00+00:00"),
-            "after_id": UUID(int=0),
-        }
-    urgency, raised_at, flag_id = read_cursor(db.vault, _cursor_name(caller), after, 3)
-    return {
-        "after_urgency": int(urgency),
-        "after_raised_at": instant_of(raised_at),
-        "after_id": UUID(flag_id),
-    }
-
-
-def _cursor_name(caller: Caller) -> str:
-    return f"flags/{caller.membership_id}"
-
-
-def _evidence_of(db: Db, flag_ids: list[UUID]) -> dict[UUID, list[EvidenceOut]]:
-    found: dict[UUID, list[EvidenceOut]] = {}
-    for one in db.all(EVIDENCE, flag_ids=flag_ids) if flag_ids else []:
-        found.setdefault(one.flag_id, []).append(
-            EvidenceOut(
-                source_kind=one.source_kind,
-                source_id=one.source_id,
-                level=one.level,
-                reasons=one.reasons,
-                recorded_at=one.recorded_at,
-                received_at=one.received_at,
-                seconds_late=max(0, int((one.received_at - one.recorded_at).total_seconds())),
-            )
-        )
-    return found

@@ -36,6 +36,7 @@ class Flag(SQLModel, table=True):
     status: str = tables.text()
     round: int
     raised_at: datetime = instant()
+    round_began_at: datetime = instant()
     updated_at: datetime = instant()
 
 
@@ -57,6 +58,7 @@ class FlagEvidence(SQLModel, table=True):
     level: str = tables.text()
     reasons: list[str] = texts()
     recorded_at: datetime = instant()
+    effective_at: datetime = instant()
     received_at: datetime = instant()
 
 

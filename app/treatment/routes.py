@@ -4,6 +4,7 @@ from app.kernel.edge import Reply, Signed, router
 from app.kernel.etag import etag
 from app.kernel.paging import Cursor, Limit, next_link
 from app.people.chart import entry_id, open_chart
+from app.safety.service import unasked_block
 from app.treatment import notes, service
 from app.treatment.schemas import (
     DosingSessionIn,
@@ -12,6 +13,7 @@ from app.treatment.schemas import (
     NoteIn,
     NoteOut,
     NotePage,
+    WrittenNoteOut,
 )
 
 routes = router("treatment")
@@ -57,12 +59,14 @@ def read_dosing_session(visit: Signed, patient_id: str, dosing_session_id: str) 
     return Reply(session, headers={"ETag": etag(session.version)})
 
 
-@routes.post(_NOTES, status_code=201, response_model=NoteOut, operation_id="write_note")
+@routes.post(_NOTES, status_code=201, response_model=WrittenNoteOut, operation_id="write_note")
 def write_note(visit: Signed, patient_id: str, sent: NoteIn) -> Reply:
     """Keep what a session was like, in the patient's own words."""
     chart = open_chart(visit.db, visit.caller, patient_id, notes.WRITE_NOTES, visit.now)
     note, is_new = notes.write_note(visit.db, chart, sent, visit.now)
-    return Reply(note, 201 if is_new else 200, {"ETag": etag(note.version)})
+    safety = unasked_block(visit.db, chart, visit.now)
+    answer = WrittenNoteOut(**note.model_dump(), safety=safety)
+    return Reply(answer, 201 if is_new else 200, {"ETag": etag(note.version)})
 
 
 @routes.get(_NOTES, response_model=NotePage, operation_id="list_notes")

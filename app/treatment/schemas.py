@@ -8,6 +8,7 @@ from pydantic import Field
 
 from app.kernel.fields import Code, Instant, Words
 from app.kernel.strict import Open, Wire
+from app.safety.schemas import SafetyOut
 
 DoseMg = Annotated[
     float, Field(ge=0.001, le=5000, description="Milligrams, to a thousandth; more than 0.")
@@ -89,6 +90,12 @@ class NoteOut(Open):
     received_at: datetime
     effective_at: datetime
     clock_ahead_seconds: int | None
+
+
+class WrittenNoteOut(NoteOut):
+    """A note as the answer to its sending. Nobody reads its words for signs of danger."""
+
+    safety: SafetyOut
 
 
 class NotePage(Open):

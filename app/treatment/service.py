@@ -1,6 +1,6 @@
 """Dosing sessions."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 from uuid import UUID
@@ -26,6 +26,9 @@ READ_SESSIONS: Final = Right("dosing_sessions.read")
 RECORD_SESSIONS: Final = Right(
     "dosing_sessions.record", is_for_patient=False, privileges=frozenset({"prescribe", "monitor"})
 )
+
+AHEAD: Final = timedelta(days=1)
+"""A dose is recorded, not planned; a clinic's clock may be wrong by less than this."""
 
 
 class _Session(NamedTuple):
@@ -101,7 +104,7 @@ def record_session(
 
     Raises: Problem INVALID, ID_REUSED.
     """
-    _check(sent)
+    _check(sent, now)
     given = sorted(sent.administrations, key=lambda one: one.given_at)
     started_at = sent.started_at or (given[0].given_at if given else now)
     if db.after_collision and sent.id is not None:
@@ -177,9 +180,21 @@ def list_sessions(db: Db, chart: Chart, *, cursor: str | None, limit: int) -> Do
     )
 
 
-def ask_doses(db: Db, patient_id: UUID) -> Ahead[list[int]]:
+class AskedDoses(NamedTuple):
+    """`doses`, asked for before it is known whether the caller may hear of them."""
+
+    patient_id: UUID
+    answer: Ahead[list[int]]
+
+    def of(self, chart: Chart) -> list[int]:
+        """The doses, now that the chart is open."""
+        chart.require(self.patient_id)
+        return self.answer.one()
+
+
+def ask_doses(db: Db, patient_id: UUID) -> AskedDoses:
     """Let the question of `doses` travel with the chart's."""
-    return db.ahead(DOSES, patient_id=patient_id)
+    return AskedDoses(patient_id, db.ahead(DOSES, patient_id=patient_id))
 
 
 def doses(db: Db, chart: Chart) -> list[int]:
@@ -245,8 +260,11 @@ def _said_in(sent: DosingSessionIn, started_at: datetime) -> Any:
     )
 
 
-def _check(sent: DosingSessionIn) -> None:
+def _check(sent: DosingSessionIn, now: datetime) -> None:
     faults = []
+    for place, one in enumerate(sent.administrations):
+        if one.given_at > now + AHEAD:
+            faults.append(Fault(f"/administrations/{place}/given_at", "has not come yet"))
     if sent.status == "not-done" and sent.administrations:
         faults.append(Fault("/administrations", "must be empty when nothing was given"))
     if sent.status != "not-done" and not sent.administrations:

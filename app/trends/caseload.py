@@ -24,8 +24,8 @@ from app.kernel.db import Db, Query
 from app.kernel.identity import Caller
 from app.kernel.paging import cursor, instant_of, read_cursor
 from app.kernel.tables import DataKey, columns, table
+from app.people.admission import open_name
 from app.people.chart import Right, cared_for, open_panel
-from app.people.service import open_name
 from app.people.tables import Patient
 from app.safety.schemas import FlagRef
 from app.safety.service import URGENCY
@@ -48,6 +48,7 @@ class _Case(NamedTuple):
     raised_at: datetime | None
     last_check_in_at: datetime | None
     last_phq9_total: int | None
+    last_phq9_at: datetime | None
     last_dose_at: datetime | None
     urgency: int
     since: datetime
@@ -76,6 +77,9 @@ def _newest(column: ColumnElement[Any], *conditions: ColumnElement[bool]) -> Any
     )
 
 
+_COMPLETE_PHQ9 = (_check_in.instrument == "phq-9", _check_in.complete)
+
+
 def _caseload() -> Query[_Case]:
     urgency = case((_flag.id.is_(None), 0), else_=URGENCY)
     last_check_in_at = _newest(_check_in.effective_at)
@@ -90,9 +94,8 @@ def _caseload() -> Query[_Case]:
             _flag.round,
             _flag.raised_at,
             last_check_in_at.label("last_check_in_at"),
-            _newest(_check_in.total, _check_in.instrument == "phq-9", _check_in.complete).label(
-                "last_phq9_total"
-            ),
+            _newest(_check_in.total, *_COMPLETE_PHQ9).label("last_phq9_total"),
+            _newest(_check_in.effective_at, *_COMPLETE_PHQ9).label("last_phq9_at"),
             select(func.max(_session.effective_at))
             .where(
                 _session.clinic_id == _patient.clinic_id,
@@ -199,5 +202,6 @@ def _case_out(db: Db, caller: Caller, row: _Case) -> CaseOut:
         flag_raised_at=row.raised_at,
         last_check_in_at=row.last_check_in_at,
         last_phq9_total=row.last_phq9_total,
+        last_phq9_at=row.last_phq9_at,
         last_dose_at=row.last_dose_at,
     )

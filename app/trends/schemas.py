@@ -91,6 +91,7 @@ class CaseOut(Open):
     flag_raised_at: datetime | None
     last_check_in_at: datetime | None
     last_phq9_total: int | None
+    last_phq9_at: datetime | None
     last_dose_at: datetime | None
 
 

@@ -30,9 +30,7 @@ from app.treatment import service as treatment
 READ_TRAJECTORIES: Final = Right("trajectories.read")
 
 MAX_POINTS: Final = 5000
-"""The newest so many; `since` and `until` reach further back."""
-
-_END: Final = datetime(2100, 1, 1, tzinfo=UTC)
+"""The newest so many; what is older is neither shown nor measured from."""
 
 CAVEAT: Final = (
     "One person's scores, not blinded and without a comparison: a fall is no proof that a"
@@ -84,7 +82,6 @@ def _series(score: ColumnElement[Any]) -> Query[_Series]:
             _check_in.clinic_id == bindparam("clinic_id"),
             _check_in.patient_id == bindparam("patient_id"),
             _check_in.instrument == bindparam("instrument"),
-            _check_in.effective_at < bindparam("until"),
             IS_FINAL,
         )
         .order_by(_check_in.effective_at.desc(), _check_in.id.desc())
@@ -107,9 +104,11 @@ ANSWERS = _series(_check_in.answers[bindparam("place", type_=Integer)])
 class Asked(NamedTuple):
     """A trajectory that was asked for before it is known whether the caller may see it."""
 
+    patient_id: UUID
     instrument: Instrument
     item: Item | None
     since: datetime | None
+    until: datetime | None
     series: Ahead[_Series]
 
 
@@ -125,23 +124,25 @@ def ask_trajectory(
     """Let the question travel with the chart's.
 
     item_key: which item, for a scale without a total; also the suicide item of one that has it.
-    since, until: which points to show. The baseline is the same whatever is shown.
+    since, until: which points to show. The baseline is the same whatever is shown; the latest
+        is the latest of what is shown.
     Raises: Problem NOT_FOUND (no such instrument), INVALID (no such item, or one is needed).
     """
     instrument, item = _measured(key, item_key)
     params: dict[str, Any] = {
         "patient_id": patient_id,
         "instrument": key,
-        "until": until or _END,
     }
     if item is None:
-        return Asked(instrument, item, since, db.ahead(TOTALS, **params))
-    place = instrument.items.index(item) + 1
-    return Asked(instrument, item, since, db.ahead(ANSWERS, **params, place=place))
+        series = db.ahead(TOTALS, **params)
+    else:
+        series = db.ahead(ANSWERS, **params, place=instrument.items.index(item) + 1)
+    return Asked(patient_id, instrument, item, since, until, series)
 
 
-def read_trajectory(_: Chart, asked: Asked) -> bytes:
+def read_trajectory(chart: Chart, asked: Asked) -> bytes:
     """One scale over time, now that the chart is open: the JSON of `schemas.TrajectoryOut`."""
+    chart.require(asked.patient_id)
     return _render(asked, asked.series.one())
 
 
@@ -173,6 +174,8 @@ def _render(asked: Asked, series: _Series) -> bytes:
     instrument, item = asked.instrument, asked.item
     at, scores, doses = series.microseconds, series.scores, series.doses
     first = 0 if asked.since is None else bisect_left(at, microseconds(asked.since))
+    end = len(at) if asked.until is None else bisect_left(at, microseconds(asked.until))
+    shown = slice(first, max(first, end))
     head: dict[str, Any] = {
         "instrument": instrument.key,
         "instrument_version": instrument.version,
@@ -197,10 +200,8 @@ def _render(asked: Asked, series: _Series) -> bytes:
             "conventions": ideation.conventions,
         }
     else:
-        pinned = (
-            None if series.pinned_at is None else bisect_left(at, microseconds(series.pinned_at))
-        )
-        followed = trajectory.follow(item or instrument, at, scores, doses, pinned)
+        pinned = _index_of(series.pinned_at, at)
+        followed = trajectory.follow(item or instrument, at, scores, doses, pinned, shown=shown)
         change, percent_change = followed.change, followed.percent_change
         positions = followed.positions
         scale = item.scale if item else instrument.total
@@ -210,8 +211,8 @@ def _render(asked: Asked, series: _Series) -> bytes:
             "minimum": scale.minimum,
             "maximum": scale.maximum,
             "is_ordinal": False,
-            "baseline": _baseline(followed.baseline, at, first),
-            "latest": _latest(followed.latest, at, first),
+            "baseline": _baseline(followed.baseline, at, shown),
+            "latest": _latest(followed.latest, at, shown),
             "sources": followed.sources,
             "conventions": followed.conventions,
         }
@@ -224,9 +225,9 @@ def _render(asked: Asked, series: _Series) -> bytes:
         "window": positions.window,
     }
     effective_at = series.effective_at.encode()
-    if first:
-        columns_shown = {name: column[first:] for name, column in columns_shown.items()}
-        effective_at = to_json(json.loads(effective_at)[first:])
+    if shown != slice(0, len(at)):
+        columns_shown = {name: column[shown] for name, column in columns_shown.items()}
+        effective_at = to_json(json.loads(effective_at)[shown])
     return b'%s,"doses":{"effective_at":%s},"points":{"effective_at":%s,%s}' % (
         to_json(head)[:-1],
         series.doses_at.encode(),
@@ -236,12 +237,12 @@ def _render(asked: Asked, series: _Series) -> bytes:
 
 
 def _baseline(
-    found: trajectory.Baseline | None, at: list[int], first: int
+    found: trajectory.Baseline | None, at: list[int], shown: slice
 ) -> dict[str, Any] | None:
     if found is None:
         return None
     return {
-        "index": _shown(found.index, first),
+        "index": _shown(found.index, shown),
         "score": found.total,
         "effective_at": _instant(at[found.index]),
         "rule": found.rule,
@@ -249,11 +250,11 @@ def _baseline(
     }
 
 
-def _latest(found: trajectory.Outcome | None, at: list[int], first: int) -> dict[str, Any] | None:
+def _latest(found: trajectory.Outcome | None, at: list[int], shown: slice) -> dict[str, Any] | None:
     if found is None:
         return None
     return {
-        "index": _shown(found.index, first),
+        "index": _shown(found.index, shown),
         "score": found.total,
         "effective_at": _instant(at[found.index]),
         "band": found.band,
@@ -267,9 +268,18 @@ def _latest(found: trajectory.Outcome | None, at: list[int], first: int) -> dict
     }
 
 
-def _shown(index: int, first: int) -> int | None:
+def _shown(index: int, shown: slice) -> int | None:
     """Where a point stands among those that are shown, if it is."""
-    return index - first if index >= first else None
+    return index - shown.start if shown.start <= index < shown.stop else None
+
+
+def _index_of(instant: datetime | None, at: list[int]) -> int | None:
+    """The point at this very instant, if there is one."""
+    if instant is None:
+        return None
+    sought = microseconds(instant)
+    index = bisect_left(at, sought)
+    return index if index < len(at) and at[index] == sought else None
 
 
 def _instant(microseconds: int) -> str:

@@ -386,6 +386,7 @@ def upgrade() -> None:
         sa.Column("status", sa.Text(), nullable=False),
         sa.Column("round", sa.Integer(), nullable=False),
         sa.Column("raised_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("round_began_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
         sa.CheckConstraint("level IN ('low', 'moderate', 'high')", name=op.f("ck_flag_level")),
         sa.CheckConstraint(
@@ -542,6 +543,7 @@ def upgrade() -> None:
         sa.Column("level", sa.Text(), nullable=False),
         sa.Column("reasons", postgresql.ARRAY(sa.Text()), nullable=False),
         sa.Column("recorded_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("effective_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),
         sa.CheckConstraint(
             "level IN ('low', 'moderate', 'high')", name=op.f("ck_flag_evidence_level")

@@ -464,7 +464,12 @@ BODIES = [
     ("POST", "/v1/patients/me/notes", "patient", a_note()),
     ("POST", "/v1/patients/me/goals", "patient", a_goal()),
     ("POST", "/v1/patients/{}/dosing-sessions", "therapist", a_dosing_session()),
-    ("POST", "/v1/patients/{}/baselines", "therapist", {"instrument": "phq-9"}),
+    (
+        "POST",
+        "/v1/patients/{}/baselines",
+        "therapist",
+        {"instrument": "phq-9", "check_in_id": None},
+    ),
     ("POST", "/v1/invitations", "administrator", {"role": "patient"}),
     ("POST", "/v1/invitations/accept", "patient", an_acceptance("0" * 16)),
     ("PATCH", "/v1/me", "patient", {"name": "Other"}),

@@ -6,12 +6,12 @@ from typing import Any
 from uuid import UUID
 
 from fastapi.testclient import TestClient
-from sqlalchemy import bindparam, update
+from sqlalchemy import bindparam, select, update
 
 from app import worker
-from app.kernel.db import Change, Direct
-from app.kernel.tables import Membership, columns
-from app.people import service as people
+from app.kernel.db import Change, Direct, Query
+from app.kernel.tables import DataKey, Membership, columns
+from app.people.admission import Admitted, link_care
 from tests.builders import (
     PASSWORD,
     Clinic,
@@ -26,6 +26,13 @@ from tests.builders import (
 )
 
 _membership = columns(Membership)
+_key = columns(DataKey)
+WRAPPED_KEY = Query(
+    select(_key.wrapped).where(
+        _key.clinic_id == bindparam("clinic_id"), _key.patient_id == bindparam("patient_id")
+    ),
+    bytes,
+)
 # Nothing in the API ends a membership yet; the column is what every request reads.
 DEACTIVATE = Change(
     update(Membership)
@@ -150,7 +157,14 @@ def link(direct: Direct, clinic: Clinic, patient: Person, carer: Person) -> None
     def link_them(db: Any) -> None:
         db.enter(clinic.id)
         began_at = now() - timedelta(days=1)
-        people.link_care(db, patient_of(patient), carer.membership_id, began_at)
+        key = db.one(WRAPPED_KEY, patient_id=patient_of(patient))
+        page = Admitted(
+            patient_of(patient),
+            patient.membership_id,
+            "patient",
+            db.vault.open_data_key(key, clinic.id, patient_of(patient)),
+        )
+        link_care(db, page, carer.membership_id, began_at)
 
     direct.run(link_them)
 

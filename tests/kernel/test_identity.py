@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -412,7 +413,7 @@ class TestPassword:
         verified: list[bytes] = []
         verify_secret = library.verify_secret  # type: ignore[attr-defined]
 
-        def watched(hash_: bytes, *rest: object) -> bool:
+        def watched(hash_: bytes, *rest: Any) -> bool:
             verified.append(hash_)
             return bool(verify_secret(hash_, *rest))
 

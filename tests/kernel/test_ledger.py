@@ -20,8 +20,8 @@ from app.kernel.ledger import GENESIS, Fault, Row
 from app.kernel.settings import Settings
 from app.kernel.vault import DataKey, Keyring
 from app.operations.audit import AnchorUnreadable, anchor_lines, read_anchors, verify_all
+from app.people.admission import ADD_DATA_KEY
 from app.people.clinics import found_clinic
-from app.people.service import ADD_DATA_KEY
 
 NOW = datetime(2026, 3, 4, 5, 6, 7, 891_234, tzinfo=UTC)
 

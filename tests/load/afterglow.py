@@ -9,7 +9,7 @@ import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import msgspec
 
@@ -18,8 +18,8 @@ from app.kernel.db import Db, Direct
 from app.kernel.identity import Issuer, Standing
 from app.kernel.settings import Settings
 from app.operations import stack
-from app.people import service as people
-from app.people.clinics import NOTICE_VERSION, found_clinic
+from app.people.admission import admit, link_care
+from app.people.clinics import NOTICE_VERSION, WEEKDAYS_NINE_TO_FIVE, found_clinic
 from tests.load import database
 from tests.load.subjects import (
     PATIENTS,
@@ -98,47 +98,49 @@ class AfterglowSubject:
             time_zone="America/New_York",
             phone=None,
             is_synthetic=True,
+            coverage=WEEKDAYS_NINE_TO_FIVE,
             now=began_at,
         )
 
-        def member(role: str, privileges: list[str], patient_id: UUID | None) -> Standing:
-            account_id = uuid4()
-            membership_id = identity.join(
-                db,
-                db.vault,
-                account_id=account_id,
-                role=role,
-                privileges=privileges,
-                patient_id=patient_id,
-                name=role,
-                now=began_at,
-            )
-            return Standing(
-                clinic_id, membership_id, account_id, role, privileges, patient_id, b"", began_at
-            )
-
-        therapist = member("clinician", ["monitor", "therapy"], None)
+        account_id = uuid4()
+        privileges = ["monitor", "therapy"]
+        membership_id = identity.join(
+            db,
+            db.vault,
+            account_id=account_id,
+            role="clinician",
+            privileges=privileges,
+            patient_id=None,
+            name="Bench",
+            now=began_at,
+        )
+        therapist = Standing(
+            clinic_id, membership_id, account_id, "clinician", privileges, None, b"", began_at
+        )
         for group in (self._writers, self._readers):
             for _ in range(PATIENTS):
-                patient_id = uuid4()
-                people.create_patient(
+                account_id = uuid4()
+                admitted = admit(
                     db,
-                    patient_id=patient_id,
+                    account_id=account_id,
+                    name="Bench",
                     time_zone="America/New_York",
                     locale="en",
                     country="US",
-                    name="Bench",
-                    now=began_at,
-                )
-                standing = member("patient", [], patient_id)
-                people.give_consent(
-                    db,
-                    patient_id,
-                    standing.membership_id,
                     notice_version=NOTICE_VERSION,
                     now=began_at,
                 )
-                people.link_care(db, patient_id, therapist.membership_id, began_at)
+                link_care(db, admitted, therapist.membership_id, began_at)
+                standing = Standing(
+                    clinic_id,
+                    admitted.actor_id,
+                    account_id,
+                    "patient",
+                    [],
+                    admitted.patient_id,
+                    b"",
+                    began_at,
+                )
                 group.append(standing)
         return therapist
 

@@ -1,0 +1,155 @@
+"""A person becomes a patient of a clinic, and somebody cares for them."""
+
+import json
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import insert
+from uuid_utils.compat import uuid7
+
+from app.kernel import identity, ledger
+from app.kernel.db import Change, Db
+from app.kernel.tables import DataKey as DataKeyTable
+from app.kernel.vault import DataKey, Keyring
+from app.kernel.wire import as_json
+from app.people.tables import CareLink, Consent, Patient
+
+ADD_PATIENT = Change(insert(Patient))
+ADD_DATA_KEY = Change(insert(DataKeyTable))
+ADD_CARE_LINK = Change(insert(CareLink))
+ADD_CONSENT = Change(insert(Consent))
+
+
+class Admitted(NamedTuple):
+    """A new patient, writing the first rows of their ledger: a `ledger.Page`."""
+
+    patient_id: UUID
+    actor_id: UUID
+    actor_role: str
+    data_key: DataKey
+
+
+def admit(
+    db: Db,
+    *,
+    account_id: UUID,
+    name: str,
+    time_zone: str,
+    locale: str,
+    country: str,
+    notice_version: str,
+    now: datetime,
+) -> Admitted:
+    """Make an account a patient of the transaction's clinic, who has consented to treatment.
+
+    With a data key of their own, and a ledger that begins with their profile and consent.
+    """
+    assert db.clinic_id is not None
+    patient_id = uuid7()
+    wrapped = db.vault.new_data_key(db.clinic_id, patient_id)
+    data_key = db.vault.open_data_key(wrapped, db.clinic_id, patient_id)
+    contact = {"name": name}
+    profile = {"time_zone": time_zone, "locale": locale, "country": country}
+    db.add(ADD_DATA_KEY, patient_id=patient_id, wrapped=wrapped, created_at=now)
+    ledger.open_for(db, patient_id)
+    db.add(
+        ADD_PATIENT,
+        id=patient_id,
+        version=1,
+        **profile,
+        contact=seal_contact(data_key, patient_id, contact),
+        created_at=now,
+    )
+    membership_id = identity.join(
+        db,
+        db.vault,
+        account_id=account_id,
+        role="patient",
+        privileges=[],
+        patient_id=patient_id,
+        name=name,
+        now=now,
+    )
+    admitted = Admitted(patient_id, membership_id, "patient", data_key)
+    ledger.record(
+        db,
+        admitted,
+        "profile.created",
+        kind="profile",
+        id=patient_id,
+        version=1,
+        entry={**profile, **contact},
+        now=now,
+    )
+    _consent(db, admitted, notice_version, now)
+    return admitted
+
+
+def link_care(db: Db, page: ledger.Page, membership_id: UUID, now: datetime) -> None:
+    """From now on this clinician cares for the patient whose page it is."""
+    link_id = uuid7()
+    db.add(
+        ADD_CARE_LINK,
+        id=link_id,
+        patient_id=page.patient_id,
+        membership_id=membership_id,
+        kind="assigned",
+        began_at=now,
+        ends_at=None,
+    )
+    ledger.record(
+        db,
+        page,
+        "care_link.began",
+        kind="care_link",
+        id=link_id,
+        version=1,
+        entry={"kind": "assigned", "membership_id": str(membership_id)},
+        now=now,
+    )
+
+
+def _consent(db: Db, page: ledger.Page, notice_version: str, now: datetime) -> None:
+    consent_id = uuid7()
+    db.add(
+        ADD_CONSENT,
+        id=consent_id,
+        patient_id=page.patient_id,
+        kind="treatment",
+        notice_version=notice_version,
+        given_at=now,
+        expires_at=None,
+        revoked_at=None,
+    )
+    ledger.record(
+        db,
+        page,
+        "consent.given",
+        kind="consent",
+        id=consent_id,
+        version=1,
+        entry={"kind": "treatment", "notice_version": notice_version},
+        now=now,
+    )
+
+
+def open_name(
+    vault: Keyring, clinic_id: UUID, patient_id: UUID, wrapped: bytes, contact: bytes
+) -> str:
+    """A patient's name, for a list that a Panel allows."""
+    data_key = vault.open_data_key(wrapped, clinic_id, patient_id)
+    return str(open_contact(data_key, patient_id, contact)["name"])
+
+
+def seal_contact(data_key: DataKey, patient_id: UUID, contact: dict[str, Any]) -> bytes:
+    """What is known of how to reach a patient, and their name, for the table."""
+    return data_key.seal(as_json(contact), table="patient", column="contact", row=patient_id)
+
+
+def open_contact(data_key: DataKey, patient_id: UUID, sealed: bytes) -> dict[str, Any]:
+    """The other way round."""
+    opened: dict[str, Any] = json.loads(
+        data_key.open(sealed, table="patient", column="contact", row=patient_id)
+    )
+    return opened

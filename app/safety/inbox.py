@@ -1,0 +1,223 @@
+"""The flags that nobody has resolved, for those who have to see them."""
+
+from datetime import datetime
+from typing import Final, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import (
+    ARRAY,
+    and_,
+    any_,
+    bindparam,
+    func,
+    literal,
+    select,
+    tuple_,
+)
+from sqlalchemy.types import BigInteger, DateTime, Integer, Uuid
+
+from app.kernel.db import Db, Query
+from app.kernel.identity import Caller
+from app.kernel.paging import cursor, instant_of, read_cursor
+from app.kernel.tables import DataKey, columns, table
+from app.people.admission import open_name
+from app.people.chart import Right, cared_for, open_panel
+from app.people.tables import Patient
+from app.safety.schemas import EvidenceOut, FlagOut, FlagPage
+from app.safety.service import URGENCY
+from app.safety.tables import Flag, FlagEvidence, Notice
+
+READ_FLAGS: Final = Right("flags.read", is_for_patient=False, is_for_administrator=True)
+
+
+class _Listed(NamedTuple):
+    id: UUID
+    patient_id: UUID
+    version: int
+    level: str
+    status: str
+    round: int
+    raised_at: datetime
+    updated_at: datetime
+    urgency: int
+    wrapped: bytes
+    contact: bytes
+    told_at: datetime | None
+
+
+class _Evidence(NamedTuple):
+    flag_id: UUID
+    source_kind: str
+    source_id: UUID
+    level: str
+    reasons: list[str]
+    recorded_at: datetime
+    effective_at: datetime
+    received_at: datetime
+
+
+_flag = columns(Flag)
+_evidence = columns(FlagEvidence)
+_notice = columns(Notice)
+_patient = columns(Patient)
+_data_key = columns(DataKey)
+
+
+def _open_flags(*conditions: object) -> Query[_Listed]:
+    """Flags that are not resolved, worst first and oldest first, after a keyset."""
+    return Query(
+        select(
+            _flag.id,
+            _flag.patient_id,
+            _flag.version,
+            _flag.level,
+            _flag.status,
+            _flag.round,
+            _flag.raised_at,
+            _flag.updated_at,
+            URGENCY,
+            _data_key.wrapped,
+            _patient.contact,
+            select(func.max(_notice.told_at))
+            .where(
+                _notice.clinic_id == _flag.clinic_id,
+                _notice.flag_id == _flag.id,
+                _notice.round == _flag.round,
+                _notice.membership_id == bindparam("membership_id"),
+            )
+            .scalar_subquery(),
+        )
+        .join_from(
+            table(Flag),
+            table(Patient),
+            and_(_patient.clinic_id == _flag.clinic_id, _patient.id == _flag.patient_id),
+        )
+        .join(
+            table(DataKey),
+            and_(_data_key.clinic_id == _flag.clinic_id, _data_key.patient_id == _patient.id),
+        )
+        .where(
+            _flag.clinic_id == bindparam("clinic_id"),
+            _flag.status != "resolved",
+            tuple_(-URGENCY, _flag.raised_at, _flag.id)
+            > tuple_(
+                bindparam("after_urgency", type_=Integer),
+                bindparam("after_raised_at", type_=DateTime(timezone=True)),
+                bindparam("after_id", type_=Uuid),
+            ),
+            *conditions,  # type: ignore[arg-type]
+        )
+        .order_by(-URGENCY, _flag.raised_at, _flag.id)
+        .limit(bindparam("limit", type_=BigInteger)),
+        _Listed,
+    )
+
+
+INBOX_OF_CLINICIAN = _open_flags(cared_for(_patient.id, _patient.clinic_id))
+INBOX_OF_ADMINISTRATOR = _open_flags(literal(True))
+EVIDENCE = Query(
+    select(
+        _evidence.flag_id,
+        _evidence.source_kind,
+        _evidence.source_id,
+        _evidence.level,
+        _evidence.reasons,
+        _evidence.recorded_at,
+        _evidence.effective_at,
+        _evidence.received_at,
+    )
+    .where(
+        _evidence.clinic_id == bindparam("clinic_id"),
+        _evidence.flag_id == any_(bindparam("flag_ids", type_=ARRAY(Uuid))),
+    )
+    .order_by(_evidence.received_at, _evidence.id),
+    _Evidence,
+)
+
+
+def list_flags(db: Db, caller: Caller, *, after: str | None, limit: int, now: datetime) -> FlagPage:
+    """Flags that nobody has resolved, worst and oldest first.
+
+    Raises: Problem FORBIDDEN, MALFORMED_REQUEST.
+    """
+    open_panel(db, caller, READ_FLAGS, now)
+    keyset = _keyset(db, caller, after)
+    if caller.role == "administrator":
+        listed = db.all(
+            INBOX_OF_ADMINISTRATOR, membership_id=caller.membership_id, limit=limit + 1, **keyset
+        )
+        evidence: dict[UUID, list[EvidenceOut]] = {}
+    else:
+        listed = db.all(
+            INBOX_OF_CLINICIAN,
+            membership_id=caller.membership_id,
+            now=now,
+            limit=limit + 1,
+            **keyset,
+        )
+        evidence = _evidence_of(db, [flag.id for flag in listed[:limit]])
+    page = listed[:limit]
+    more = len(listed) > limit
+    last = page[-1] if page else None
+    return FlagPage(
+        flags=[
+            FlagOut(
+                id=flag.id,
+                patient_id=flag.patient_id,
+                patient_name=open_name(
+                    db.vault, caller.clinic_id, flag.patient_id, flag.wrapped, flag.contact
+                ),
+                version=flag.version,
+                level=flag.level,
+                status=flag.status,
+                round=flag.round,
+                raised_at=flag.raised_at,
+                updated_at=flag.updated_at,
+                told_at=flag.told_at,
+                evidence=evidence.get(flag.id, []),
+            )
+            for flag in page
+        ],
+        next_cursor=cursor(
+            db.vault, _cursor_name(caller), -last.urgency, last.raised_at.isoformat(), last.id
+        )
+        if more and last
+        else None,
+    )
+
+
+def _keyset(db: Db, caller: Caller, after: str | None) -> dict[str, object]:
+    if after is None:
+        return {
+            "after_urgency": -9,
+            "after_raised_at": datetime.fromisoformat("2000-01-01T00:00:00+00:00"),
+            "after_id": UUID(int=0),
+        }
+    urgency, raised_at, flag_id = read_cursor(db.vault, _cursor_name(caller), after, 3)
+    return {
+        "after_urgency": int(urgency),
+        "after_raised_at": instant_of(raised_at),
+        "after_id": UUID(flag_id),
+    }
+
+
+def _cursor_name(caller: Caller) -> str:
+    return f"flags/{caller.membership_id}"
+
+
+def _evidence_of(db: Db, flag_ids: list[UUID]) -> dict[UUID, list[EvidenceOut]]:
+    found: dict[UUID, list[EvidenceOut]] = {}
+    for one in db.all(EVIDENCE, flag_ids=flag_ids) if flag_ids else []:
+        found.setdefault(one.flag_id, []).append(
+            EvidenceOut(
+                source_kind=one.source_kind,
+                source_id=one.source_id,
+                level=one.level,
+                reasons=one.reasons,
+                recorded_at=one.recorded_at,
+                effective_at=one.effective_at,
+                received_at=one.received_at,
+                seconds_late=max(0, int((one.received_at - one.effective_at).total_seconds())),
+            )
+        )
+    return found
