@@ -2,18 +2,20 @@
 
 The map of the house. Imports run one way, top to bottom:
 
-    main | worker | cli     composition, background work, the command line
+    cli                     the command line
+    operations              what an operator does: up, demo, hours, audit, doctor
+    main | worker           composition; keeps what the outbox promised
     trends                  read-only: trajectory, caseload
-    checkins                what a patient's phone sends
+    checkins                what a patient's phone sends; the pinned baseline
     treatment | goals       dosing sessions and experience notes; integration goals
     safety                  flags, crisis lines, the safety block of every answer
-    people                  clinics, accounts, patients, care links; opens Charts
+    people                  clinics, invitations, patients, care links; opens Charts
     kernel | clinical       the promises (db, ledger, vault, identity); the medicine (pure)
 
 Routes speak HTTP, services tell the story, `clinical` knows the medicine, `kernel` keeps
 the promises. A feature is four files and a docstring: `__init__.py` says why it exists,
-`tables.py` what is stored, `schemas.py` what crosses the wire, `service.py` the verbs,
-`routes.py` parses, calls one verb and returns.
+`tables.py` what is stored, `schemas.py` what crosses the wire, `service.py` the verbs (or a
+module for each story, where one would be long), `routes.py` parses, calls one verb and returns.
 """
 
 __version__ = "0.1.0"

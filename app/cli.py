@@ -27,7 +27,7 @@ def main() -> None:
     """Run the command line. What an operator can mend is said in a sentence."""
     from app.kernel.embedded import EmbeddedDatabaseError
     from app.kernel.errors import Problem
-    from app.operations.stack import MigrationRefused, NotDurable
+    from app.operations.stack import MigrationRefused, NotDurable, WrongKeys, WrongTables
 
     try:
         app(prog_name="afterglow")
@@ -38,6 +38,10 @@ def main() -> None:
         sys.exit(f"{reason} `afterglow doctor` may know more.")
     except NotDurable as names:
         sys.exit(f"PostgreSQL may lose what it acknowledged: {names} is off. Not started.")
+    except WrongTables:
+        sys.exit("The tables are of another version; run `afterglow migrate`.")
+    except WrongKeys:
+        sys.exit("The keyring is not the one this database was sealed with. Nothing was done.")
     except MigrationRefused as refused:
         sys.exit(f"The migration was refused: {refused}")
     except EmbeddedDatabaseError as error:

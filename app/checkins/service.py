@@ -202,7 +202,8 @@ def _read_answers(
     if faults:
         raise Problem(Kind.INVALID, faults=faults)
     # A slip in a clinic's setting stops no check-in; `assess` passes over what it cannot read.
-    raised = chart.clinic.raised_levels.get(instrument.key)
+    levels: Any = chart.clinic.raised_levels
+    raised = levels.get(instrument.key) if isinstance(levels, dict) else None
     return score, risk.assess(
         instrument, sent.answers, raised if isinstance(raised, dict) else None
     )

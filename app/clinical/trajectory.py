@@ -55,8 +55,8 @@ _WINDOWS_CONVENTION = (
     " effects are reported (Coyle & Laws 2015; Han et al. 2016)"
 )
 _BASELINE_CONVENTION = (
-    f"Baseline, the last complete score in the {BASELINE_DAYS} days before the first dose,"
-    " otherwise the first complete score: our convention"
+    f"Baseline, what a clinician pinned, otherwise the last complete score in the {BASELINE_DAYS}"
+    " days before the first dose, otherwise the first complete score: our convention"
 )
 
 _BEFORE_ANY_DOSE = WINDOWS[0].code

@@ -1,16 +1,41 @@
 """The promises: what every feature may rely on and none may do for itself.
 
-    settings   the environment, read once
-    clock      what time it is, and how instants are written
-    errors     the closed catalogue of problems a client can meet
-    db         the only way to PostgreSQL, and the only thing that commits
-    edge       HTTP to a plain function and back, commit before the response
-    tokens     access tokens: signed, verified, refused
-    identity   passwords, refresh families, throttling: who is asking
-    vault      sealed words, a data key per patient
-    ledger     one row per change to a patient's record, chained by hash
-    outbox     work promised in the same transaction, done by the worker
-    embedded   a PostgreSQL of our own for development, demo and tests
+Between a service and PostgreSQL:
+
+    db             the only way to PostgreSQL, and the only thing that commits
+    wire           a conversation in libpq's pipeline mode
+    plain          synchronous code on an event loop
+    tables         how tables are declared, and the kernel's own
+    embedded       a PostgreSQL of our own for development, demo and tests
+
+Between a client and a service:
+
+    frame          what every response has in common
+    lanes          finds a route by its address
+    edge           HTTP to a plain function and back, commit before the response
+    strict         bodies, query parameters and headers, read strictly
+    fields         the kinds of value that cross the wire, each bounded
+    errors         the closed catalogue of problems a client can meet
+    etag           versions as entity tags
+    paging         cursors, signed and bound to their list
+    specification  the OpenAPI document
+
+Who asks, and what is kept of it:
+
+    identity       passwords, refresh families, throttling: who is asking
+    tokens         access tokens: signed, verified, refused
+    vault          sealed words, a data key per patient
+    ledger         one row per change to a patient's record, chained by hash
+    outbox         work promised in the same transaction, done by the worker
+    watch          what the operator is told about the worker
+
+Time, and the place the server runs in:
+
+    clock          what time it is, and how instants are written
+    arrival        when something happened, by a phone's clock that may be wrong
+    timeline       lists of a patient's entries, newest first
+    settings       the environment, read once
+    log            what the server says about itself; never a patient's word
 
 Nothing here imports a feature.
 """

@@ -18,9 +18,9 @@ then inserts + commit. What added nothing has nothing to wait for at its end.
 `db.vault` has the keys to what is sealed. `Database.run(work)` is a transaction: it calls
 `work(db)`, commits, and only then returns, so whoever answers a client answers about something
 that is on disk. It calls `work` again, in a new transaction, after a serialization failure, a
-deadlock or a connection lost before the commit was sent; and once after a unique violation,
-with `db.after_collision` set: somebody else's row is there now, and a verb that takes client-
-made ids looks for it then.
+deadlock or a connection lost before the commit was sent; and after a unique violation (twice at
+most), with `db.after_collision` set: somebody else's row is there now, and a verb that takes
+client-made ids looks for it then.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ from collections.abc import Callable
 from itertools import count
 from time import monotonic
 from typing import Any, Final, Generic, Protocol, TypeVar
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from psycopg.pq.abc import PGresult
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
@@ -37,8 +37,9 @@ from sqlalchemy.sql.expression import Executable
 
 from app.kernel import plain
 from app.kernel.errors import Kind, Problem
+from app.kernel.log import logger
 from app.kernel.vault import Keyring
-from app.kernel.wire import Link, LinkLost, Posted, Refusal, encode
+from app.kernel.wire import Link, LinkLost, NoLink, Posted, Refusal, encode
 
 R = TypeVar("R")
 T = TypeVar("T")
@@ -46,6 +47,7 @@ T = TypeVar("T")
 _DIALECT: Final = PGDialect_psycopg(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]
 _KEYS: Final = count(1)
 _ATTEMPTS: Final = 4
+_COLLISIONS: Final = 2
 _BUSY_SECONDS: Final = 5.0
 
 
@@ -230,9 +232,10 @@ class Db:
             self._pending.append((_BEGIN, None))
         self._pending.append((posted, asked))
 
-    def _flush(self) -> list[PGresult]:
+    def _flush(self, *, is_ending: bool = False) -> list[PGresult]:
         if self._link is None:
             self._link = self._links.take()
+        self._is_ending = is_ending
         pending, self._pending = self._pending, []
         results = self._link.trip([posted for posted, _ in pending])
         for (_, asked), result in zip(pending, results, strict=True):
@@ -243,15 +246,16 @@ class Db:
     def _commit(self) -> None:
         if self._wrote:
             self._queue(_COMMIT)
-            self._is_ending = True
-            self._flush()
+            self._flush(is_ending=True)
         elif self._link is not None:
             # What was asked ahead and never read is read into nothing.
             self._link.leave([*(posted for posted, _ in self._pending), _COMMIT])
         self._release()
 
-    def _abandon(self) -> None:
+    def _abandon(self, *, hang_up: bool = False) -> None:
         if self._link is not None:
+            if hang_up:
+                self._link.lose()
             self._link.leave([_ROLLBACK])
         self._release()
 
@@ -266,24 +270,22 @@ def transact(links: _Links, work: Callable[[Db], T]) -> T:
 
     Raises: Problem. What `work` raises passes through, and nothing is stored.
     """
-    after_collision = False
-    attempt = 0
+    attempt = collisions = 0
     while True:
         attempt += 1
-        db = Db(links, after_collision=after_collision)
+        db = Db(links, after_collision=collisions > 0)
         try:
             answer = work(db)
             db._commit()
         except Refusal as refusal:
-            db._abandon()
-            if refusal.sqlstate == "23505" and attempt < _ATTEMPTS:
-                after_collision = True
-            elif refusal.sqlstate not in _TRY_AGAIN or attempt >= _ATTEMPTS:
+            db._abandon(hang_up=refusal.sqlstate == _OUTDATED_PLAN)
+            collisions += refusal.sqlstate == _COLLISION
+            if not _is_worth_another(refusal, attempt, collisions):
                 raise _problem(refusal) from refusal
-            else:
-                # Whoever stood in the way must get by first: tried again at once, the loser of
-                # a deadlock takes its lock back before the winner wakes up.
-                plain.pause(0.02 * 2**attempt)
+            _let_by(refusal, attempt)
+        except NoLink:
+            # Each try may take seconds, and whoever waits is better told.
+            raise _unavailable() from None
         except LinkLost:
             db._abandon()
             if db._is_ending:
@@ -297,8 +299,27 @@ def transact(links: _Links, work: Callable[[Db], T]) -> T:
             return answer
 
 
-# Serialization failure, deadlock, and a prepared plan outdated by a migration.
-_TRY_AGAIN: Final = {"40001", "40P01", "0A000"}
+def _is_worth_another(refusal: Refusal, attempt: int, collisions: int) -> bool:
+    if refusal.sqlstate == _COLLISION:
+        return collisions <= _COLLISIONS  # with one row, then perhaps with another one's
+    return refusal.sqlstate in _WORTH_ANOTHER and attempt < _ATTEMPTS
+
+
+def _let_by(refusal: Refusal, attempt: int) -> None:
+    """Whoever stood in the way must get by first.
+
+    Tried again at once, the loser of a deadlock takes its lock back before the winner wakes up.
+    """
+    if refusal.sqlstate in _IN_THE_WAY:
+        plain.pause(0.02 * 2**attempt)
+
+
+_COLLISION: Final = "23505"
+# A migration came by: the connection's prepared statements are for the tables as they were.
+_OUTDATED_PLAN: Final = "0A000"
+# Serialization failure and deadlock.
+_IN_THE_WAY: Final = {"40001", "40P01"}
+_WORTH_ANOTHER: Final = {_OUTDATED_PLAN, *_IN_THE_WAY}
 # Classes and codes that say "not now": connection, resources, operator, system and internal
 # errors, a lock waited for too long, a server that only reads.
 _NOT_NOW: Final = ("08", "53", "57", "58", "XX", "55P03", "25006")
@@ -307,13 +328,20 @@ _DISK_FULL: Final = "53100"
 
 def _problem(refusal: Refusal) -> Problem:
     state = refusal.sqlstate
-    if state == "23505":
+    if state == _COLLISION:
         return Problem(Kind.ALREADY_EXISTS)
+    reference = uuid4()
+    logger().error(
+        "database.refused",
+        reference=str(reference),
+        sqlstate=state,
+        constraint=refusal.constraint,
+    )
     if state == _DISK_FULL:
         return Problem(Kind.STORAGE_FULL, headers={"Retry-After": "30"})
-    if state in _TRY_AGAIN or state.startswith(_NOT_NOW):
+    if state in _WORTH_ANOTHER or state.startswith(_NOT_NOW):
         return _unavailable()
-    return Problem(Kind.INTERNAL)
+    return Problem(Kind.INTERNAL, extra={"instance": f"urn:uuid:{reference}"})
 
 
 def _unavailable() -> Problem:
@@ -407,7 +435,7 @@ class Database:
         if self._watch is None:
             self._watch = loop.create_task(self._give_up_overdue())
         self._connecting += 1
-        coming = plain.begin_aside(Link, self._url, self._forget)
+        coming = plain.begin_connecting(Link, self._url, self._forget)
         coming.add_done_callback(self._arrived)
         try:
             return plain.wait_for(asyncio.shield(coming))
@@ -446,7 +474,7 @@ class Database:
         while True:
             await asyncio.sleep(1)
             at = monotonic()
-            for link in [link for link in self._open if link.overdue(at)]:
+            for link in [link for link in self._open if link.is_hopeless(at)]:
                 link.lose()
             while self._queue and self._queue[0][0] < at:
                 _, turn = self._queue.popleft()

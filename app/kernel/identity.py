@@ -16,6 +16,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
@@ -28,6 +29,7 @@ from uuid_utils.compat import uuid7
 from app.kernel import plain
 from app.kernel.db import Change, Db, Query, itself
 from app.kernel.errors import Kind, Problem
+from app.kernel.log import logger
 from app.kernel.tables import Account, AccountClinic, Membership, RefreshFamily, Throttle, columns
 from app.kernel.tokens import SigningKeys, TokenRefused, Verifier, sign
 from app.kernel.vault import Keyring
@@ -272,6 +274,14 @@ END_FAMILY = Change(
     )
     .values(ended_at=bindparam("now"), ended_reason=bindparam("reason"))
 )
+END_ACCESS = Change(
+    update(Membership)
+    .where(
+        _membership.clinic_id == bindparam("clinic_id"),
+        _membership.id == bindparam("membership_id"),
+    )
+    .values(valid_after=bindparam("now"))
+)
 FAILURES = Query(
     select(_throttle.since, _throttle.failures).where(
         _throttle.subject == bindparam("subject_key"), _throttle.since > bindparam("window_start")
@@ -340,18 +350,20 @@ def prove(
         undo that.
     """
     window = {"now": now, "window_start": now - THROTTLE_WINDOW}
+    address = _network(address)
     from_address = keyring.blind_index(address, purpose="throttle-address")
     seen = db.first(FAILURES, subject_key=from_address, window_start=window["window_start"])
     if seen is not None and seen.failures >= FAILURES_PER_ADDRESS:
         return _too_many(seen, now)
     # Counted before the password is looked at and forgotten when it is right: the row lock
     # makes attempts on one name wait for each other, so that none slips past the count.
+    # First from this address, so that somebody who goes on and on is counted no further.
     to_account = keyring.blind_index(username, purpose="throttle-account")
-    tried = db.change(COUNT_FAILURE, subject_key=to_account, **window)[0]
-    from_here = keyring.blind_index(f"{username}\n{address}", purpose="throttle-account-address")
+    from_here = keyring.blind_index(f"{to_account.hex()} {address}", purpose="throttle-pair")
     tried_here = db.change(COUNT_FAILURE, subject_key=from_here, **window)[0]
     if tried_here.failures > FAILURES_FROM_HERE:
         return _too_many(tried_here, now)
+    tried = db.change(COUNT_FAILURE, subject_key=to_account, **window)[0]
     if tried.failures > FAILURES_PER_ACCOUNT:
         return _too_many(tried, now)
     known = db.first(
@@ -385,6 +397,9 @@ def refresh(db: Db, issuer: Issuer, *, refresh_token: str, now: datetime) -> Tok
         generation = family.generation
     else:
         db.add(END_FAMILY, family_id=family_id, now=now, reason="reuse")
+        # Whoever has the stolen token may have an access token too.
+        db.add(END_ACCESS, membership_id=family.membership_id, now=now)
+        logger().warning("refresh.reused", family=str(family_id))
         return Problem(Kind.INVALID_GRANT)
     standing = db.first(STANDING_BY_ID, membership_id=family.membership_id)
     if standing is None or not db.first(ACCOUNT_IS_ACTIVE, account_id=standing.account_id):
@@ -539,6 +554,17 @@ def _password_matches(password_hash: str, password: str) -> bool:
         return _HASHER.verify(password_hash, password)
     except (Argon2Error, ValueError):
         return False
+
+
+def _network(address: str) -> str:
+    """The part of an address that one customer has: all of IPv4, the first half of IPv6."""
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(parsed, IPv6Address) and parsed.ipv4_mapped is None:
+        return str(ip_network((parsed, 64), strict=False))
+    return str(parsed)
 
 
 def _too_many(seen: _Failures, now: datetime) -> Problem:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import bindparam, func, literal_column, select, update
+from sqlalchemy import bindparam, func, literal_column, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.types import BigInteger
 from uuid_utils.compat import uuid7
@@ -42,9 +42,11 @@ class Backlog(NamedTuple):
 _item = columns(OutboxItem)
 _heartbeat = columns(Heartbeat)
 PROMISE = Change(upsert(OutboxItem).on_conflict_do_nothing(index_elements=["dedupe_key"]))
+# What was never tried is due whatever its clock said: an API process whose clock runs ahead must
+# not keep a care team from being told. Only the worker's own clock says when to try again.
 CLAIM = Query(
     select(_item.id, _item.clinic_id, _item.topic, _item.body, _item.attempts)
-    .where(_item.done_at.is_(None), _item.due_at <= bindparam("now"))
+    .where(_item.done_at.is_(None), or_(_item.attempts == 0, _item.due_at <= bindparam("now")))
     .order_by(_item.due_at, _item.id)
     .limit(bindparam("limit", type_=BigInteger))
     .with_for_update(skip_locked=True),

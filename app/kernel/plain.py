@@ -9,9 +9,11 @@ functions simply block.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
 
 from greenlet import getcurrent, greenlet
 
@@ -20,6 +22,10 @@ T = TypeVar("T")
 # Password hashing is the only heavy work that leaves the loop: two at a time bounds both the
 # memory (7 MiB each) and what a burst of sign-ins can take from everybody else.
 _ASIDE = ThreadPoolExecutor(max_workers=2, thread_name_prefix="aside")
+# Connecting may hang for seconds where the database does: not in front of the passwords.
+_CONNECTING = ThreadPoolExecutor(max_workers=4, thread_name_prefix="connecting")
+_TURNS: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
+_TURNS_AT_ONCE = 4
 
 
 class _Plain(greenlet):
@@ -56,7 +62,27 @@ def wait_for(awaitable: Awaitable[T]) -> T:
 
 def aside(work: Callable[..., T], *args: Any) -> T:
     """Do something slow, such as hashing a password, without holding up the loop."""
-    return wait_for(begin_aside(work, *args)) if on_loop() else work(*args)
+    if not on_loop():
+        return work(*args)
+    return wait_for(asyncio.get_running_loop().run_in_executor(_ASIDE, work, *args))
+
+
+@contextmanager
+def in_turn() -> Iterator[None]:
+    """A few at a time: for work that waits aside while it holds a connection.
+
+    A burst of sign-ins queues here, before it has taken anything from those who check in.
+    """
+    if not on_loop():
+        yield
+        return
+    loop = asyncio.get_running_loop()
+    turns = _TURNS.setdefault(loop, asyncio.Semaphore(_TURNS_AT_ONCE))
+    wait_for(turns.acquire())
+    try:
+        yield
+    finally:
+        turns.release()
 
 
 def pause(seconds: float) -> None:
@@ -67,6 +93,6 @@ def pause(seconds: float) -> None:
         time.sleep(seconds)
 
 
-def begin_aside(work: Callable[..., T], *args: Any) -> asyncio.Future[T]:
-    """Begin something slow that goes on even if nobody waits for it any more."""
-    return asyncio.get_running_loop().run_in_executor(_ASIDE, work, *args)
+def begin_connecting(work: Callable[..., T], *args: Any) -> asyncio.Future[T]:
+    """Begin to connect; it goes on even if nobody waits for it any more."""
+    return asyncio.get_running_loop().run_in_executor(_CONNECTING, work, *args)

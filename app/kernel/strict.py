@@ -38,6 +38,8 @@ class Open(BaseModel):
     model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 
 
+_FAULTS_TOLD: Final = 50
+
 _JSON_MEDIA = re.compile(rb"application/(json|[a-z0-9.+-]+\+json)\s*(;.*)?", re.IGNORECASE)
 
 
@@ -117,12 +119,12 @@ def _outside_name(parameter: Any) -> str:
 
 
 def _problem_of(error: ValidationError) -> Problem:
+    if error.error_count() > _FAULTS_TOLD:
+        return Problem(Kind.INVALID, faults=[Fault("", "has more wrong with it than can be told")])
     details = error.errors(include_url=False, include_context=True, include_input=False)
     if any(one["type"] == "json_invalid" for one in details):
         return Problem(Kind.MALFORMED_BODY, faults=[Fault("", "is not valid JSON")])
-    return Problem(
-        Kind.INVALID, faults=[Fault(_pointer(one), _reason(one)) for one in details[:20]]
-    )
+    return Problem(Kind.INVALID, faults=[Fault(_pointer(one), _reason(one)) for one in details])
 
 
 def _pointer(error: ErrorDetails) -> str:

@@ -244,6 +244,17 @@ class OutboxItem(SQLModel, table=True):
     done_at: datetime | None = instant(nullable=True)
 
 
+class KeyCheck(SQLModel, table=True):
+    """A known word under each keyring that this database was sealed with, so that a server with
+    other keys notices before it seals anything.
+    """
+
+    __tablename__ = "key_check"
+    __table_args__ = ({"info": LOCAL},)
+    name: str = Field(sa_column=Column(Text, primary_key=True))
+    index: bytes = sealed()
+
+
 class Heartbeat(SQLModel, table=True):
     """When a background process was last seen alive."""
 

@@ -60,6 +60,10 @@ class LinkLost(Exception):
     """The connection broke, or did not answer; what was under way has an unknown end."""
 
 
+class NoLink(LinkLost):
+    """There is no connection to be had; nothing was under way."""
+
+
 class Posted(NamedTuple):
     """One statement, ready for libpq. `key` None: not worth preparing."""
 
@@ -115,7 +119,7 @@ class Link:
     """
 
     def __init__(self, url: str, on_lost: Callable[["Link"], None] | None = None) -> None:
-        """Connect, blocking. Raises: LinkLost."""
+        """Connect, blocking. Raises: NoLink."""
         try:
             connection = psycopg.connect(
                 url,
@@ -126,10 +130,12 @@ class Link:
                 keepalives_count=3,
             )
             connection.execute(_SESSION)
-            _put_on_the_application_role(connection)
+            # Whatever the login may do besides, the session may do what the application may:
+            # an owner, or a member of the owner's role, would step over row-level security.
+            connection.execute("SET ROLE afterglow_app")
         except psycopg.Error:
             # from None: the text of a connection error names hosts and users.
-            raise LinkLost from None
+            raise NoLink from None
         self._connection = connection  # keeps the socket open
         self._pg = connection.pgconn
         self._pg.nonblocking = 1
@@ -182,9 +188,16 @@ class Link:
         types.set_pgresult(result, set_loaders=True)
         return types.load_rows(0, result.ntuples, make_row)
 
-    def overdue(self, at: float) -> bool:
-        """Whether a trip has been out too long at the monotonic instant `at`."""
-        return bool(self._waiting_since) and at - self._waiting_since > TRIP_SECONDS
+    def is_hopeless(self, at: float) -> bool:
+        """Whether a trip has been out too long at the monotonic instant `at`, or cannot return.
+
+        A reset socket has to be asked: uvloop takes its reader away and tells nobody.
+        """
+        if self._waiting_since and at - self._waiting_since > TRIP_SECONDS:
+            return True
+        poll = select.poll()
+        poll.register(self._socket, 0)  # errors are always told
+        return bool(poll.poll(0))
 
     def lose(self) -> None:
         """Give the connection up; whoever waits gets LinkLost."""
@@ -279,21 +292,6 @@ def _refusal(result: PGresult) -> Refusal:
     state = result.error_field(DiagnosticField.SQLSTATE) or b""
     constraint = result.error_field(DiagnosticField.CONSTRAINT_NAME)
     return Refusal(state.decode(), constraint.decode() if constraint else None)
-
-
-def _put_on_the_application_role(connection: psycopg.Connection[Any]) -> None:
-    """A login that could step over row-level security gives that up for the session.
-
-    A deployment should give the application a login of its own that is a member of
-    `afterglow_app` and owns nothing; where there is only one URL this is the next best thing.
-    """
-    row = connection.execute(
-        "SELECT rolsuper OR rolbypassrls OR EXISTS ("
-        "  SELECT FROM pg_class WHERE relname = 'ledger' AND relowner = pg_roles.oid)"
-        " FROM pg_roles WHERE rolname = current_user"
-    ).fetchone()
-    if row is not None and row[0]:
-        connection.execute("SET ROLE afterglow_app")
 
 
 def encode(value: Any) -> tuple[bytes | None, int]:

@@ -3,6 +3,7 @@
 What each module is for:
 
     process  the API, or the worker, as a process of its own
+    bounded  HTTP with a bound on headers
     stack    keys, and a PostgreSQL that is there and migrated
     up       everything on one machine, in the foreground
     demo     two synthetic clinics

@@ -1,13 +1,12 @@
 """What is wrong, in words."""
 
 from datetime import UTC, datetime
-from typing import Any
 
 from sqlalchemy import literal_column, select
 
 from app.kernel import outbox
-from app.kernel.db import Db, Query
-from app.kernel.errors import Problem
+from app.kernel.db import Query
+from app.kernel.errors import Kind, Problem
 from app.kernel.settings import Settings
 from app.operations import stack
 from app.safety.monitoring import WORKER_SILENT_AFTER
@@ -15,17 +14,37 @@ from app.safety.monitoring import WORKER_SILENT_AFTER
 ROLE = Query(
     select(
         literal_column(
-            "(SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = session_user)"
-        ),
-        literal_column("(SELECT version_num FROM alembic_version)"),
+            "(SELECT rolsuper OR rolbypassrls OR EXISTS (SELECT FROM pg_class"
+            " WHERE relname = 'ledger' AND pg_has_role(session_user, relowner, 'USAGE'))"
+            " FROM pg_roles WHERE rolname = session_user)"
+        )
     ),
-    lambda *values: values,
+    bool,
+)
+
+
+_WRONG_KEYS = (
+    "The keyring is not the one this database was sealed with. Put the right file where"
+    " AFTERGLOW_KEY_FILE or the data directory says; the server does not start without."
+)
+_NO_ANSWER = (
+    "PostgreSQL does not answer, or refuses this login or its role afterglow_app; the server"
+    " answers 503. Where tables were never made, run `afterglow migrate` first."
 )
 
 
 def examine(settings: Settings) -> list[str]:
     """Complaints; empty when nothing is wrong."""
-    database = stack.direct(settings)
+    try:
+        database = stack.direct(settings)
+    except stack.WrongTables:
+        return ["The tables are of another version; run `afterglow migrate`."]
+    except stack.WrongKeys:
+        return [_WRONG_KEYS]
+    except Problem as problem:
+        if problem.kind is Kind.INTERNAL:
+            return ["The tables are not there; run `afterglow migrate`."]
+        return [_NO_ANSWER]
     complaints: list[str] = []
     try:
         stack.require_durability(database)
@@ -33,32 +52,13 @@ def examine(settings: Settings) -> list[str]:
         complaints.append(
             f"PostgreSQL may lose what it acknowledged: {names} is off. The server does not start."
         )
-    except Problem:
-        return ["PostgreSQL does not answer, or refuses this login; the server answers 503."]
-
-    def look(db: Db) -> tuple[Any, outbox.Backlog]:
-        return db.one(ROLE), outbox.backlog(db)
-
-    try:
-        (is_privileged, version), backlog = database.run(look)
-    except Problem:
-        return [*complaints, "The tables are not there; run `afterglow migrate`."]
-    if version != newest_version():
-        complaints.append("The tables are of another version; run `afterglow migrate`.")
+    is_privileged, backlog = database.run(lambda db: (db.one(ROLE), outbox.backlog(db)))
     if is_privileged:
         complaints.append(
             "The login of AFTERGLOW_DATABASE_URL may step over row-level security. Give the"
             " application a login of its own: CREATE ROLE … LOGIN IN ROLE afterglow_app."
         )
     return complaints + _of_worker(backlog, datetime.now(UTC))
-
-
-def newest_version() -> str | None:
-    """The migration that this version of the code expects."""
-    from alembic.config import Config
-    from alembic.script import ScriptDirectory
-
-    return ScriptDirectory.from_config(Config(stack.ROOT / "alembic.ini")).get_current_head()
 
 
 def _of_worker(backlog: outbox.Backlog, now: datetime) -> list[str]:

@@ -34,6 +34,9 @@ def main(arguments: list[str]) -> None:
     except stack.NotDurable as names:
         logger().critical("start.refused", reason="PostgreSQL is not durable", off=str(names))
         sys.exit(3)
+    except (stack.WrongKeys, stack.WrongTables) as error:
+        logger().critical("start.refused", reason=type(error).__doc__)
+        sys.exit(3)
     except Problem as problem:
         logger().critical(
             "start.refused", reason="PostgreSQL does not answer", problem=problem.kind.code
@@ -46,6 +49,7 @@ def serve(settings: Settings) -> None:
     import uvicorn
 
     from app.main import create_app
+    from app.operations.bounded import BoundedProtocol
 
     database = stack.direct(settings)
     stack.require_durability(database)
@@ -56,7 +60,7 @@ def serve(settings: Settings) -> None:
         host=settings.host,
         port=settings.port,
         loop="uvloop",
-        http="httptools",
+        http=BoundedProtocol,
         lifespan="on",
         access_log=False,
         server_header=False,

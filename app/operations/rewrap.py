@@ -30,7 +30,11 @@ DATA_KEYS = Query(
 )
 REWRAP = Change(
     update(DataKey)
-    .where(_key.clinic_id == bindparam("clinic_id"), _key.patient_id == bindparam("patient"))
+    .where(
+        _key.clinic_id == bindparam("clinic_id"),
+        _key.patient_id == bindparam("patient"),
+        _key.wrapped == bindparam("seen"),
+    )
     .values(wrapped=bindparam("to_wrapped"))
 )
 NAMES = Query(
@@ -38,12 +42,18 @@ NAMES = Query(
 )
 RENAME = Change(
     update(Membership)
-    .where(_member.clinic_id == bindparam("clinic_id"), _member.id == bindparam("row_id"))
+    .where(
+        _member.clinic_id == bindparam("clinic_id"),
+        _member.id == bindparam("row_id"),
+        _member.name == bindparam("seen"),
+    )
     .values(name=bindparam("to_cell"))
 )
 USERNAMES = Query(select(_account.id, _account.username), _Cell)
 RESEAL_USERNAME = Change(
-    update(Account).where(_account.id == bindparam("row_id")).values(username=bindparam("to_cell"))
+    update(Account)
+    .where(_account.id == bindparam("row_id"), _account.username == bindparam("seen"))
+    .values(username=bindparam("to_cell"))
 )
 
 
@@ -59,7 +69,7 @@ def rewrap_all(database: Direct) -> int:
             wrapped = db.all(DATA_KEYS)
             for row in wrapped:
                 anew = db.vault.rewrap(row.wrapped, clinic_id, row.patient_id)
-                db.add(REWRAP, patient=row.patient_id, to_wrapped=anew)
+                db.add(REWRAP, patient=row.patient_id, seen=row.wrapped, to_wrapped=anew)
             return len(wrapped) + _cells(db, clinic_id, NAMES, RENAME, "membership", "name")
 
         count += database.run(one_clinic)
@@ -73,5 +83,5 @@ def _cells(
     for row in rows:
         place: dict[str, Any] = {"table": table, "column": column, "row": row.id}
         anew = db.vault.reseal_for_clinic(clinic_id, row.cell, **place)
-        db.add(change, row_id=row.id, to_cell=anew)
+        db.add(change, row_id=row.id, seen=row.cell, to_cell=anew)
     return len(rows)

@@ -12,16 +12,27 @@ from pathlib import Path
 from typing import Final
 
 from sqlalchemy import literal_column, select
+from sqlalchemy import text as sql
+from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.exc import DBAPIError
 
-from app.kernel.db import Direct, Query, libpq
+from app.kernel.db import Change, Db, Direct, Query, libpq
 from app.kernel.settings import Settings, read_or_make, write_secret
+from app.kernel.tables import KeyCheck, columns
 from app.kernel.tokens import SigningKeys
 from app.kernel.vault import Keyring
 
 ROOT: Final = Path(__file__).parents[2]
 LOGIN: Final = "afterglow"
 DATABASE: Final = "afterglow"
+
+
+class WrongKeys(Exception):
+    """The keyring at hand is not the one that this database was sealed with."""
+
+
+class WrongTables(Exception):
+    """The tables are not of the version that this code expects."""
 
 
 class MigrationRefused(Exception):
@@ -53,9 +64,32 @@ def signing_keys_path(settings: Settings) -> Path:
 
 
 def direct(settings: Settings) -> Direct:
-    """Blocking transactions for a command."""
+    """Blocking transactions for a command, on tables it knows and with the keys they need.
+
+    Raises: WrongTables, WrongKeys, Problem.
+    """
     assert settings.database_url is not None
-    return Direct(settings.database_url, keyring(settings))
+    database = Direct(settings.database_url, keyring(settings))
+    if database.run(lambda db: db.first(VERSION)) != newest_version():
+        raise WrongTables
+    database.run(_require_own_keys)
+    return database
+
+
+def newest_version() -> str | None:
+    """The migration that this version of the code expects."""
+    found = sorted((ROOT / "migrations" / "versions").glob("[0-9]*.py"))
+    return found[-1].name.partition("_")[0] if found else None
+
+
+def _require_own_keys(db: Db) -> None:
+    """Keys that are made because a file was not mounted must not seal a single word."""
+    index = db.vault.blind_index("afterglow", purpose="key-check")
+    known = db.first(KNOWN_INDEX)
+    if known is None:
+        db.add(ADD_INDEX, name="keyring", index=index)
+    elif known != index:
+        raise WrongKeys
 
 
 @contextmanager
@@ -111,6 +145,13 @@ def require_durability(database: Direct) -> None:
         raise NotDurable(", ".join(off))
 
 
+VERSION: Final = Query(
+    select(literal_column("version_num")).select_from(sql("alembic_version")), str
+)
+KNOWN_INDEX: Final = Query(
+    select(columns(KeyCheck).index).where(columns(KeyCheck).name == "keyring"), bytes
+)
+ADD_INDEX: Final = Change(upsert(KeyCheck).on_conflict_do_nothing())
 _DURABLE: Final = ("fsync", "full_page_writes", "synchronous_commit")
 _SETTINGS: Final = Query(
     select(*(literal_column(f"current_setting('{name}')") for name in _DURABLE)),

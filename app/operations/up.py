@@ -10,11 +10,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from threading import Event
 from typing import Final
 
+from app.kernel import outbox
 from app.kernel.db import Direct
+from app.kernel.errors import Problem
 from app.kernel.settings import Settings, write_secret
 from app.operations import demo, stack
 
@@ -49,7 +52,12 @@ def up(settings: Settings) -> int:
             if not _await_answer(ready, processes, stop):
                 return 0 if stop.is_set() else 1
             _print_welcome(ready, people)
-            while not stop.wait(0.2):
+            for tick in count(1):
+                if stop.wait(0.2):
+                    break
+                if is_ours and tick % 10 == 0 and not _answers(database):
+                    print("PostgreSQL ended; stopping the rest.", file=sys.stderr)
+                    return 1
                 for name, process in processes.items():
                     if process.poll() is not None:
                         print(f"The {name} ended; stopping the rest.", file=sys.stderr)
@@ -76,6 +84,15 @@ def sign_ins(settings: Settings, database: Direct) -> list[dict[str, str]] | Non
     return planted
 
 
+def _answers(database: Direct) -> bool:
+    """Whether PostgreSQL is still there."""
+    try:
+        database.run(outbox.worker_seen_at)
+    except Problem:
+        return False
+    return True
+
+
 @contextmanager
 def _as_given(settings: Settings) -> Iterator[Settings]:
     yield settings
@@ -85,6 +102,7 @@ def _as_given(settings: Settings) -> Iterator[Settings]:
 def _processes(settings: Settings) -> Iterator[dict[str, "subprocess.Popen[bytes]"]]:
     """The API and the worker. They end when this process does, however it ends."""
     environment = {**os.environ, **_as_environment(settings)}
+    environment.pop("AFTERGLOW_MIGRATION_URL", None)  # the owner's, and none of their business
     processes: dict[str, subprocess.Popen[bytes]] = {}
     try:
         for name in ("serve", "worker"):

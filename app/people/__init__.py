@@ -17,5 +17,5 @@ Decided:
 - Somebody becomes a patient by accepting an invitation, which records their consent to
   treatment with the version of the notice they were shown. The inviting clinician, or the one
   whom the administrator names, gets the first care link.
-- Names, contact data and birth dates are sealed; the username is found by a keyed hash.
+- Names and contact data are sealed; the username is found by a keyed hash.
 """

@@ -10,8 +10,9 @@ from uuid_utils.compat import uuid7
 
 from app.kernel import identity, ledger
 from app.kernel.db import Change, Db
+from app.kernel.log import logger
 from app.kernel.tables import DataKey as DataKeyTable
-from app.kernel.vault import DataKey, Keyring
+from app.kernel.vault import DataKey, Keyring, Unsealable
 from app.kernel.wire import as_json
 from app.people.tables import CareLink, Consent, Patient
 
@@ -135,11 +136,18 @@ def _consent(db: Db, page: ledger.Page, notice_version: str, now: datetime) -> N
 
 
 def open_name(
-    vault: Keyring, clinic_id: UUID, patient_id: UUID, wrapped: bytes, contact: bytes
-) -> str:
-    """A patient's name, for a list that a Panel allows."""
-    data_key = vault.open_data_key(wrapped, clinic_id, patient_id)
-    return str(open_contact(data_key, patient_id, contact)["name"])
+    vault: Keyring, clinic_id: UUID, patient_id: UUID, wrapped: bytes | None, contact: bytes
+) -> str | None:
+    """A patient's name, for a list that a Panel allows.
+
+    None if it cannot be opened: one damaged cell must not hide everybody's flags.
+    """
+    try:
+        data_key = vault.open_data_key(wrapped or b"", clinic_id, patient_id)
+        return str(open_contact(data_key, patient_id, contact)["name"])
+    except Unsealable:
+        logger().error("name.unsealable", patient_id=str(patient_id))
+        return None
 
 
 def seal_contact(data_key: DataKey, patient_id: UUID, contact: dict[str, Any]) -> bytes:

@@ -1,5 +1,6 @@
 """The door to one patient's record."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, NamedTuple
@@ -252,6 +253,14 @@ def open_panel(db: Db, caller: Caller, right: Right, now: datetime) -> Panel:
         raise Problem(Kind.FORBIDDEN)
     _log(db, caller, None, right, now)
     return Panel(standing, caller.clinic_id)
+
+
+def note_shown(
+    db: Db, caller: Caller, right: Right, patient_ids: Iterable[UUID], now: datetime
+) -> None:
+    """Each patient that a list showed has a row of their own: they can ask who saw what."""
+    for patient_id in patient_ids:
+        _log(db, caller, patient_id, right, now)
 
 
 def whose(caller: Caller, patient_ref: str) -> UUID:

@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, func, insert, select, update
 from uuid_utils.compat import uuid7
 
 from app.kernel import identity
-from app.kernel.db import Change, Db, Query
+from app.kernel.db import Change, Db, Query, itself
 from app.kernel.errors import Fault, Kind, Problem, invalid, not_found
 from app.kernel.identity import Caller, Standing
 from app.kernel.tables import Membership, columns
@@ -27,6 +27,7 @@ class _Invited(NamedTuple):
     role: str
     privileges: list[str]
     care_by: UUID | None
+    invited_by: UUID | None
     expires_at: datetime
     accepted_at: datetime | None
 
@@ -41,6 +42,7 @@ _INVITED = (
     _invitation.role,
     _invitation.privileges,
     _invitation.care_by,
+    _invitation.invited_by,
     _invitation.expires_at,
     _invitation.accepted_at,
 )
@@ -58,6 +60,14 @@ TAKE_INVITATION = Change(
     update(Invitation)
     .where(_invitation.id == bindparam("invitation_id"))
     .values(accepted_at=bindparam("now"))
+)
+STILL_THERE = Query(
+    select(_membership.id).where(
+        _membership.clinic_id == bindparam("clinic_id"),
+        _membership.id == bindparam("member"),
+        _membership.is_active,
+    ),
+    itself,
 )
 CLINICIAN_EXISTS = Query(
     select(func.count()).where(
@@ -138,6 +148,7 @@ def create_invitation(
         role,
         list(privileges),
         care_by,
+        invited_by,
         now + INVITATION_LIFETIME,
         None,
     )
@@ -145,7 +156,6 @@ def create_invitation(
         ADD_INVITATION,
         **invited._asdict(),
         code_index=_code_index(db.vault, _code(db.vault, invited)),
-        invited_by=invited_by,
         created_at=now,
     )
     return _invitation_out(db, invited)
@@ -162,9 +172,11 @@ def accept(db: Db, sent: AcceptIn, address: str, now: datetime) -> Standing | Pr
     invited = db.first(INVITATION_BY_CODE, code_index=_code_index(db.vault, sent.code))
     if invited is None or invited.expires_at <= now:
         raise not_found()
+    db.enter(invited.clinic_id)
+    if invited.invited_by is not None and not db.all(STILL_THERE, member=invited.invited_by):
+        raise not_found()
     if invited.accepted_at is not None:
         raise Problem(Kind.INVITATION_USED)
-    db.enter(invited.clinic_id)
     facts = db.one(CLINIC_FACTS)
     if invited.role == "patient":
         _require_patients_words(sent, facts)

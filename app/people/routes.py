@@ -6,7 +6,7 @@ from uuid import UUID
 
 from fastapi import Form, Header
 
-from app.kernel import identity
+from app.kernel import identity, plain
 from app.kernel.edge import MAX_BODY, Public, Reply, Signed, router
 from app.kernel.errors import Fault, Kind, Problem
 from app.kernel.etag import etag, version_named
@@ -35,16 +35,17 @@ def create_token(visit: Public, form: Annotated[TokenForm, Form()]) -> Reply | P
     if form.grant_type == "password":
         if form.username is None or form.password is None:
             return _needed("username", "password")
-        made = identity.sign_in(
-            visit.db,
-            visit.issuer,
-            username=form.username,
-            password=form.password,
-            clinic_id=_uuid(form.clinic_id),
-            membership_id=_uuid(form.membership_id),
-            address=visit.address,
-            now=visit.now,
-        )
+        with plain.in_turn():
+            made = identity.sign_in(
+                visit.db,
+                visit.issuer,
+                username=form.username,
+                password=form.password,
+                clinic_id=_uuid(form.clinic_id),
+                membership_id=_uuid(form.membership_id),
+                address=visit.address,
+                now=visit.now,
+            )
     elif form.grant_type == "refresh_token":
         if form.refresh_token is None:
             return _needed("refresh_token")
@@ -80,7 +81,8 @@ def invite(visit: Signed, sent: InvitationIn) -> Reply:
 )
 def accept_invitation(visit: Public, sent: AcceptIn) -> Reply | Problem:
     """Take the place; a patient consents to treatment here. The answer signs in."""
-    standing = invitations.accept(visit.db, sent, visit.address, visit.now)
+    with plain.in_turn():
+        standing = invitations.accept(visit.db, sent, visit.address, visit.now)
     if isinstance(standing, Problem):
         return standing
     tokens = identity.begin_family(visit.db, visit.issuer, standing, visit.now)

@@ -10,9 +10,9 @@ Decided:
   raise the level and never lowers it. Evidence that raises the level, and any of high level,
   begins a new alert round, so that joining is never silent.
 - Nothing but a clinician closes a flag: no later score and no withdrawn answer does.
-- A round is told to every clinician who cares for the patient now, and to the administrators
-  when there is none. `notice` keeps who was told, when.
-- Every answer to a patient carries the `safety` block: what was found, the crisis lines of
+- A round is told to every clinician who may see the patient's record now, and to the
+  administrators when there is none; where there is nobody the promise stays. `notice` keeps who was told, when.
+- Every answer to what a patient sends carries the `safety` block: what was found, the crisis lines of
   their country, and a statement of who has been told and when they are on duty. It is true at
   that moment and never says that anyone is watching.
 - Crisis lines are data with a source. A country without a verified row gets an empty list and a

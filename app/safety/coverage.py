@@ -90,7 +90,7 @@ def _is_shift(shift: Any) -> bool:
 
 def _is_time(text: str) -> bool:
     try:
-        return time.fromisoformat(text).isoformat("minutes") == text
+        return len(text) == 5 and time.fromisoformat(text).isoformat("minutes") == text
     except ValueError:
         return False
 
@@ -116,7 +116,9 @@ def _spans(
             is_overnight = ends == "24:00" or ends < begins
             last_day = day + timedelta(days=1) if is_overnight else day
             until = "00:00" if ends == "24:00" else ends
-            spans.append((_on_the_wall(day, begins, zone), _on_the_wall(last_day, until, zone)))
+            span = _on_the_wall(day, begins, zone), _on_the_wall(last_day, until, zone)
+            if span[0] < span[1]:  # not so for a shift that lies in the hour the clocks skip
+                spans.append(span)
     return sorted(spans)
 
 

@@ -22,9 +22,11 @@ def country_meant(sent: str | None) -> str | None:
 
     A badly spelt country is no reason to refuse what somebody in danger sends.
     """
-    code = (sent or "").strip().upper()
-    code = _ALSO_CALLED.get(code, code)
-    return code if len(code) == 2 and code.isascii() and code.isalpha() else None
+    code = (sent or "").strip()
+    if not code.isascii():  # before it grows: the capital of ß is SS, which is South Sudan
+        return None
+    code = _ALSO_CALLED.get(code.upper(), code.upper())
+    return code if len(code) == 2 and code.isalpha() else None
 
 
 @lru_cache(512)

@@ -11,6 +11,7 @@ from sqlalchemy import (
     bindparam,
     func,
     literal,
+    literal_column,
     select,
     tuple_,
 )
@@ -21,13 +22,17 @@ from app.kernel.identity import Caller
 from app.kernel.paging import cursor, instant_of, read_cursor
 from app.kernel.tables import DataKey, columns, table
 from app.people.admission import open_name
-from app.people.chart import Right, cared_for, open_panel
+from app.people.chart import Right, cared_for, note_shown, open_panel
 from app.people.tables import Patient
 from app.safety.schemas import EvidenceOut, FlagOut, FlagPage
 from app.safety.service import URGENCY
 from app.safety.tables import Flag, FlagEvidence, Notice
 
 READ_FLAGS: Final = Right("flags.read", is_for_patient=False, is_for_administrator=True)
+
+
+EVIDENCE_SHOWN: Final = 20
+"""The newest so many of each flag."""
 
 
 class _Listed(NamedTuple):
@@ -40,7 +45,7 @@ class _Listed(NamedTuple):
     raised_at: datetime
     updated_at: datetime
     urgency: int
-    wrapped: bytes
+    wrapped: bytes | None
     contact: bytes
     told_at: datetime | None
 
@@ -92,7 +97,7 @@ def _open_flags(*conditions: object) -> Query[_Listed]:
             table(Patient),
             and_(_patient.clinic_id == _flag.clinic_id, _patient.id == _flag.patient_id),
         )
-        .join(
+        .outerjoin(
             table(DataKey),
             and_(_data_key.clinic_id == _flag.clinic_id, _data_key.patient_id == _patient.id),
         )
@@ -115,22 +120,27 @@ def _open_flags(*conditions: object) -> Query[_Listed]:
 
 INBOX_OF_CLINICIAN = _open_flags(cared_for(_patient.id, _patient.clinic_id))
 INBOX_OF_ADMINISTRATOR = _open_flags(literal(True))
-EVIDENCE = Query(
+_newest = (
     select(
-        _evidence.flag_id,
-        _evidence.source_kind,
-        _evidence.source_id,
-        _evidence.level,
-        _evidence.reasons,
-        _evidence.recorded_at,
-        _evidence.effective_at,
-        _evidence.received_at,
+        *(getattr(_evidence, name) for name in _Evidence._fields),
+        _evidence.id,
+        func.row_number()
+        .over(
+            partition_by=_evidence.flag_id,
+            order_by=(_evidence.received_at.desc(), _evidence.id.desc()),
+        )
+        .label("age"),
     )
     .where(
         _evidence.clinic_id == bindparam("clinic_id"),
         _evidence.flag_id == any_(bindparam("flag_ids", type_=ARRAY(Uuid))),
     )
-    .order_by(_evidence.received_at, _evidence.id),
+    .subquery()
+)
+EVIDENCE = Query(
+    select(*(_newest.c[name] for name in _Evidence._fields))
+    .where(_newest.c.age <= literal_column(str(EVIDENCE_SHOWN)))
+    .order_by(_newest.c.received_at, _newest.c.id),
     _Evidence,
 )
 
@@ -157,6 +167,7 @@ def list_flags(db: Db, caller: Caller, *, after: str | None, limit: int, now: da
         )
         evidence = _evidence_of(db, [flag.id for flag in listed[:limit]])
     page = listed[:limit]
+    note_shown(db, caller, READ_FLAGS, {flag.patient_id for flag in page}, now)
     more = len(listed) > limit
     last = page[-1] if page else None
     return FlagPage(

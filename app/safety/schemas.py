@@ -89,7 +89,9 @@ class FlagOut(Open):
     told_at: Annotated[
         datetime | None, Field(description="When the newest round was put before you.")
     ]
-    evidence: list[EvidenceOut]
+    evidence: Annotated[
+        list[EvidenceOut], Field(description="The newest twenty, oldest of them first.")
+    ]
 
 
 class FlagPage(Open):

@@ -71,7 +71,9 @@ class NoteIn(Wire):
     dosing_session_id: UUID | None = None
     tier: Annotated[
         Literal["private", "care-team"],
-        Field(description="Who reads it: only the patient, or their care team too."),
+        Field(
+            description="Who reads it: only the patient, or also those who treat them (therapy, prescribe)."
+        ),
     ] = "private"
     words: Words
     recorded_at: Instant

@@ -25,7 +25,7 @@ from app.kernel.identity import Caller
 from app.kernel.paging import cursor, instant_of, read_cursor
 from app.kernel.tables import DataKey, columns, table
 from app.people.admission import open_name
-from app.people.chart import Right, cared_for, open_panel
+from app.people.chart import Right, cared_for, note_shown, open_panel
 from app.people.tables import Patient
 from app.safety.schemas import FlagRef
 from app.safety.service import URGENCY
@@ -39,7 +39,7 @@ READ_CASELOAD: Final = Right("caseload.read", is_for_patient=False)
 
 class _Case(NamedTuple):
     patient_id: UUID
-    wrapped: bytes
+    wrapped: bytes | None
     contact: bytes
     flag_id: UUID | None
     level: str | None
@@ -114,7 +114,7 @@ def _caseload() -> Query[_Case]:
         )
         .select_from(
             table(Patient)
-            .join(
+            .outerjoin(
                 table(DataKey),
                 and_(
                     _data_key.clinic_id == _patient.clinic_id,
@@ -179,6 +179,7 @@ def read_caseload(
         }
     rows = db.all(CASELOAD, membership_id=caller.membership_id, now=now, limit=limit + 1, **keyset)
     page = rows[:limit]
+    note_shown(db, caller, READ_CASELOAD, (row.patient_id for row in page), now)
     last = page[-1] if len(rows) > limit else None
     return CaseloadOut(
         patients=[_case_out(db, caller, row) for row in page],

@@ -86,7 +86,7 @@ class CaseOut(Open):
     """A patient on a clinician's list."""
 
     patient_id: UUID
-    name: str
+    name: Annotated[str | None, Field(description="Null if it cannot be opened.")]
     flag: FlagRef | None
     flag_raised_at: datetime | None
     last_check_in_at: datetime | None

@@ -41,6 +41,7 @@ _LOCAL_TABLES = {
     "clinic_directory": "SELECT, INSERT",
     "heartbeat": "SELECT, INSERT, UPDATE",
     "invitation": "SELECT, INSERT, UPDATE",
+    "key_check": "SELECT, INSERT",
     "outbox": "SELECT, INSERT, UPDATE",
     "throttle": "SELECT, INSERT, UPDATE, DELETE",
 }
@@ -620,6 +621,13 @@ def upgrade() -> None:
         ["clinic_id", "patient_id", "instrument", "effective_at", "id"],
         unique=False,
     )
+    op.create_table(
+        "key_check",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("index", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_key_check")),
+        info={"placement": "local"},
+    )
     create_application_role()
     for table, rights in _TENANT_TABLES.items():
         wall_off(table, rights)
@@ -640,6 +648,7 @@ def downgrade() -> None:
     op.execute(f"REVOKE SELECT ON alembic_version FROM {APPLICATION}")
     # The role stays: it belongs to the server, and another database may use it.
     op.execute(f"REVOKE USAGE ON SCHEMA public FROM {APPLICATION}")
+    op.drop_table("key_check")
     op.drop_index(
         op.f("ix_baseline_pin_clinic_id_patient_id_instrument_effective_at_id"),
         table_name="baseline_pin",

@@ -22,6 +22,11 @@ MONDAY_NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 SIGNING_KEYS = SigningKeys.generate()
 
 
+def as_read(answer: dict[str, Any]) -> dict[str, Any]:
+    """What was written, as it is read afterwards: without the safety block of the answer."""
+    return {name: value for name, value in answer.items() if name != "safety"}
+
+
 class Clock:
     """Stands still until it is turned."""
 

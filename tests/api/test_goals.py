@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.api.conftest import Behind
+from tests.api.conftest import Behind, as_read
 from tests.builders import Person, World, a_goal, now
 
 GOALS = "/v1/patients/me/goals"
@@ -26,7 +26,21 @@ class TestSet:
 
         assert (told["words"], told["why"]) == ("Walk by the sea.", "I miss her.")
         assert (told["life_area"], told["status"], told["version"]) == ("body", "active", 1)
-        assert world.patient.get(f"{GOALS}/{told['id']}").json() == told
+        assert world.patient.get(f"{GOALS}/{told['id']}").json() == as_read(told)
+
+    def test_the_answer_says_whom_to_call_and_that_nobody_was_alerted(self, world: World) -> None:
+        sent = a_goal(id=str(uuid4()))
+
+        answers = [world.patient.post(GOALS, sent) for _ in range(2)]
+
+        assert [answer.status_code for answer in answers] == [201, 200]
+        for answer in answers:
+            block = answer.json()["safety"]
+            assert (block["assessed"], block["level"], block["flag"]) == (False, "none", None)
+            assert (block["country"], block["emergency_number"]) == ("US", "911")
+            assert block["crisis_lines"]
+            assert block["clinic_phone"] == "+1 555 0199"
+            assert "your care team was not alerted" in block["monitoring_statement"]
 
     def test_a_goal_needs_no_reason(self, world: World) -> None:
         told = set_(world.patient, why=None)
@@ -90,7 +104,7 @@ class TestRead:
     @pytest.mark.parametrize("who", ["therapist", "coach"])
     def test_everyone_who_cares_for_the_patient_reads_it(self, world: World, who: str) -> None:
         person: Person = getattr(world.here, who)
-        told = set_(world.patient)
+        told = as_read(set_(world.patient))
 
         listed = person.get(f"{world.patient.record}/goals")
         read = person.get(f"{world.patient.record}/goals/{told['id']}")

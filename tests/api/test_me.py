@@ -162,10 +162,11 @@ class TestChange:
                 assert "Ocelot" not in row
                 assert b"Ocelot".hex() not in row
         assert behind.rows(
-            "SELECT action, entry_version FROM ledger WHERE patient_id = %s AND entry_kind = %s",
+            "SELECT action, entry_version FROM ledger WHERE patient_id = %s AND entry_kind = %s"
+            " ORDER BY seq",
             world.patient.patient_id,
             "profile",
-        ) == [("profile.updated", 2)]
+        ) == [("profile.created", 1), ("profile.updated", 2)]
 
     @pytest.mark.parametrize(
         ("members", "pointer"),

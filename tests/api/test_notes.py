@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.api.conftest import Behind, Clock
+from tests.api.conftest import Behind, Clock, as_read
 from tests.builders import Person, World, a_dosing_session, a_note, now
 
 NOTES = "/v1/patients/me/notes"
@@ -27,7 +27,32 @@ class TestWrite:
         told = written(world.patient, words=words)
 
         assert told["words"] == words
-        assert world.patient.get(f"{NOTES}/{told['id']}").json() == told
+        assert world.patient.get(f"{NOTES}/{told['id']}").json() == as_read(told)
+
+    def test_the_answer_says_whom_to_call_and_that_nobody_was_alerted(self, world: World) -> None:
+        sent = a_note(id=str(uuid4()), words="I cannot go on.")
+
+        answers = [world.patient.post(NOTES, sent) for _ in range(2)]
+
+        # Nobody reads words for danger, and the answer does not look as if somebody had.
+        assert [answer.status_code for answer in answers] == [201, 200]
+        for answer in answers:
+            block = answer.json()["safety"]
+            assert (block["assessed"], block["level"], block["flag"]) == (False, "none", None)
+            assert block["reasons"] == ["not-assessed"]
+            assert (block["country"], block["emergency_number"]) == ("US", "911")
+            assert block["crisis_lines"]
+            assert block["clinic_phone"] == "+1 555 0199"
+            assert "your care team was not alerted" in block["monitoring_statement"]
+
+    def test_a_silent_worker_delays_nothing_that_nobody_is_told(
+        self, world: World, behind: Behind
+    ) -> None:
+        behind.rows("DELETE FROM heartbeat")
+
+        block = written(world.patient)["safety"]
+
+        assert "may be delayed" not in block["monitoring_statement"]
 
     def test_without_a_tier_it_is_private(self, world: World) -> None:
         sent = a_note()

@@ -1,5 +1,6 @@
 """What the documentation says is so: links, commands, targets, routes, and the map of the house."""
 
+import ast
 import json
 import re
 from collections.abc import Iterator
@@ -77,13 +78,20 @@ def unknown_commands(text: str) -> set[str]:
     """Commands that are mentioned and do not exist."""
     known = commands()
     mentioned = re.findall(
-        r"(?<![\w/-])(?:\.venv/bin/)?afterglow ([a-z]+)(?: ([a-z]+))?", "\n".join(code(text))
+        r"(?<![\w/-])(?:\.venv/bin/)?afterglow ([a-z][a-z-]*)(?: ([a-z][a-z-]*))?",
+        "\n".join(code(text)),
     )
     return {
         f"{first} {second}".strip()
         for first, second in mentioned
         if first not in known and f"{first} {second}" not in known
     }
+
+
+def untold_commands(text: str) -> set[str]:
+    """Commands that are not mentioned."""
+    told = "\n".join(code(text))
+    return {one for one in commands() if not re.search(rf"\bafterglow {one}(?![\w-])", told)}
 
 
 def unknown_targets(text: str) -> set[str]:
@@ -135,6 +143,21 @@ def mapped(text: str) -> set[str]:
     return set(re.findall(r"^  (\S+)", house[1], re.MULTILINE))
 
 
+def listed(package: Path) -> set[str]:
+    """What the indented lists of a package's docstring name."""
+    said = ast.get_docstring(ast.parse((package / "__init__.py").read_text("utf-8"))) or ""
+    named: set[str] = set()
+    for names in re.findall(r"^    (\w+/?(?: \| \w+)*)  +\S", said, re.MULTILINE):
+        named |= {name.rstrip("/") for name in names.split(" | ")}
+    return named
+
+
+def contained(package: Path) -> set[str]:
+    """The modules and packages directly in a package."""
+    modules = {path.stem for path in package.glob("*.py") if not path.name.startswith("__")}
+    return modules | {path.parent.name for path in package.glob("*/__init__.py")}
+
+
 @pytest.mark.parametrize("document", DOCUMENTS, ids=every)
 class TestEveryDocument:
     def test_its_links_lead_somewhere(self, document: Path) -> None:
@@ -174,6 +197,7 @@ class TestWhatIsLookedFor:
         [
             ("`afterglow fly`", "fly"),
             ("`afterglow audit burn`", "audit burn"),
+            ("`afterglow keys rotate-backwards`", "keys rotate-backwards"),
             ("```sh\n.venv/bin/afterglow fly --high\n```\n", "fly"),
         ],
     )
@@ -184,6 +208,11 @@ class TestWhatIsLookedFor:
         text = "Let afterglow shine. `afterglow score phq-9` `afterglow clinic add X` `afterglow …`"
 
         assert unknown_commands(text) == set()
+
+    def test_a_command_that_is_told_of_in_part_only_is_seen(self) -> None:
+        told = "\n".join(f"`afterglow {one}`" for one in commands() - {"keys rotate"})
+
+        assert untold_commands(told) == {"keys rotate"}
 
     def test_an_unknown_target_is_seen(self) -> None:
         assert unknown_targets("`make peace`, and make love") == {"peace"}
@@ -213,6 +242,17 @@ class TestWhatIsLookedFor:
 
 
 class TestTheHouse:
+    def test_every_command_is_told_of_somewhere(self) -> None:
+        texts = [document.read_text("utf-8") for document in DOCUMENTS]
+
+        assert untold_commands("\n\n".join(texts)) == set()
+
+    @pytest.mark.parametrize(
+        "package", ["", "clinical", "clinical/instruments", "kernel", "operations"]
+    )
+    def test_a_package_that_lists_its_modules_lists_them_all(self, package: str) -> None:
+        assert listed(APP / package) == contained(APP / package)
+
     def test_its_map_lists_every_package_and_module_and_nothing_else(self) -> None:
         there = {f"{package.parent.name}/" for package in APP.glob("*/__init__.py")}
         there |= {module.name for module in APP.glob("*.py") if not module.name.startswith("__")}

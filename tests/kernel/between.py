@@ -8,6 +8,7 @@ Source: PostgreSQL manual, chapter "Frontend/Backend Protocol", section "Message
 """
 
 import socket
+import struct
 from collections.abc import Callable
 from contextlib import suppress
 from threading import Thread
@@ -101,6 +102,13 @@ class Between:
             with suppress(OSError):
                 one.shutdown(socket.SHUT_RDWR)
 
+    def reset(self) -> None:
+        """Break every connection there is, without the courtesy of an end."""
+        for one in self._sockets:
+            with suppress(OSError):
+                one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                one.shutdown(socket.SHUT_RD)  # wakes whoever reads here, and says nothing there
+
     def close_door(self) -> None:
         """Take no new connections."""
         with suppress(OSError):
@@ -188,5 +196,5 @@ class _Said:
 def _hang_up(*ends: socket.socket) -> None:
     for end in ends:
         with suppress(OSError):
-            end.shutdown(socket.SHUT_RDWR)
+            end.shutdown(socket.SHUT_RD)
         end.close()

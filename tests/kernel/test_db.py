@@ -278,7 +278,7 @@ class TestCollision:
         assert direct.run(work) == NOW
         assert calls == [False, True]
 
-    def test_a_second_unique_violation_says_that_it_exists(self, direct: Direct) -> None:
+    def test_unique_violations_that_go_on_say_that_it_exists(self, direct: Direct) -> None:
         name = a_name()
         direct.run(lambda db: db.add(ADD, name=name, at=NOW))
         calls: list[bool] = []
@@ -288,7 +288,25 @@ class TestCollision:
             db.add(ADD, name=name, at=NOW)
 
         assert kind_of(lambda: direct.run(work)) is Kind.ALREADY_EXISTS
-        assert calls == [False, True]
+        assert calls == [False, True, True]
+
+    def test_a_second_collision_with_another_row_leads_to_another_call(
+        self, direct: Direct
+    ) -> None:
+        first, second = a_name(), a_name()
+        for name in (first, second):
+            direct.run(lambda db, name=name: db.add(ADD, name=name, at=NOW))  # type: ignore[misc]
+        calls = 0
+
+        def work(db: Db) -> bool:
+            nonlocal calls
+            calls += 1
+            if calls < 3:
+                db.add(ADD, name=first if calls == 1 else second, at=NOW)
+            return db.after_collision
+
+        assert direct.run(work)
+        assert calls == 3
 
     def test_a_unique_violation_on_the_last_attempt_is_still_an_answer(
         self, direct: Direct, other: Direct
@@ -758,6 +776,28 @@ class TestPool:
 
         assert on_loop(main) == 2
         assert between.connections == 2
+
+    def test_a_connection_that_is_reset_in_the_middle_of_a_trip_is_replaced(
+        self, between: Between
+    ) -> None:
+        async def main() -> tuple[int, float]:
+            database = Database(between.url, VAULT, size=1)
+            await database.run(lambda db: db.one(ONE))
+            between.fall_silent()
+            task = asyncio.create_task(database.run(lambda db: db.one(TWO)))
+            await asyncio.sleep(0.1)
+            between.lose(b"nothing")
+            began = time.monotonic()
+            between.reset()
+            answer = await task
+            waited = time.monotonic() - began
+            await database.close()
+            return answer, waited
+
+        answer, waited = on_loop(main)
+
+        assert answer == 2
+        assert waited < 3
 
     def test_closing_a_pool_that_was_never_used_is_harmless(self, url: str) -> None:
         async def main() -> None:

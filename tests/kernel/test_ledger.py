@@ -479,6 +479,7 @@ class TestVerifyAll:
                     time_zone="UTC",
                     phone=None,
                     is_synthetic=True,
+                    coverage={},
                     now=NOW,
                 )
 

@@ -180,10 +180,19 @@ class TestClaim:
 
         assert [due.body["n"] for due in found] == [1, 2, 3]
 
-    def test_what_is_not_due_is_left(self, database: Direct) -> None:
-        promise(database, now=NOW + SECOND)
+    def test_what_is_to_be_tried_later_is_left_until_then(self, database: Direct) -> None:
+        promise(database, now=NOW)
+        database.run(lambda db: [outbox.later(db, due, NOW) for due in outbox.claim(db, NOW)])
 
         assert database.run(lambda db: outbox.claim(db, NOW)) == []
+        assert len(database.run(lambda db: outbox.claim(db, NOW + 2 * SECOND))) == 1
+
+    def test_a_promise_of_a_process_whose_clock_is_ahead_is_kept_now(
+        self, database: Direct
+    ) -> None:
+        promise(database, now=NOW + 200_000 * SECOND)
+
+        assert len(database.run(lambda db: outbox.claim(db, NOW))) == 1
 
     def test_what_somebody_else_holds_is_passed_over(self, database: Direct, other: Direct) -> None:
         for n in (1, 2):

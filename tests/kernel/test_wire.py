@@ -296,10 +296,18 @@ class TestLink:
 
         assert told == [link]
 
-    def test_a_trip_is_overdue_only_while_it_is_out(self, link: Link) -> None:
-        assert not link.overdue(monotonic() + 1e6)
+    def test_a_link_without_a_trip_can_wait_for_ever(self, link: Link) -> None:
+        assert not link.is_hopeless(monotonic() + 1e6)
         link.trip([as_text("SELECT 1")])
-        assert not link.overdue(monotonic() + 1e6)
+        assert not link.is_hopeless(monotonic() + 1e6)
+
+    def test_a_link_that_was_reset_is_hopeless_at_once(self, between: Between) -> None:
+        link = Link(libpq(between.url))
+
+        between.reset()
+
+        assert link.is_hopeless(monotonic())
+        link.lose()
 
     def test_a_silent_server_is_given_up(self, wait_in_silence: Callable[[], float]) -> None:
         assert TRIP_SECONDS - 1 < wait_in_silence() < TRIP_SECONDS + 3

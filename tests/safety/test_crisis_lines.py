@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from app.safety.crisis import help_in
+from app.safety.crisis import country_meant, help_in
 
 TABLE: dict[str, Any] = tomllib.loads(
     files("app.safety").joinpath("crisis_lines.toml").read_text("utf-8")
@@ -74,3 +74,28 @@ class TestHelpIn:
         assert (found.country, found.emergency_number, found.crisis_lines) == (country, None, [])
         assert found.advice.startswith("If you are in danger, call the emergency number")
         assert not re.search(r"\d", found.advice)
+
+
+class TestCountryMeant:
+    @pytest.mark.parametrize(
+        ("sent", "code"),
+        [
+            ("DE", "DE"),
+            ("de", "DE"),
+            ("  dE\n", "DE"),
+            ("uk", "GB"),
+            ("UK", "GB"),
+            (" usa ", "US"),
+            ("USA", "US"),
+            ("ZZ", "ZZ"),
+        ],
+    )
+    def test_it_is_read_as_people_write_it(self, sent: str, code: str) -> None:
+        assert country_meant(sent) == code
+
+    @pytest.mark.parametrize(
+        "sent",
+        [None, "", " ", "D", "D1", "12", "Germany", "DEU", "D E", "ÄÖ", "ß", "ＵＳ", "\x00\x00"],
+    )
+    def test_what_cannot_be_read_is_no_country(self, sent: str | None) -> None:
+        assert country_meant(sent) is None

@@ -395,29 +395,30 @@ class TestDanger:
         person = people.clinics[0].patient
 
         with psycopg.connect(libpq(cluster.server.superuser_url(database))) as locking:
-            # The worker takes its promise, asks who cares for the patient, and waits here.
-            locking.execute("LOCK TABLE care_link")
+            # The worker takes its promise, and waits here before it has told anybody.
+            locking.execute("LOCK TABLE notice IN SHARE MODE")
             sent = a_check_in(answers=IN_DANGER)
             answer = httpx.post(url, json=sent, headers=people.headers(person), timeout=10)
             assert answer.status_code == 201
-            self.wait_until_somebody_waits_for(cluster, "care_link", database)
+            waiting = self.wait_until_somebody_waits_for(cluster, "notice", database)
             server.kill("worker")
-            server.start("worker")
+            # PostgreSQL would only notice when it next talked to the worker.
+            cluster.query("SELECT pg_terminate_backend(%s, 5000)", waiting)
             assert not self.everybody_is_told(cluster, settings)
+        server.start("worker")
 
         self.wait_until_told(cluster, settings)
         notices = cluster.query("SELECT membership_id FROM notice", database=database)
         assert notices == [(people.clinics[0].therapist.membership_id,)]
 
-    def wait_until_somebody_waits_for(self, cluster: Cluster, table: str, database: str) -> None:
+    def wait_until_somebody_waits_for(self, cluster: Cluster, table: str, database: str) -> int:
+        """Returns: the process of PostgreSQL that does."""
         deadline = time.monotonic() + 10
-        while not cluster.query(
-            "SELECT 1 FROM pg_locks WHERE NOT granted AND relation = %s::regclass",
-            table,
-            database=database,
-        ):
+        asked = "SELECT pid FROM pg_locks WHERE NOT granted AND relation = %s::regclass"
+        while not (waiting := cluster.query(asked, table, database=database)):
             assert time.monotonic() < deadline
             time.sleep(0.02)
+        return int(waiting[0][0])
 
 
 class TestRetry:
