@@ -7,14 +7,16 @@ and the promise to tell the care team; there is no way to store one without the 
 Decided:
 
 - One episode is one flag: while a patient's flag is not resolved, new evidence joins it. It can
-  raise the level and never lowers it. Evidence that raises the level, and any of high level,
-  begins a new alert round, so that joining is never silent.
+  raise the level and never lowers it. Evidence begins a new alert round if it raises the level,
+  if it is of high level, or if it joins a flag that somebody acknowledged or whose last round
+  began a day ago (our convention).
 - Nothing but a clinician closes a flag: no later score and no withdrawn answer does.
 - A round is told to every clinician who may see the patient's record now, and to the
-  administrators when there is none; where there is nobody the promise stays. `notice` keeps who was told, when.
-- Every answer to what a patient sends carries the `safety` block: what was found, the crisis lines of
-  their country, and a statement of who has been told and when they are on duty. It is true at
-  that moment and never says that anyone is watching.
+  administrators when there is none; where there is nobody the promise stays. `notice` keeps who
+  was told, when.
+- Every answer to what a patient sends carries the `safety` block: the crisis lines of their
+  country, who has been told and when they are on duty, and what was found. It is true at that
+  moment and never says that anyone is watching.
 - Crisis lines are data with a source. A country without a verified row gets an empty list and a
   plain sentence, never another country's line.
 

@@ -696,16 +696,37 @@ class TestOtherParameters:
                 pointer="query:item",
             )
 
-    @pytest.mark.parametrize("country", ["kakapo", "de", "D", "", "D1", "%00%00", "ÄÖ"])
-    def test_countries_that_are_no_code_are_refused_and_nothing_is_stored(
+    @pytest.mark.parametrize(
+        "country",
+        ["kakapo", "D", "", "D1", "%00%00", "ÄÖ", "%20", "' OR 1=1 --", "kakapo" * 42],
+    )
+    def test_a_country_that_cannot_be_read_refuses_nobody_in_danger(
         self, probe: Probe, country: str
     ) -> None:
-        probe.refused(
-            f"{CHECK_INS}?country={country}",
-            json.dumps(a_check_in()),
-            status=422,
-            pointer="query:country",
+        answer = probe.clinic.patient.post(
+            f"{CHECK_INS}?country={country}", a_check_in(answers=[0] * 8 + [2])
         )
+
+        assert answer.status_code == 201, answer.text
+        told = answer.json()
+        assert told["safety"]["flag"]["level"] == "moderate"
+        assert (told["safety"]["country"], told["safety"]["emergency_number"]) == ("US", "911")
+        assert probe.clinic.patient.get(f"{CHECK_INS}/{told['id']}").status_code == 200
+        said = answer.text + str(answer.headers) + "".join(probe.capture.readouterr())
+        assert CANARY not in said.lower()
+
+    def test_a_country_longer_than_any_name_is_refused(self, probe: Probe) -> None:
+        for path, method, content in (
+            (CHECK_INS, "POST", json.dumps(a_check_in())),
+            ("/v1/crisis-lines", "GET", None),
+        ):
+            probe.refused(
+                f"{path}?country={(CANARY * 50)[:257]}",
+                content,
+                method=method,
+                status=422,
+                pointer="query:country",
+            )
 
 
 class TestPaths:

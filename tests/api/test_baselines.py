@@ -76,6 +76,29 @@ class TestPin:
 
         assert world.patient.get(PHQ_9).json()["baseline"]["rule"] == "first-complete"
 
+    def test_one_that_no_longer_stands_gives_its_place_to_no_neighbour(
+        self, world: World, behind: Behind, course: list[str]
+    ) -> None:
+        pin(world, course[1])
+        behind.rows("UPDATE check_in SET status = 'entered-in-error' WHERE id = %s", course[1])
+
+        told = world.patient.get(PHQ_9).json()
+
+        assert told["points"]["score"] == [20, 8]
+        assert (told["baseline"]["rule"], told["baseline"]["score"]) == ("first-complete", 20)
+
+    def test_it_is_the_same_however_little_is_shown(self, world: World, course: list[str]) -> None:
+        pin(world, course[1])
+        whole = world.patient.get(PHQ_9).json()
+
+        for days_ago in (30, 10):
+            bound = (now() - timedelta(days=days_ago)).isoformat()
+            for name in ("since", "until"):
+                told = world.patient.get(PHQ_9, params={name: bound}).json()
+                shown = whole["baseline"]["effective_at"] in told["points"]["effective_at"]
+                assert told["baseline"] | {"index": 1} == whole["baseline"]
+                assert (told["baseline"]["index"] is not None) == shown
+
     def test_it_is_of_one_instrument(self, world: World, course: list[str]) -> None:
         for days_ago, answers in ((9, [2] * 7), (1, [1] * 7)):
             answered(world.patient, days_ago, answers, instrument="gad-7")

@@ -130,12 +130,21 @@ class TestRow:
         assert datetime.fromisoformat(row["flag_raised_at"]) == clock.at
         assert datetime.fromisoformat(row["last_check_in_at"]) == clock.at - timedelta(hours=1)
         assert row["last_phq9_total"] == 11  # the newest that is complete
+        assert datetime.fromisoformat(row["last_phq9_at"]) == clock.at - timedelta(hours=10)
         assert datetime.fromisoformat(row["last_dose_at"]) == clock.at - timedelta(hours=30)
+
+    def test_a_name_that_cannot_be_opened_hides_nobody(self, world: World, behind: Behind) -> None:
+        behind.rows("UPDATE patient SET contact = '\\x00' WHERE id = %s", world.patient.patient_id)
+
+        (row,) = world.therapist.get("/v1/caseload").json()["patients"]
+
+        assert (row["patient_id"], row["name"]) == (str(world.patient.patient_id), None)
 
     def test_of_a_new_patient_there_is_nothing_yet(self, world: World) -> None:
         (row,) = world.therapist.get("/v1/caseload").json()["patients"]
 
-        empty = ("flag", "flag_raised_at", "last_check_in_at", "last_phq9_total", "last_dose_at")
+        empty = ("flag", "flag_raised_at", "last_check_in_at", "last_phq9_total", "last_phq9_at",
+                 "last_dose_at")  # fmt: skip
         assert {name: row[name] for name in empty} == dict.fromkeys(empty)
 
 

@@ -1,7 +1,7 @@
 """Opening somebody's record: what it takes, when it ends, and that it is noted."""
 
 from datetime import timedelta
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -161,22 +161,52 @@ class TestAccessLog:
         ]
 
     @pytest.mark.parametrize(
-        ("who", "path", "what"),
+        ("who", "path", "members", "what"),
         [
-            ("therapist", "/v1/caseload", "caseload.read"),
-            ("therapist", "/v1/flags", "flags.read"),
+            ("therapist", "/v1/caseload", "patients", "caseload.read"),
+            ("therapist", "/v1/flags", "flags", "flags.read"),
             # An administrator's list of flags names patients too.
-            ("administrator", "/v1/flags", "flags.read"),
+            ("administrator", "/v1/flags", "flags", "flags.read"),
         ],
     )
-    def test_so_is_every_list_that_shows_several(
-        self, world: World, behind: Behind, who: str, path: str, what: str
+    def test_so_is_every_list_that_shows_several_and_whom_it_showed(
+        self, world: World, behind: Behind, who: str, path: str, members: str, what: str
     ) -> None:
         person: Person = getattr(world.here, who)
+        for patient in (world.patient, world.here.other_patient):
+            sent = a_check_in(answers=[0] * 8 + [1])
+            patient.post("/v1/patients/me/check-ins", sent)
 
-        assert person.get(path).status_code == 200
+        answer = person.get(path)
 
-        assert behind.accesses(world.here.id) == [(person.membership_id, None, what)]
+        shown = {one["patient_id"] for one in answer.json()[members]}
+        noted = behind.accesses(world.here.id)
+        assert len(shown) == (2 if who == "administrator" else 1)
+        assert noted[0] == (person.membership_id, None, what)
+        assert sorted(map(str, noted[1:])) == sorted(
+            str((person.membership_id, UUID(patient_id), what)) for patient_id in shown
+        )
+
+    @pytest.mark.parametrize("path", ["/v1/caseload", "/v1/flags"])
+    def test_a_page_notes_only_whom_it_showed(
+        self, world: World, behind: Behind, path: str
+    ) -> None:
+        for patient in (world.patient, world.here.other_patient):
+            patient.post("/v1/patients/me/check-ins", a_check_in(answers=[0] * 8 + [1]))
+        behind.rows(
+            "INSERT INTO care_link (clinic_id, id, patient_id, membership_id, kind, began_at)"
+            " VALUES (%s, %s, %s, %s, 'assigned', %s)",
+            world.here.id,
+            uuid4(),
+            world.here.other_patient.patient_id,
+            world.therapist.membership_id,
+            now() - timedelta(days=1),
+        )
+
+        assert world.therapist.get(f"{path}?limit=1").json()["next_cursor"]
+
+        noted = [patient_id for _, patient_id, _ in behind.accesses(world.here.id)]
+        assert noted == [None, world.patient.patient_id]
 
     def test_a_coach_reading_goals_is_noted(self, world: World, behind: Behind) -> None:
         world.here.coach.get(f"{world.patient.record}/goals")

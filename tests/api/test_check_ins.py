@@ -443,6 +443,14 @@ class TestClock:
         assert told["clock_ahead_seconds"] is None
         assert datetime.fromisoformat(told["effective_at"]) == clock.at - timedelta(minutes=30)
 
+    def test_one_that_was_ahead_when_it_recorded_says_so_even_if_it_was_right_when_it_sent(
+        self, timed_world: World, clock: Clock
+    ) -> None:
+        told = submitted(timed_world.patient, recorded_at=clock.said(hours=3), sent_at=clock.said())
+
+        assert told["effective_at"] == told["received_at"]
+        assert told["clock_ahead_seconds"] == 3 * 3600
+
     def test_an_entry_is_never_placed_after_its_arrival(
         self, timed_world: World, clock: Clock
     ) -> None:

@@ -90,6 +90,22 @@ class TestRecord:
         assert answer.status_code == 422
         assert answer.json()["errors"][0]["pointer"] == "/administrations/0/dose_mg"
 
+    def test_a_dose_is_recorded_and_not_planned(self, world: World) -> None:
+        given, planned = (
+            an_administration(given_at=(now() + timedelta(days=1, minutes=minutes)).isoformat())
+            for minutes in (-5, 5)
+        )
+
+        kept = record(world, a_dosing_session(administrations=[given]))
+        refused = record(world, a_dosing_session(administrations=[given, planned]))
+
+        # A clinic's clock may be wrong by hours; nobody gives a dose tomorrow.
+        assert kept.status_code == 201
+        assert (refused.status_code, refused.json()["errors"]) == (
+            422,
+            [{"pointer": "/administrations/1/given_at", "reason": "has not come yet"}],
+        )
+
     @pytest.mark.parametrize(
         ("changes", "pointer"),
         [

@@ -5,12 +5,16 @@ import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
+from httpx2 import Response
 
 from app import worker
 from app.kernel import outbox
 from app.kernel.db import Direct
+from app.safety.coverage import DAYS
+from app.safety.inbox import EVIDENCE_SHOWN
 from tests.api.conftest import Behind, Clock
 from tests.builders import (
     Person,
@@ -104,6 +108,14 @@ class TestFinding:
         assert in_danger(world.patient, 2)["level"] == "moderate"
         assert in_danger(world.patient, 1)["level"] == "low"
 
+    @pytest.mark.parametrize("levels", [[], "x", 5, None, {"phq-9": "high"}, {"phq-9": {"2": []}}])
+    def test_one_that_cannot_be_read_changes_nothing(
+        self, world: World, behind: Behind, levels: Any
+    ) -> None:
+        set_raised(behind, world, levels)
+
+        assert in_danger(world.patient, 2)["flag"]["level"] == "moderate"
+
     def test_nowhere_are_the_words_no_risk(self, world: World) -> None:
         path = f"{world.patient.record}/trajectories/phq-9"
         said = [
@@ -126,7 +138,7 @@ class TestFinding:
         assert "our convention" in told["source"]
 
 
-def set_raised(behind: Behind, world: World, levels: dict[str, Any]) -> None:
+def set_raised(behind: Behind, world: World, levels: Any) -> None:
     """What this clinic flags more gravely; there is no route for it yet."""
     behind.rows(
         "UPDATE clinic SET raised_levels = %s WHERE clinic_id = %s",
@@ -161,7 +173,8 @@ class TestHelp:
         assert (block["country"], block["emergency_number"]) == ("GB", "999")
         assert block["crisis_lines"][0]["phone"] == "116 123"
 
-    def test_else_it_is_the_clinics(self, world: World) -> None:
+    @pytest.mark.parametrize("query", ["", "?country=", "?country=nowhere"])
+    def test_else_it_is_the_clinics(self, world: World, query: str) -> None:
         abroad = world.elsewhere
         code = abroad.therapist.post("/v1/invitations", {"role": "patient"}).json()["code"]
         token = abroad.patient.client.post(
@@ -169,7 +182,7 @@ class TestHelp:
         ).json()["access_token"]
 
         answer = abroad.patient.client.post(
-            CHECK_INS, json=a_check_in(), headers={"Authorization": f"Bearer {token}"}
+            CHECK_INS + query, json=a_check_in(), headers={"Authorization": f"Bearer {token}"}
         )
 
         block = answer.json()["safety"]
@@ -193,9 +206,78 @@ class TestHelp:
             assert line["source"]
             assert re.fullmatch(r"\d{4}-\d\d", line["verified_on"])
 
-    @pytest.mark.parametrize("country", ["us", "USA", "U", "", "1A", "%00%00"])
-    def test_what_is_no_country_code_is_refused_by_name(self, world: World, country: str) -> None:
-        answer = world.patient.post(f"{CHECK_INS}?country={country}", a_check_in())
+    @pytest.mark.parametrize(
+        ("sent", "meant"),
+        [("fr", "FR"), (" Fr ", "FR"), ("uk", "GB"), ("UK", "GB"), ("usa", "US"), ("zz", "ZZ")],
+    )
+    def test_a_country_is_understood_as_people_write_it(
+        self, world: World, sent: str, meant: str
+    ) -> None:
+        block = in_danger(world.elsewhere.patient, country=sent)
+
+        assert block == in_danger(world.elsewhere.patient, country=meant) | {"flag": block["flag"]}
+        assert block["country"] == meant
+
+    @pytest.mark.parametrize("country", ["Germany", "U", "", "1A", "%00%00", "%20", "x" * 256])
+    def test_what_cannot_be_read_is_passed_over_for_the_patients_own(
+        self, world: World, country: str
+    ) -> None:
+        world.patient.patch("/v1/me", {"country": "GB"}, headers={"If-Match": '"1"'})
+
+        block = in_danger(world.patient, country=country)
+
+        assert (block["country"], block["emergency_number"]) == ("GB", "999")
+        assert block["flag"]["level"] == "moderate"
+        (kept,) = world.patient.get(CHECK_INS).json()["check_ins"]
+        assert kept["level"] == "moderate"
+        (flag,) = world.therapist.get("/v1/flags").json()["flags"]
+        assert flag["id"] == block["flag"]["id"]
+
+
+class TestCrisisLines:
+    """Whom to call, before it is needed and without being signed in."""
+
+    def asked(self, world: World, **query: str) -> Response:
+        answer: Response = world.patient.client.get("/v1/crisis-lines", params=query)
+        return answer
+
+    @pytest.mark.parametrize("country", ["DE", "GB", "US", "FR"])
+    def test_they_are_those_of_the_safety_block(self, world: World, country: str) -> None:
+        answer = self.asked(world, country=country)
+
+        assert answer.status_code == 200
+        told = answer.json()
+        assert told["crisis_lines"]
+        assert told.items() <= in_danger(world.patient, country=country).items()
+
+    def test_a_phone_and_what_is_between_may_keep_them_for_a_day(self, world: World) -> None:
+        answer = self.asked(world, country="DE")
+
+        assert answer.headers["Cache-Control"] == "public, max-age=86400"
+
+    @pytest.mark.parametrize(("sent", "meant"), [("uk", "GB"), ("USA", "US"), (" de ", "DE")])
+    def test_a_country_is_understood_as_people_write_it(
+        self, world: World, sent: str, meant: str
+    ) -> None:
+        assert self.asked(world, country=sent).content == self.asked(world, country=meant).content
+
+    @pytest.mark.parametrize("country", ["ZZ", "AQ", "Germany", "", "\x00", "ÄÖ"])
+    def test_an_unknown_country_gets_no_line_and_a_plain_sentence(
+        self, world: World, country: str
+    ) -> None:
+        answer = self.asked(world, country=country)
+
+        assert answer.status_code == 200
+        assert answer.json() == {
+            "country": country if country in ("ZZ", "AQ") else "",
+            "emergency_number": None,
+            "crisis_lines": [],
+            "advice": "If you are in danger, call the emergency number of the country you are in.",
+        }
+
+    @pytest.mark.parametrize("query", [{}, {"country": "x" * 257}])
+    def test_a_country_must_be_named(self, world: World, query: dict[str, str]) -> None:
+        answer = self.asked(world, **query)
 
         assert answer.status_code == 422
         assert answer.json()["errors"][0]["pointer"] == "query:country"
@@ -217,7 +299,7 @@ class TestMonitoringStatement:
 
         assert self.statement(timed_world) == (
             "This has been put in front of your care team at Test Clinic."
-            " They are on duty until 17:00 (UTC)."
+            " The clinic is on duty until 17:00 (UTC)."
             " The journal is not an emergency service."
         )
 
@@ -239,7 +321,7 @@ class TestMonitoringStatement:
 
         said = in_danger(patient)["monitoring_statement"]
 
-        assert f"They are off duty until {until} (UTC) and may not see it before then." in said
+        assert f"The clinic is off duty until {until} (UTC) and may not see it before then." in said
 
     def test_duty_is_in_the_clinics_own_time(
         self, timed_world: World, clock: Clock, direct: Direct
@@ -270,6 +352,42 @@ class TestMonitoringStatement:
 
         assert "The clinic has not said when it is on duty." in self.statement(timed_world)
 
+    def test_a_clinic_that_never_closes_is_on_duty(
+        self, timed_world: World, behind: Behind
+    ) -> None:
+        always = {day: [["00:00", "24:00"]] for day in DAYS}
+        behind.rows(
+            "UPDATE clinic SET coverage = %s WHERE clinic_id = %s",
+            json.dumps({"hours": always}),
+            timed_world.here.id,
+        )
+
+        assert " The clinic is on duty. The journal " in self.statement(timed_world)
+
+    @pytest.mark.parametrize(
+        ("setting", "value"),
+        [
+            ("coverage", "[]"),
+            ("coverage", "null"),
+            ("coverage", '{"hours": {"mon": "nine to five"}}'),
+            ("coverage", '{"hours": {"mon": [["9", "17"]]}, "holidays": 5}'),
+            ("time_zone", "Mars/Olympus"),
+            ("time_zone", ""),
+        ],
+    )
+    def test_a_setting_that_cannot_be_read_stops_no_sign_of_danger(
+        self, timed_world: World, behind: Behind, setting: str, value: str
+    ) -> None:
+        behind.rows(
+            f"UPDATE clinic SET {setting} = %s WHERE clinic_id = %s", value, timed_world.here.id
+        )
+
+        block = in_danger(timed_world.patient)
+
+        assert block["flag"]["level"] == "moderate"
+        assert "The clinic has not said when it is on duty." in block["monitoring_statement"]
+        assert len(timed_world.therapist.get("/v1/flags").json()["flags"]) == 1
+
     def test_what_alerted_nobody_does_not_claim_to_have(self, timed_world: World) -> None:
         said = self.statement(timed_world, item_nine=0)
 
@@ -292,6 +410,86 @@ class TestMonitoringStatement:
 
         assert "may be delayed" in self.statement(timed_world)
 
+    def test_it_names_the_care_team_where_one_sees_the_flag(
+        self, timed_world: World, clock: Clock, direct: Direct, behind: Behind
+    ) -> None:
+        block = in_danger(timed_world.patient)
+
+        assert block["monitoring_statement"].startswith(
+            "This has been put in front of your care team at Test Clinic."
+        )
+        assert told_of(block, clock, direct, behind) == [timed_world.therapist.membership_id]
+
+    @pytest.mark.parametrize(
+        "statement",
+        [
+            "UPDATE care_link SET ends_at = %s WHERE patient_id = %s",
+            "UPDATE consent SET revoked_at = %s WHERE patient_id = %s",
+            "UPDATE consent SET expires_at = %s WHERE patient_id = %s",
+        ],
+        ids=["care that ended", "consent that was revoked", "consent that ran out"],
+    )
+    def test_it_names_the_administrators_where_no_clinician_can_see_the_journal(
+        self,
+        timed_world: World,
+        clock: Clock,
+        direct: Direct,
+        behind: Behind,
+        statement: str,
+    ) -> None:
+        behind.rows(statement, clock.at, timed_world.patient.patient_id)
+
+        self.expect_administrators(timed_world.patient, timed_world, clock, direct, behind)
+
+    def test_so_it_does_for_a_patient_without_a_clinician(
+        self, timed_world: World, clock: Clock, direct: Direct, behind: Behind
+    ) -> None:
+        patient = timed_world.here.other_patient
+
+        self.expect_administrators(patient, timed_world, clock, direct, behind)
+
+    def test_so_it_does_for_a_patient_whom_only_a_coach_cares_for(
+        self, timed_world: World, clock: Clock, direct: Direct, behind: Behind
+    ) -> None:
+        def admit(db: Any) -> Person:
+            db.enter(timed_world.here.id)
+            return a_patient(timed_world.patient.client, db, timed_world.here.coach, at=clock.at)
+
+        self.expect_administrators(direct.run(admit), timed_world, clock, direct, behind)
+
+    def expect_administrators(
+        self, patient: Person, world: World, clock: Clock, direct: Direct, behind: Behind
+    ) -> None:
+        self.worker_seen(direct, clock.at)
+        block = in_danger(patient)
+
+        assert block["monitoring_statement"] == (
+            "This has been put in front of the administrators of Test Clinic, because no clinician"
+            " there can see your journal now. The clinic is on duty until 17:00 (UTC)."
+            " The journal is not an emergency service."
+        )
+        assert told_of(block, clock, direct, behind) == [world.administrator.membership_id]
+
+    def test_where_nobody_can_see_the_flag_it_says_so_until_somebody_can(
+        self, timed_world: World, clock: Clock, direct: Direct, behind: Behind
+    ) -> None:
+        patient, administrator = timed_world.here.other_patient, timed_world.administrator
+        act = "UPDATE membership SET is_active = %s WHERE id = %s"
+        behind.rows(act, False, administrator.membership_id)
+        self.worker_seen(direct, clock.at - timedelta(hours=1))
+
+        block = in_danger(patient)
+
+        # No word of a delay: there is nobody who would be told late.
+        assert block["monitoring_statement"] == (
+            "Nobody at Test Clinic can see this yet. Please call them. The clinic is on duty until"
+            " 17:00 (UTC). The journal is not an emergency service."
+        )
+        assert told_of(block, clock, direct, behind) == []
+        behind.rows(act, True, administrator.membership_id)
+        clock.turn(days=1)
+        assert told_of(block, clock, direct, behind) == [administrator.membership_id]
+
     def test_it_never_says_that_anyone_is_watching(
         self, timed_world: World, clock: Clock, behind: Behind
     ) -> None:
@@ -306,6 +504,13 @@ class TestMonitoringStatement:
                     re.IGNORECASE,
                 )
             clock.turn(hours=7)
+
+
+def told_of(block: dict[str, Any], clock: Clock, direct: Direct, behind: Behind) -> list[UUID]:
+    """Before whom a worker puts the flag of a safety block."""
+    keep_promises(direct, clock.at)
+    told = behind.rows("SELECT membership_id FROM notice WHERE flag_id = %s", block["flag"]["id"])
+    return [membership_id for (membership_id,) in told]
 
 
 class TestEpisode:
@@ -352,8 +557,27 @@ class TestEpisode:
         flag_id = in_danger(world.patient, 2)["flag"]["id"]
         behind.rows("UPDATE flag SET status = 'acknowledged' WHERE id = %s", flag_id)
 
-        assert in_danger(world.patient, 1)["flag"]["status"] == "acknowledged"
-        assert in_danger(world.patient, 3)["flag"]["status"] == "open"
+        # However slight: whoever acknowledged the flag has not seen this.
+        joined = in_danger(world.patient, 1)["flag"]
+
+        assert (joined["id"], joined["level"]) == (flag_id, "moderate")
+        assert (joined["status"], joined["round"]) == ("open", 2)
+        assert in_danger(world.patient, 1)["flag"]["round"] == 2
+
+    def test_a_sign_more_than_a_day_after_the_last_round_began_begins_another(
+        self, timed_world: World, clock: Clock, direct: Direct, behind: Behind
+    ) -> None:
+        blocks = []
+        for hours, seconds in ((0, 0), (23, 0), (1, 0), (0, 1), (23, 0), (1, 0), (0, 1)):
+            clock.turn(hours=hours, seconds=seconds)
+            blocks.append(in_danger(timed_world.patient.again(clock.at), 1))
+            told_of(blocks[-1], clock, direct, behind)
+
+        # A day goes by from the beginning of the round and not from the sign before.
+        assert [block["flag"]["round"] for block in blocks] == [1, 1, 1, 2, 2, 2, 3]
+        assert behind.rows(
+            "SELECT round FROM notice WHERE flag_id = %s ORDER BY round", blocks[0]["flag"]["id"]
+        ) == [(1,), (2,), (3,)]
 
     def test_after_a_resolved_flag_a_sign_begins_another(
         self, world: World, behind: Behind
@@ -418,6 +642,56 @@ class TestInbox:
         )
 
         assert evidence["seconds_late"] == 26 * 3600
+
+    def test_a_phone_whose_clock_is_wrong_makes_danger_neither_later_nor_earlier(
+        self, timed_world: World, clock: Clock
+    ) -> None:
+        for days in (1, -1):
+            in_danger(
+                timed_world.patient,
+                recorded_at=clock.said(days=days, hours=-2),
+                sent_at=clock.said(days=days),
+            )
+        in_danger(timed_world.patient, recorded_at=clock.said(hours=3))
+
+        (flag,) = timed_world.therapist.get("/v1/flags").json()["flags"]
+
+        def since(name: str) -> list[float]:
+            return [
+                (datetime.fromisoformat(one[name]) - clock.at) / timedelta(hours=1)
+                for one in flag["evidence"]
+            ]
+
+        # As it was sent, and where it stands in time.
+        assert sorted(since("recorded_at")) == [-26, 3, 22]
+        assert sorted(since("effective_at")) == [-2, -2, 0]
+        assert since("received_at") == [0, 0, 0]
+        assert sorted(one["seconds_late"] for one in flag["evidence"]) == [0, 7200, 7200]
+
+    def test_of_much_evidence_the_newest_is_shown_in_its_order(
+        self, timed_world: World, clock: Clock
+    ) -> None:
+        sent = []
+        for _ in range(EVIDENCE_SHOWN + 2):
+            answer = timed_world.patient.post(CHECK_INS, a_check_in(answers=[0] * 8 + [1]))
+            sent.append(answer.json()["id"])
+            clock.turn(seconds=1)
+
+        (flag,) = timed_world.therapist.get("/v1/flags").json()["flags"]
+
+        assert [one["source_id"] for one in flag["evidence"]] == sent[2:]
+
+    @pytest.mark.parametrize("who", ["therapist", "administrator"])
+    def test_a_name_that_cannot_be_opened_hides_no_flag(
+        self, world: World, behind: Behind, who: str
+    ) -> None:
+        person: Person = getattr(world.here, who)
+        in_danger(world.patient, 2)
+        behind.rows("UPDATE patient SET contact = '\\x00' WHERE id = %s", world.patient.patient_id)
+
+        (flag,) = person.get("/v1/flags").json()["flags"]
+
+        assert (flag["patient_name"], flag["level"]) == (None, "moderate")
 
     def test_it_says_when_it_was_put_before_the_reader(
         self, timed_world: World, clock: Clock, direct: Direct

@@ -104,6 +104,40 @@ class TestInvite:
 
         assert answer.status_code == 422
 
+    @pytest.mark.parametrize("who", ["coach", "administrator", "patient"])
+    def test_nobody_who_sees_no_clinical_content_can_be_named(self, world: World, who: str) -> None:
+        """Flags of a patient in their care would be put before nobody who may see them."""
+        person: Person = getattr(world.here, who)
+
+        answer = world.administrator.post(
+            INVITATIONS, {"role": "patient", "clinician_id": str(person.membership_id)}
+        )
+
+        assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (
+            422,
+            "/clinician_id",
+        )
+
+    @pytest.mark.parametrize("privilege", ["therapy", "prescribe", "monitor"])
+    def test_whoever_does_can(self, world: World, behind: Behind, privilege: str) -> None:
+        behind.rows(
+            "UPDATE membership SET privileges = ARRAY[%s, 'coach'] WHERE id = %s",
+            privilege,
+            world.here.stranger.membership_id,
+        )
+
+        invited(world.administrator, clinician_id=str(world.here.stranger.membership_id))
+
+    def test_it_says_which_notice_a_patient_has_to_be_shown(
+        self, world: World, behind: Behind
+    ) -> None:
+        behind.rows(
+            "UPDATE clinic SET notice_version = '2026-02' WHERE clinic_id = %s", world.here.id
+        )
+
+        assert invited(world.therapist)["notice_version"] == "2026-02"
+        assert invited(world.elsewhere.therapist)["notice_version"] == "1"
+
     def test_a_privilege_named_twice_is_one(self, world: World) -> None:
         told = invited(world.administrator, role="clinician", privileges=["coach", "coach"])
 
@@ -163,10 +197,14 @@ class TestAcceptAsPatient:
         )
         assert consents == [("treatment", "1", clock.at, None, None)]
         ledger = behind.rows(
-            "SELECT seq, action, actor_role FROM ledger WHERE patient_id = %s",
+            "SELECT seq, action, actor_role FROM ledger WHERE patient_id = %s ORDER BY seq",
             token["patient_id"],
         )
-        assert ledger == [(1, "consent.given", "patient")]
+        assert ledger == [
+            (1, "profile.created", "patient"),
+            (2, "consent.given", "patient"),
+            (3, "care_link.began", "patient"),
+        ]
 
     def test_time_zone_locale_and_country_are_the_patients_own(self, world: World) -> None:
         token = accept(
@@ -209,6 +247,23 @@ class TestAcceptAsPatient:
         assert answer.json()["errors"][0]["pointer"] == pointer
         assert behind.counts() == before
         assert accept(world, code).status_code == 201  # the place is still free
+
+    def test_whoever_agreed_to_another_notice_hears_which_it_is_now(
+        self, world: World, behind: Behind
+    ) -> None:
+        code = invited(world.therapist)["code"]
+        behind.rows(
+            "UPDATE clinic SET notice_version = '2026-02' WHERE clinic_id = %s", world.here.id
+        )
+
+        refused = accept(world, code)
+
+        assert refused.status_code == 422
+        told = refused.json()
+        assert told["errors"][0]["pointer"] == "/consent/notice_version"
+        assert told["notice_version"] == "2026-02"
+        consent = {"notice_version": told["notice_version"], "accepted": True}
+        assert accept(world, code, consent=consent).status_code == 201
 
     def test_the_inviting_clinician_gets_the_first_care_link(self, world: World) -> None:
         token = accept(world, invited(world.therapist)["code"]).json()
@@ -280,6 +335,16 @@ class TestCode:
         clock.turn(seconds=1)
         assert accept(timed_world, codes[1]).status_code == 404
 
+    def test_it_is_not_there_once_whoever_made_it_has_left(
+        self, world: World, behind: Behind
+    ) -> None:
+        code = invited(world.therapist)["code"]
+        behind.rows(
+            "UPDATE membership SET is_active = false WHERE id = %s", world.therapist.membership_id
+        )
+
+        assert accept(world, code).status_code == 404
+
     def test_one_that_nobody_made_is_not_there(self, world: World) -> None:
         assert accept(world, "0000-0000-0000-0000").status_code == 404
 
@@ -345,8 +410,8 @@ class TestExistingAccount:
 
         assert (answer.status_code, answer.json()["code"]) == (400, "invalid-grant")
         after = behind.counts()
-        # Only that somebody failed is remembered: by name, and by address.
-        assert after == before | {"throttle": before["throttle"] + 2}
+        # Only that somebody failed is remembered: by name, by address, and by both.
+        assert after == before | {"throttle": before["throttle"] + 3}
 
     def test_an_invitation_is_no_way_around_the_throttle(self, timed_world: World) -> None:
         """Whoever may invite could otherwise guess at any password for ever."""

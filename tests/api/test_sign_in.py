@@ -3,6 +3,7 @@
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
@@ -122,6 +123,13 @@ def without_date(answer: Response) -> dict[str, str]:
     return {name: value for name, value in answer.headers.items() if name != "date"}
 
 
+def from_address(person: Person, address: str) -> Person:
+    """The same name, known by somebody at another address of the same server."""
+    client = TestClient(person.client.app, client=(address, 50000))
+    client.portal = person.client.portal
+    return replace(person, client=client)
+
+
 class TestThrottle:
     def test_after_five_failures_the_name_has_to_wait(
         self, timed_world: World, clock: Clock
@@ -172,6 +180,39 @@ class TestThrottle:
             sign_in(timed_world.patient, "wrong password")
 
         assert sign_in(timed_world.therapist).status_code == 200
+
+    def test_who_guesses_elsewhere_does_not_keep_the_patient_out(self, timed_world: World) -> None:
+        """The patient may be in crisis, and only somebody else has failed."""
+        patient = timed_world.patient
+        guesser = from_address(patient, "10.0.0.1")
+
+        guesses = [sign_in(guesser, "a guess") for _ in range(6)]
+
+        assert [guess.status_code for guess in guesses] == [400] * 5 + [429]
+        assert sign_in(patient).status_code == 200
+        assert sign_in(guesser).status_code == 429
+
+    def test_all_addresses_together_can_fail_fifty_times_on_one_name(
+        self, timed_world: World
+    ) -> None:
+        patient = timed_world.patient
+        guessers = [from_address(patient, f"{uuid4()}") for _ in range(10)]
+
+        with ThreadPoolExecutor(4) as pool:
+            guesses = list(pool.map(lambda one: sign_in(one, "a guess"), guessers * 5))
+
+        assert {guess.status_code for guess in guesses} == {400}
+        assert sign_in(patient).status_code == 429
+        assert sign_in(timed_world.therapist).status_code == 200
+
+    def test_a_home_has_many_addresses_of_ipv6_and_one_count(self, timed_world: World) -> None:
+        patient = timed_world.patient
+        home = f"2001:db8:{uuid4().hex[:4]}:1"
+        for n in range(5):
+            sign_in(from_address(patient, f"{home}::{n}"), "a guess")
+
+        assert sign_in(from_address(patient, f"{home}:a:b:c:d")).status_code == 429
+        assert sign_in(patient).status_code == 200
 
     def test_who_is_signed_in_stays_signed_in(self, timed_world: World) -> None:
         """A patient in crisis is never locked out of what they have open."""
@@ -255,13 +296,15 @@ class TestRefresh:
     ) -> None:
         client = timed_world.patient.client
         token = sign_in(timed_world.patient).json()["refresh_token"]
-        newest = refresh(client, token).json()["refresh_token"]
+        newest = refresh(client, token).json()
         clock.turn(seconds=61)
 
         again = refresh(client, token)
 
         assert (again.status_code, again.json()["code"]) == (400, "invalid-grant")
-        assert refresh(client, newest).status_code == 400
+        assert refresh(client, newest["refresh_token"]).status_code == 400
+        # Whoever stole a refresh token may have an access token too.
+        assert me_with(client, newest["access_token"]).status_code == 401
         assert ended_reasons(behind, timed_world.patient) == ["reuse"]
 
     def test_a_token_shown_again_after_the_next_was_used_ends_its_family(

@@ -288,6 +288,49 @@ class TestPhq9:
         assert told["latest"] == whole["latest"] | {"index": 1}
         TrajectoryOut.model_validate_json(answer.content)
 
+    def test_until_moves_no_baseline_and_ends_with_the_latest_that_is_shown(
+        self, timed_world: World, clock: Clock
+    ) -> None:
+        """Before the first dose, in a view that ends earlier, is still before the first dose."""
+        timed_world.therapist.post(
+            f"{timed_world.patient.record}/dosing-sessions",
+            a_dosing_session(administrations=[an_administration(given_at=clock.said(days=-5))]),
+        )
+        for days_ago, answers in (
+            (30, phq_9(20)),
+            (10, phq_9(16)),
+            (8, [None] * 9),
+            (6, phq_9(14)),
+            (1, phq_9(7)),
+        ):
+            timed_world.patient.post(
+                "/v1/patients/me/check-ins",
+                a_check_in(answers=answers, recorded_at=clock.said(days=-days_ago)),
+            )
+        whole = trajectory(timed_world.patient, f"{MINE}/phq-9")
+
+        def told(**bounds: str) -> dict[str, Any]:
+            answer = timed_world.patient.get(f"{MINE}/phq-9", params=bounds)
+            TrajectoryOut.model_validate_json(answer.content)
+            found: dict[str, Any] = answer.json()
+            return found
+
+        early = told(until=clock.said(days=-7))
+        middle = told(since=clock.said(days=-15), until=clock.said(days=-7))
+        none = told(since=clock.said(days=-9), until=clock.said(days=-7))
+
+        assert (whole["baseline"]["score"], whole["baseline"]["index"]) == (14, 3)
+        for view in (early, middle, none):
+            assert view["baseline"] == whole["baseline"] | {"index": None}
+            assert view["doses"] == whole["doses"]
+        assert early["points"]["score"] == [20, 16, None]
+        assert early["points"]["change"] == [6, 2, None]
+        # The latest that is complete and shown, measured from the baseline that is not.
+        assert (early["latest"]["index"], early["latest"]["score"]) == (1, 16)
+        assert (early["latest"]["change"], early["latest"]["direction"]) == (2, "worse")
+        assert middle["latest"] == early["latest"] | {"index": 0}
+        assert (none["points"]["score"], none["latest"]) == ([None], None)
+
     @pytest.mark.parametrize("seed", range(3))
     def test_columns_are_as_long_as_the_series_whatever_is_missing(
         self, world: World, seed: int

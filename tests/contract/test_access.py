@@ -183,6 +183,10 @@ EXPECTED: Final[dict[tuple[str, str], list[Try]]] = {
         Try(NAMING_NOBODY, "public", form={"grant_type": "nothing"}, answer=400)
     ],
     ("POST", "/v1/auth/revoke"): [Try(NAMING_NOBODY, "public", form={"token": "x"})],
+    ("GET", "/v1/crisis-lines"): [
+        Try(NAMING_NOBODY, "public", query="?country=DE"),
+        Try(NAMING_NOBODY, "public", query="?country=nowhere"),
+    ],
     ("GET", "/v1/limits"): [PUBLIC],
     ("GET", "/v1/instruments"): [PUBLIC],
     ("GET", "/v1/instruments/{key}"): [PUBLIC],
@@ -458,6 +462,7 @@ def parameters(stage: Stage, ids: Ids, name: str) -> dict[str, Any]:
         "patient_id": patient_id,
         "membership_id": here.therapist.membership_id,
         "clinician_id": here.therapist.membership_id,
+        "member": here.therapist.membership_id,
         "account_id": ids.account_id,
         "family_id": ids.family_id,
         "source_kind": "check_in",

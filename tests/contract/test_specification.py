@@ -328,7 +328,7 @@ class TestAnnouncement:
                 "sent_at"
             ),
             lambda document: document["components"]["schemas"]["CaseOut"]["properties"].update(
-                name={"type": "integer"}
+                patient_id={"type": "integer"}
             ),
         ],
         ids=["a path", "a member of an answer", "a member to send", "the type of a member"],

@@ -56,8 +56,20 @@ class TestWithSentAt:
         assert place(NOW + DAY, NOW, NOW) == (NOW, 86_400)
         assert place(NOW, NOW - DAY, NOW) == (NOW, -86_400)
 
+    def test_a_few_seconds_ahead_are_told_even_where_the_network_would_explain_them(self) -> None:
+        assert place(NOW + 30 * SECOND, NOW + 30 * SECOND, NOW) == (NOW, 30)
+
     @given(recorded_at=instants, sent_at=st.none() | instants, received_at=instants)
     def test_nothing_ever_stands_after_its_arrival(
         self, recorded_at: datetime, sent_at: datetime | None, received_at: datetime
     ) -> None:
         assert place(recorded_at, sent_at, received_at).effective_at <= received_at
+
+    @given(recorded_at=instants, sent_at=st.none() | instants, received_at=instants)
+    def test_whatever_was_moved_to_its_arrival_says_that_the_clock_was_wrong(
+        self, recorded_at: datetime, sent_at: datetime | None, received_at: datetime
+    ) -> None:
+        arrival = place(recorded_at, sent_at, received_at)
+
+        if arrival.effective_at != recorded_at:
+            assert arrival.clock_ahead_seconds

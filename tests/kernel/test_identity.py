@@ -25,6 +25,7 @@ from app.kernel import identity
 from app.kernel.db import Db, Direct, libpq
 from app.kernel.errors import Kind, Problem
 from app.kernel.identity import (
+    FAILURES_FROM_HERE,
     FAILURES_PER_ACCOUNT,
     FAILURES_PER_ADDRESS,
     LOST_REPLY,
@@ -310,7 +311,7 @@ class TestThrottle:
     ) -> None:
         username = world.patient.username if is_known else f"nobody-{uuid4()}"
 
-        answers = [attempt(username, "a wrong password") for _ in range(FAILURES_PER_ACCOUNT)]
+        answers = [attempt(username, "a wrong password") for _ in range(FAILURES_FROM_HERE)]
         answers.append(attempt(username, PASSWORD, NOW + SECOND))
 
         assert kinds(answers) == [Kind.INVALID_GRANT] * 5 + [Kind.TOO_MANY_ATTEMPTS]
@@ -333,7 +334,7 @@ class TestThrottle:
         self, attempt: Attempt, world: World
     ) -> None:
         for _ in range(3):
-            for _ in range(FAILURES_PER_ACCOUNT - 1):
+            for _ in range(FAILURES_FROM_HERE - 1):
                 assert isinstance(attempt(world.patient.username, "wrong"), Problem)
             assert isinstance(attempt(world.patient.username, PASSWORD), Tokens)
 
@@ -343,6 +344,51 @@ class TestThrottle:
             attempt(spelling, "wrong")
 
         assert kinds([attempt(username.title(), PASSWORD)]) == [Kind.TOO_MANY_ATTEMPTS]
+
+    def test_who_guesses_elsewhere_keeps_nobody_out_here(
+        self, attempt: Attempt, world: World
+    ) -> None:
+        username, elsewhere = world.patient.username, f"elsewhere-{uuid4()}"
+        guesses = [
+            attempt(username, "a guess", NOW, elsewhere) for _ in range(3 * FAILURES_FROM_HERE)
+        ]
+
+        assert kinds(guesses) == (
+            [Kind.INVALID_GRANT] * FAILURES_FROM_HERE
+            + [Kind.TOO_MANY_ATTEMPTS] * 2 * FAILURES_FROM_HERE
+        )
+        # Again and again: what is right here says nothing about there.
+        assert kinds([attempt(username, PASSWORD) for _ in range(3)]) == [None] * 3
+        assert kinds([attempt(username, PASSWORD, NOW, elsewhere)]) == [Kind.TOO_MANY_ATTEMPTS]
+
+    def test_all_addresses_together_have_a_limit_on_one_name(
+        self, attempt: Attempt, direct: Direct, issuer: Issuer, world: World
+    ) -> None:
+        username = world.patient.username
+        subject = issuer.keyring.blind_index(username, purpose="throttle-account")
+        for _ in range(FAILURES_PER_ACCOUNT - 1):
+            direct.run(
+                lambda db: db.change(
+                    identity.COUNT_FAILURE,
+                    subject_key=subject,
+                    now=NOW,
+                    window_start=NOW - THROTTLE_WINDOW,
+                )
+            )
+
+        answers = [
+            attempt(username, "a guess", NOW, f"one-{uuid4()}"),
+            attempt(username, "a guess", NOW, f"another-{uuid4()}"),
+            attempt(username, PASSWORD),
+            attempt(username, PASSWORD, NOW + THROTTLE_WINDOW),
+        ]
+
+        assert kinds(answers) == [
+            Kind.INVALID_GRANT,
+            Kind.TOO_MANY_ATTEMPTS,
+            Kind.TOO_MANY_ATTEMPTS,
+            None,
+        ]
 
     def test_many_at_once_do_not_slip_past_the_count(
         self, settings: Settings, issuer: Issuer, keyring: Keyring, world: World, address: str
