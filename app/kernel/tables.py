@@ -191,13 +191,17 @@ class DataKey(SQLModel, table=True):
 
 
 class LedgerHead(SQLModel, table=True):
-    """Where a patient's ledger ends. Its row lock makes commit order ledger order."""
+    """Where a patient's ledger ends. Its row lock makes commit order ledger order.
+
+    prev_hash: the last row's, kept so that one statement can number and chain the next.
+    """
 
     __tablename__ = "ledger_head"
     __table_args__ = ({"info": DISTRIBUTED},)
     clinic_id: UUID = key()
     patient_id: UUID = key()
     seq: int = Field(sa_type=BigInteger)
+    prev_hash: bytes = sealed()
     hash: bytes = sealed()
 
 

@@ -6,8 +6,8 @@ dose is computed when it is read and never stored, so a dose that is entered lat
 everything it should. A visit at which nothing was given is `not-done`: never a dose of 0.
 
 An experience note is what a session was like, in the patient's words, sealed. Its tier says who
-reads it: `private` only the patient, `care-team` also those who treat them (therapy or prescribe). Private words
-never enter a clinician's view.
+reads it: `private` only the patient, `care-team` also those who treat them (therapy or
+prescribe). Private words never enter a clinician's view.
 
     dosing_session   one visit
     administration   what was given, when

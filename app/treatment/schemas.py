@@ -72,7 +72,7 @@ class NoteIn(Wire):
     tier: Annotated[
         Literal["private", "care-team"],
         Field(
-            description="Who reads it: only the patient, or also those who treat them (therapy, prescribe)."
+            description="Who reads it: only the patient, or also those with therapy or prescribe."
         ),
     ] = "private"
     words: Words

