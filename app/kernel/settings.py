@@ -52,7 +52,7 @@ class Settings(BaseSettings):
         " directory.",
     )
     connections: int = Field(
-        16, ge=1, le=200, description="Connections to PostgreSQL per API process, at most."
+        12, ge=1, le=200, description="Connections to PostgreSQL per API process, at most."
     )
     test_database_url: str | None = Field(
         None,

@@ -37,35 +37,47 @@ PLAIN: Final = "The Plainly Visible Clinic"
 """What is no secret: finding it shows that the search finds things."""
 
 
+BIRD: Final = "kanarienvogelruft"
+"""How every canary begins that is a word."""
+
+
 @dataclass
 class Canaries:
     """Words that exist nowhere else, and where each was put."""
 
     places: dict[str, str] = field(default_factory=dict)
+    others: dict[str, str] = field(default_factory=dict)
 
     def word(self, place: str) -> str:
         """A new one."""
-        return self._keep(f"kanarie{secrets.token_hex(8)}", place)
+        canary = f"{BIRD}{secrets.token_hex(8)}"
+        self.places[canary] = place
+        return canary
 
     def number(self, place: str) -> str:
         """A new one that can be dialled."""
-        return self._keep(f"+{secrets.randbelow(9 * 10**14) + 10**14}", place)
+        canary = f"+{secrets.randbelow(9 * 10**14) + 10**14}"
+        self.keep(canary, place)
+        return canary
 
     def keep(self, secret: str, place: str) -> None:
         """One that somebody else made."""
-        self._keep(secret, place)
+        self.others[secret] = place
 
     def found_in(self, text: bytes) -> set[str]:
         """The places whose canary is there, however it is spelt."""
-        return {
+        found = {
             place
-            for canary, place in self.places.items()
-            if any(spelling in text for spelling in spellings(canary))
+            for secret, place in self.others.items()
+            if any(spelling in text for spelling in spellings(secret))
         }
-
-    def _keep(self, canary: str, place: str) -> str:
-        self.places[canary] = place
-        return canary
+        plain = re.findall(BIRD.encode() + b"[0-9a-f]{16}", text)
+        in_hex = re.findall(BIRD.encode().hex().encode() + b"[0-9a-f]{32}", text)
+        words = plain + [bytes.fromhex(word.decode()) for word in in_hex]
+        found |= {self.places.get(word.decode(), "nowhere") for word in words}
+        if not words and any(spelling in text for spelling in spellings(BIRD)):
+            found.add("somewhere")
+        return found
 
 
 def spellings(word: str) -> list[bytes]:
@@ -397,7 +409,7 @@ class TestWords:
 
     @pytest.mark.parametrize("leftover", ["a dump", "PostgreSQL's files"])
     def test_what_is_no_secret_is_found_there(self, day: Day, leftover: str) -> None:
-        visible = Canaries({PLAIN: "the clinic's name"})
+        visible = Canaries(others={PLAIN: "the clinic's name"})
 
         assert visible.found_in(day.leftovers[leftover]) == {"the clinic's name"}
 
@@ -413,10 +425,19 @@ class TestWords:
         canaries = Canaries()
         word = canaries.word("here")
 
-        for spelt in (
-            word.encode(),
-            f"{before}{word}".encode().hex().encode(),
-            base64.b64encode(f"{before}{word}.".encode()),
-        ):
-            assert canaries.found_in(b"before " + spelt + b" after") == {"here"}
+        canaries.keep(number := "+49555014785319642", "there")
+
+        for spelt in (str.encode, in_hex, in_base64):
+            there = b"before " + spelt(before + word) + b" after"
+            assert canaries.found_in(there) <= {"here", "somewhere"}
+            assert canaries.found_in(there)
+            assert canaries.found_in(spelt(before + number)) == {"there"}
         assert canaries.found_in(f"{uuid4()} {now()}".encode()) == set()
+
+
+def in_hex(text: str) -> bytes:
+    return text.encode().hex().encode()
+
+
+def in_base64(text: str) -> bytes:
+    return base64.b64encode(f"{text}.".encode())
