@@ -59,13 +59,13 @@ def up() -> None:
 @app.command()
 def serve(*, with_parent: Annotated[bool, typer.Option(hidden=True)] = False) -> None:
     """The API, on the database that AFTERGLOW_DATABASE_URL names."""
-    _become("serve", with_parent=with_parent)
+    _run("serve", with_parent=with_parent)
 
 
 @app.command()
 def worker(*, with_parent: Annotated[bool, typer.Option(hidden=True)] = False) -> None:
     """Keep what the outbox promised, until told to stop."""
-    _become("worker", with_parent=with_parent)
+    _run("worker", with_parent=with_parent)
 
 
 @app.command()
@@ -367,13 +367,6 @@ def _settings() -> Any:
         _fail(f"Not a valid setting: {wrong}.")
 
 
-def _settings_with_database() -> Any:
-    settings = _settings()
-    if settings.database_url is None:
-        _fail("AFTERGLOW_DATABASE_URL is not set; `afterglow up` brings a database of its own.")
-    return settings
-
-
 def _answer(text: str) -> Any:
     if text == "-":
         return None
@@ -397,14 +390,10 @@ def _in_words(result: dict[str, Any]) -> str:
     return f"{result['instrument']} {total}{band}{complete}; {asked}"
 
 
-def _become(part: str, *, with_parent: bool) -> NoReturn:
-    """Go on as a server process, without the command line's ten megabytes."""
-    import os
+def _run(part: str, *, with_parent: bool) -> None:
+    from app.operations.process import main as run_process
 
-    _settings_with_database()
-    options = ["--with-parent"] if with_parent else []
-    command = [sys.executable, "-m", "app.operations.process", part, *options]
-    os.execv(sys.executable, command)  # noqa: S606 -- ourselves, by our own arguments
+    run_process([part, *(["--with-parent"] if with_parent else [])])
 
 
 def _fail(message: str) -> NoReturn:

@@ -221,7 +221,10 @@ def problem_response(problem: Problem) -> Response:
 
 
 def install_problems(app: FastAPI) -> None:
-    """Whatever is raised outside of a `Route` is answered from the same catalogue."""
+    """What is raised outside of a `Route` is answered from the same catalogue.
+
+    An exception that nobody expected is answered by `frame`, around everything.
+    """
 
     async def of_problem(_: Request, error: Exception) -> Response:
         assert isinstance(error, Problem)
@@ -235,13 +238,9 @@ def install_problems(app: FastAPI) -> None:
     async def of_validation(_: Request, error: Exception) -> Response:
         return problem_response(Problem(Kind.INVALID))
 
-    async def of_anything(_: Request, error: Exception) -> Response:
-        return problem_response(Problem(Kind.INTERNAL))
-
     app.add_exception_handler(Problem, of_problem)
     app.add_exception_handler(HTTPException, of_http)
     app.add_exception_handler(RequestValidationError, of_validation)
-    app.add_exception_handler(Exception, of_anything)
 
 
 _OF_STATUS: Final = {

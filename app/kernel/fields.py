@@ -119,9 +119,3 @@ Username = Annotated[
     Field(min_length=3, max_length=254, description="An e-mail address or another name."),
 ]
 Password = Annotated[str, Field(min_length=12, max_length=256)]
-
-
-def members(model: Any) -> dict[str, Any]:
-    """A model as a plain dictionary that JSON can write."""
-    plain: dict[str, Any] = model.model_dump(mode="json")
-    return plain

@@ -153,9 +153,6 @@ def specification(app: FastAPI) -> dict[str, Any]:
 def _bound_parameters(operation: dict[str, Any]) -> None:
     """What the edge passes on as text is still known by its name."""
     for parameter in operation.get("parameters", ()):
-        if parameter["schema"].get("format") == "date-time":
-            # Where a range has no end, none is sent: the default is our side's word for that.
-            parameter["schema"].pop("default", None)
         is_header_or_path = parameter["in"] in ("header", "path")
         if is_header_or_path and parameter["name"] in _PARAMETERS:
             parameter.update(_PARAMETERS[parameter["name"]])

@@ -87,7 +87,8 @@ def parameter_reader(
         one.name: one.get_default() for one in parameters if not one.field_info.is_required()
     }
     places = [
-        (one, isinstance(one.field_info, params.Query), _outside_name(one)) for one in parameters
+        (one, isinstance(one.field_info, params.Query), str(one.field_info.alias))
+        for one in parameters
     ]
 
     def read(query: bytes, headers: Mapping[bytes, bytes]) -> dict[str, Any]:
@@ -108,14 +109,6 @@ def parameter_reader(
         return values
 
     return read
-
-
-def _outside_name(parameter: Any) -> str:
-    if parameter.field_info.alias:
-        return str(parameter.field_info.alias)
-    if isinstance(parameter.field_info, params.Query):
-        return str(parameter.name)
-    return str(parameter.name).replace("_", "-")
 
 
 def _problem_of(error: ValidationError) -> Problem:

@@ -14,6 +14,8 @@ import sys
 from threading import Event, Thread
 from typing import Final
 
+from pydantic import ValidationError
+
 from app.kernel.errors import Problem
 from app.kernel.log import logger, to_standard_error
 from app.kernel.settings import Settings
@@ -28,7 +30,7 @@ def main(arguments: list[str]) -> None:
     to_standard_error()
     if "--with-parent" in options:
         Thread(target=_end_with_parent, daemon=True).start()
-    settings = Settings()
+    settings = _settings()
     try:
         _PARTS[part](settings)
     except stack.NotDurable as names:
@@ -42,6 +44,22 @@ def main(arguments: list[str]) -> None:
             "start.refused", reason="PostgreSQL does not answer", problem=problem.kind.code
         )
         sys.exit(3)
+
+
+def _settings() -> Settings:
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        wrong = ", ".join(f"AFTERGLOW_{one['loc'][0]}".upper() for one in error.errors())
+        print(f"Not a valid setting: {wrong}.", file=sys.stderr)
+        sys.exit(2)
+    if settings.database_url is None:
+        print(
+            "AFTERGLOW_DATABASE_URL is not set; `afterglow up` brings a database of its own.",
+            file=sys.stderr,
+        )
+        sys.exit(2)
+    return settings
 
 
 def serve(settings: Settings) -> None:

@@ -399,6 +399,20 @@ class TestAgain:
         assert direct.run(lambda db: db.one(AT, beat_name=f"there-{names[0]}")) == NOW
         assert direct.run(lambda db: db.one(AT, beat_name=f"here-{names[1]}")) == NOW
 
+    def test_a_statement_whose_table_was_migrated_meanwhile_is_planned_anew(
+        self, direct: Direct, settings: Settings
+    ) -> None:
+        table = f"migrated_{uuid4().hex}"
+        query = Query(select(literal_column("a")).select_from(text(table)), itself)
+        as_superuser(settings, f"CREATE TABLE {table} AS SELECT 1 AS a")
+        as_superuser(settings, f"GRANT SELECT ON {table} TO afterglow_app")
+        assert direct.run(lambda db: db.one(query)) == 1
+
+        as_superuser(settings, f"ALTER TABLE {table} ALTER a TYPE text")
+
+        assert direct.run(lambda db: db.one(query)) == "1"
+        as_superuser(settings, f"DROP TABLE {table}")
+
     def test_a_connection_lost_before_the_commit_is_replaced(
         self, tapped: Direct, between: Between
     ) -> None:
@@ -548,6 +562,11 @@ def count_connections(postgres: Postgres, settings: Settings, state: str = "%") 
         ).fetchone()
     assert row is not None
     return int(row[0])
+
+
+def as_superuser(settings: Settings, statement: str) -> None:
+    with psycopg.connect(libpq(str(settings.migration_url)), autocommit=True) as connection:
+        connection.execute(statement.encode())
 
 
 def terminate_connections(settings: Settings) -> None:
@@ -719,11 +738,13 @@ class TestPool:
                 if count_connections(postgres, fresh_database) <= 4:
                     break
                 await asyncio.sleep(0.1)
+            # PostgreSQL takes a moment to see that a client has hung up.
+            while count_connections(postgres, fresh_database) > 4:
+                await asyncio.sleep(0.05)
             assert count_connections(postgres, fresh_database, "idle in transaction%") == 0
-            assert count_connections(postgres, fresh_database) <= 4
             await database.close()
 
-        on_loop(main)
+        on_loop(lambda: asyncio.wait_for(main(), 20))
 
         direct = Direct(str(fresh_database.database_url), VAULT)
         stored = set(direct.run(lambda db: db.all(Query(select(_beat.name), str))))
@@ -780,6 +801,22 @@ class TestPool:
 
         assert on_loop(main) == 2
         assert between.connections == 2
+
+    def test_a_connection_given_to_somebody_who_just_left_goes_to_the_next(self, url: str) -> None:
+        async def main() -> int:
+            database = Database(url, VAULT, size=1)
+            holder = asyncio.create_task(database.run(lambda db: db.one(SLEEP, seconds=0.2)))
+            await asyncio.sleep(0.05)
+            leaving = asyncio.create_task(database.run(lambda db: db.one(ONE)))
+            await asyncio.sleep(0)
+            # In the very step in which the connection comes free and is given to it.
+            holder.add_done_callback(lambda _: leaving.cancel())
+            await asyncio.wait([holder, leaving])
+            answer = await asyncio.wait_for(database.run(lambda db: db.one(TWO)), 2)
+            await database.close()
+            return answer
+
+        assert on_loop(main) == 2
 
     def test_a_connection_that_is_reset_in_the_middle_of_a_trip_is_replaced(
         self, between: Between

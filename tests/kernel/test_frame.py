@@ -11,7 +11,12 @@ from fastapi.testclient import TestClient
 from prometheus_client import REGISTRY
 
 from app.kernel.edge import MAX_BODY
+from app.kernel.errors import Kind, Problem
 from app.kernel.frame import Frame
+from app.kernel.settings import Settings
+from app.kernel.tokens import SigningKeys
+from app.kernel.vault import Keyring
+from app.main import create_app
 
 Message = MutableMapping[str, Any]
 CANARY = "canary-19c2"
@@ -193,6 +198,45 @@ class TestSize:
         assert answer.headers["content-type"] == "application/problem+json"
         assert client.post("/v1/auth/revoke", data={"token": "x"}).status_code == 200
 
+    def test_a_body_in_many_small_pieces_is_read_whole(self, client: TestClient) -> None:
+        pieces = iter([b"tok", b"en", b"=", b"x" * 100, b""])
+        headers = {"Content-Type": "application/x-www-form-urlencoded"}
+
+        answer = client.post("/v1/auth/revoke", content=pieces, headers=headers)
+
+        assert answer.status_code == 200
+
+
+class TestOutsideOfRoutes:
+    """What no route of ours answers comes from the same catalogue."""
+
+    @pytest.fixture
+    def stranger(self, keyring: Keyring) -> Iterator[TestClient]:
+        """An API without a database, with a route that the framework answers itself."""
+        application = create_app(
+            Settings(database_url="postgresql+psycopg://nobody@127.0.0.1:1/nothing"),
+            keyring,
+            SigningKeys.parse(SigningKeys.generate()),
+        )
+
+        def read(number: int) -> None: ...
+
+        application.add_api_route("/of-the-framework/{number}", read)
+        with TestClient(application, raise_server_exceptions=False) as client:
+            yield client
+
+    def test_metrics_without_a_database_say_that_it_is_away(self, stranger: TestClient) -> None:
+        answer = stranger.get("/metrics")
+
+        assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+        protects(dict(answer.headers))
+
+    def test_what_the_framework_finds_wrong_is_not_repeated(self, stranger: TestClient) -> None:
+        answer = stranger.get(f"/of-the-framework/{CANARY}")
+
+        assert (answer.status_code, answer.json()["code"]) == (422, "invalid")
+        assert CANARY not in answer.text
+
 
 class TestAccident:
     def test_it_is_a_problem_with_a_reference_and_without_its_text(
@@ -214,6 +258,9 @@ class TestAccident:
             ask(fall_late)
 
         assert len(lines) == 1
+
+    def test_a_problem_is_logged_as_its_code_and_nothing_else(self) -> None:
+        assert str(Problem(Kind.INVALID, detail=CANARY)) == "invalid"
 
 
 class TestCount:

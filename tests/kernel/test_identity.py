@@ -555,6 +555,20 @@ class TestCaller:
             int(NOW.timestamp()),
         )
 
+    def test_callers_are_remembered_and_not_for_ever(
+        self, issuer: Issuer, standing: Standing
+    ) -> None:
+        token = issuer.access_token(standing, NOW)
+        first = issuer.caller(token, NOW.timestamp())
+
+        assert issuer.caller(token, NOW.timestamp()) is first
+        for _ in range(identity._CALLERS_KEPT + 1):
+            issuer.caller(issuer.access_token(standing, NOW), NOW.timestamp())
+        again = issuer.caller(token, NOW.timestamp())
+        assert again == first
+        assert again is not first
+        assert issuer.caller(token, (NOW + identity.ACCESS_LIFETIME).timestamp()) is None
+
     def test_a_clinician_is_no_patient(self, issuer: Issuer, direct: Direct, world: World) -> None:
         standing = standing_of(direct, world.therapist)
 

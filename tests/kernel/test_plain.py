@@ -114,6 +114,50 @@ class TestAside:
         assert plain.aside(slow_work) == threading.get_ident()
 
 
+class TestInTurn:
+    def test_only_a_few_are_in_at_once_and_everybody_gets_in(self) -> None:
+        inside, most, done = 0, 0, 0
+
+        def work() -> None:
+            nonlocal inside, most, done
+            with plain.in_turn():
+                inside += 1
+                most = max(most, inside)
+                plain.wait_for(asyncio.sleep(0.005))
+                inside -= 1
+            done += 1
+
+        async def main() -> None:
+            await asyncio.gather(*(plain.run(work) for _ in range(20)))
+
+        asyncio.run(main())
+
+        assert (most, done) == (4, 20)
+
+    def test_whoever_is_cancelled_inside_or_waiting_leaves_the_place_to_others(self) -> None:
+        def work() -> None:
+            with plain.in_turn():
+                plain.wait_for(asyncio.sleep(5))
+
+        async def main() -> None:
+            tasks = [asyncio.create_task(plain.run(work)) for _ in range(10)]
+            await asyncio.sleep(0.01)
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+            await asyncio.wait_for(plain.run(enter), 1)
+
+        def enter() -> None:
+            with plain.in_turn():
+                pass
+
+        asyncio.run(main())
+
+    def test_off_the_loop_nobody_waits(self) -> None:
+        with plain.in_turn(), plain.in_turn(), plain.in_turn(), plain.in_turn(), plain.in_turn():
+            pass
+
+
 class TestPause:
     def test_time_passes_and_others_go_on(self) -> None:
         seen: list[str] = []
