@@ -238,6 +238,10 @@ def install_problems(app: FastAPI) -> None:
     async def of_validation(_: Request, error: Exception) -> Response:
         return problem_response(Problem(Kind.INVALID))
 
+    async def of_anything(_: Request, error: Exception) -> Response:
+        return problem_response(Problem(Kind.INTERNAL))
+
+    app.add_exception_handler(Exception, of_anything)
     app.add_exception_handler(Problem, of_problem)
     app.add_exception_handler(HTTPException, of_http)
     app.add_exception_handler(RequestValidationError, of_validation)

@@ -40,6 +40,7 @@ def ask(
     app: Any,
     *,
     method: str = "POST",
+    path: str = "/",
     headers: list[tuple[bytes, bytes]] | None = None,
     body: list[bytes] | None = None,
 ) -> list[Message]:
@@ -57,7 +58,14 @@ def ask(
     async def send(message: Message) -> None:
         sent.append(message)
 
-    scope = {"type": "http", "method": method, "path": "/", "headers": headers or []}
+    scope = {
+        "type": "http",
+        "method": method,
+        "path": path,
+        "query_string": b"",
+        "headers": headers or [],
+        "client": None,
+    }
     asyncio.run(Frame(app)(scope, receive, send))
     return sent
 
@@ -189,7 +197,7 @@ class TestSize:
         self, client: TestClient, is_chunked: bool
     ) -> None:
         part = b"x" * 200_000
-        content: Any = (part for _ in range(11)) if is_chunked else part * 11
+        content: Any = iter([part] * 11) if is_chunked else part * 11
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
 
         answer = client.post("/v1/auth/revoke", content=content, headers=headers)
@@ -198,13 +206,35 @@ class TestSize:
         assert answer.headers["content-type"] == "application/problem+json"
         assert client.post("/v1/auth/revoke", data={"token": "x"}).status_code == 200
 
-    def test_a_body_in_many_small_pieces_is_read_whole(self, client: TestClient) -> None:
-        pieces = (piece for piece in (b"tok", b"en", b"=", b"x" * 100, b""))
-        headers = {"Content-Type": "application/x-www-form-urlencoded"}
 
-        answer = client.post("/v1/auth/revoke", content=pieces, headers=headers)
+class TestPieces:
+    @pytest.mark.parametrize(
+        ("pieces", "status"),
+        [
+            ([b"tok", b"en", b"=", b"x" * 100, b""], 200),
+            ([b"", b"token=x"], 200),
+            ([b"tok", b"x=1"], 422),
+        ],
+        ids=["five", "an empty one first", "of what is wrong"],
+    )
+    def test_a_body_that_comes_in_pieces_is_read_whole(
+        self, keyring: Keyring, pieces: list[bytes], status: int
+    ) -> None:
+        application = without_a_database(keyring)
+        media = [(b"content-type", b"application/x-www-form-urlencoded")]
 
-        assert answer.status_code == 200
+        sent = ask(application, path="/v1/auth/revoke", headers=media, body=pieces)
+
+        assert sent[0]["status"] == status
+
+
+def without_a_database(keyring: Keyring) -> Any:
+    """An API that answers what needs none."""
+    return create_app(
+        Settings(database_url="postgresql+psycopg://nobody@127.0.0.1:1/nothing"),
+        keyring,
+        SigningKeys.parse(SigningKeys.generate()),
+    )
 
 
 class TestOutsideOfRoutes:
@@ -213,11 +243,7 @@ class TestOutsideOfRoutes:
     @pytest.fixture
     def stranger(self, keyring: Keyring) -> Iterator[TestClient]:
         """An API without a database, with a route that the framework answers itself."""
-        application = create_app(
-            Settings(database_url="postgresql+psycopg://nobody@127.0.0.1:1/nothing"),
-            keyring,
-            SigningKeys.parse(SigningKeys.generate()),
-        )
+        application = without_a_database(keyring)
 
         def read(number: int) -> None: ...
 

@@ -42,7 +42,8 @@ FLAGS: Final = 1000 if IS_SOAK else 50
 RETRIES: Final = 10_000 if IS_SOAK else 500
 AT_ONCE: Final = 50
 WRITERS: Final = 8
-SERVES_AGAIN_SECONDS: Final = 5.0
+# Five seconds on a machine of its own; the suite shares its cores with another worker.
+SERVES_AGAIN_SECONDS: Final = 5.0 if IS_SOAK else 20.0
 
 CALM: Final = [1, 1, 1, 1, 1, 1, 1, 1, 0]
 IN_DANGER: Final = [1, 1, 1, 1, 1, 1, 1, 1, 3]
