@@ -806,13 +806,17 @@ class TestPool:
     def test_a_connection_given_to_somebody_who_just_left_goes_to_the_next(self, url: str) -> None:
         async def main() -> int:
             database = Database(url, VAULT, size=1)
-            holder = asyncio.create_task(database.run(lambda db: db.one(SLEEP, seconds=0.2)))
+
+            async def hold() -> None:
+                await database.run(lambda db: db.one(SLEEP, seconds=0.2))
+                # In the very step in which the connection came free and was given to it.
+                leaving.cancel()
+
+            holder = asyncio.create_task(hold())
             await asyncio.sleep(0.05)
             leaving = asyncio.create_task(database.run(lambda db: db.one(ONE)))
-            await asyncio.sleep(0)
-            # In the very step in which the connection comes free and is given to it.
-            holder.add_done_callback(lambda _: leaving.cancel())
             await asyncio.wait([holder, leaving])
+            assert leaving.cancelled()
             answer = await asyncio.wait_for(database.run(lambda db: db.one(TWO)), 2)
             await database.close()
             return answer
