@@ -356,15 +356,9 @@ def doctor() -> None:
 
 
 def _settings() -> Any:
-    from pydantic import ValidationError
+    from app.operations.stack import read_settings
 
-    from app.kernel.settings import Settings
-
-    try:
-        return Settings()
-    except ValidationError as error:
-        wrong = ", ".join(f"AFTERGLOW_{one['loc'][0]}".upper() for one in error.errors())
-        _fail(f"Not a valid setting: {wrong}.")
+    return read_settings()
 
 
 def _answer(text: str) -> Any:

@@ -238,10 +238,6 @@ def install_problems(app: FastAPI) -> None:
     async def of_validation(_: Request, error: Exception) -> Response:
         return problem_response(Problem(Kind.INVALID))
 
-    async def of_anything(_: Request, error: Exception) -> Response:
-        return problem_response(Problem(Kind.INTERNAL))
-
-    app.add_exception_handler(Exception, of_anything)
     app.add_exception_handler(Problem, of_problem)
     app.add_exception_handler(HTTPException, of_http)
     app.add_exception_handler(RequestValidationError, of_validation)
@@ -250,7 +246,6 @@ def install_problems(app: FastAPI) -> None:
 _OF_STATUS: Final = {
     404: Kind.NOT_FOUND,
     405: Kind.METHOD_NOT_ALLOWED,
-    406: Kind.NOT_ACCEPTABLE,
     413: Kind.BODY_TOO_LARGE,
     415: Kind.UNSUPPORTED_MEDIA_TYPE,
 }

@@ -22,7 +22,6 @@ class Kind(Enum):
     NOT_A_PATIENT = 403, "`me` stands for a patient's own record, and you are not a patient here"
     NOT_FOUND = 404, "There is nothing here for you"
     METHOD_NOT_ALLOWED = 405, "This address does not take that method"
-    NOT_ACCEPTABLE = 406, "None of the accepted media types can be given"
     ID_REUSED = 409, "This id was already used for something else"
     ALREADY_EXISTS = 409, "This already exists"
     INVITATION_USED = 409, "This invitation was already used"

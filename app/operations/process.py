@@ -14,8 +14,6 @@ import sys
 from threading import Event, Thread
 from typing import Final
 
-from pydantic import ValidationError
-
 from app.kernel.errors import Problem
 from app.kernel.log import logger, to_standard_error
 from app.kernel.settings import Settings
@@ -47,18 +45,11 @@ def main(arguments: list[str]) -> None:
 
 
 def _settings() -> Settings:
-    try:
-        settings = Settings()
-    except ValidationError as error:
-        wrong = ", ".join(f"AFTERGLOW_{one['loc'][0]}".upper() for one in error.errors())
-        print(f"Not a valid setting: {wrong}.", file=sys.stderr)
-        sys.exit(2)
+    settings = stack.read_settings()
     if settings.database_url is None:
-        print(
-            "AFTERGLOW_DATABASE_URL is not set; `afterglow up` brings a database of its own.",
-            file=sys.stderr,
+        stack.refuse(
+            "AFTERGLOW_DATABASE_URL is not set; `afterglow up` brings a database of its own."
         )
-        sys.exit(2)
     return settings
 
 

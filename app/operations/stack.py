@@ -6,11 +6,13 @@ the data directory: the one that `afterglow up` is running now, or one started f
 
 import json
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 
+from pydantic import ValidationError
 from sqlalchemy import literal_column, select
 from sqlalchemy import text as sql
 from sqlalchemy.dialects.postgresql import insert as upsert
@@ -41,6 +43,21 @@ class MigrationRefused(Exception):
 
 class NotDurable(Exception):
     """This PostgreSQL may lose what it said it had stored."""
+
+
+def read_settings() -> Settings:
+    """The environment, or an end that names the settings that are wrong and not their values."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        wrong = ", ".join(f"AFTERGLOW_{one['loc'][0]}".upper() for one in error.errors())
+        refuse(f"Not a valid setting: {wrong}.")
+
+
+def refuse(message: str) -> NoReturn:
+    """End as the command line does when it was asked for something that cannot be."""
+    print(message, file=sys.stderr)
+    sys.exit(2)
 
 
 def keyring(settings: Settings) -> Keyring:

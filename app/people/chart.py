@@ -23,7 +23,7 @@ from uuid_utils.compat import uuid7
 
 from app.kernel.db import Change, Db, Query
 from app.kernel.errors import Kind, Problem, not_found
-from app.kernel.identity import Caller, Standing, require_standing, signed_out
+from app.kernel.identity import Caller, require_standing, signed_out
 from app.kernel.tables import DataKey as DataKeyTable
 from app.kernel.tables import Membership, columns, table
 from app.kernel.vault import DataKey
@@ -100,13 +100,6 @@ class _Opened(NamedTuple):
     clinic_coverage: str
     raised_levels: dict[str, dict[str, str]]
     is_linked: bool
-
-
-class Panel(NamedTuple):
-    """The right to see a list that shows several patients."""
-
-    standing: Standing
-    clinic_id: UUID
 
 
 _member = columns(Membership)
@@ -240,7 +233,7 @@ def open_chart(db: Db, caller: Caller, patient_ref: str, right: Right, now: date
     )
 
 
-def open_panel(db: Db, caller: Caller, right: Right, now: datetime) -> Panel:
+def open_panel(db: Db, caller: Caller, right: Right, now: datetime) -> None:
     """Check that `caller` may see a list that shows several patients, and note it.
 
     Raises: Problem FORBIDDEN, NOT_SIGNED_IN.
@@ -252,7 +245,6 @@ def open_panel(db: Db, caller: Caller, right: Right, now: datetime) -> Panel:
     if not is_administrator and right.privileges.isdisjoint(standing.privileges):
         raise Problem(Kind.FORBIDDEN)
     _log(db, caller, None, right, now)
-    return Panel(standing, caller.clinic_id)
 
 
 def note_shown(
