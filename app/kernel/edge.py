@@ -223,7 +223,8 @@ def problem_response(problem: Problem) -> Response:
 def install_problems(app: FastAPI) -> None:
     """What is raised outside of a `Route` is answered from the same catalogue.
 
-    An exception that nobody expected is answered by `frame`, around everything.
+    An exception that nobody expected, in what Starlette itself serves, is answered here before
+    `frame` sees it; in a `Route` by `frame`.
     """
 
     async def of_problem(_: Request, error: Exception) -> Response:
@@ -238,6 +239,10 @@ def install_problems(app: FastAPI) -> None:
     async def of_validation(_: Request, error: Exception) -> Response:
         return problem_response(Problem(Kind.INVALID))
 
+    async def of_anything(_: Request, error: Exception) -> Response:
+        return problem_response(Problem(Kind.INTERNAL))
+
+    app.add_exception_handler(Exception, of_anything)
     app.add_exception_handler(Problem, of_problem)
     app.add_exception_handler(HTTPException, of_http)
     app.add_exception_handler(RequestValidationError, of_validation)

@@ -23,7 +23,6 @@ from app.kernel import clock
 from app.kernel.db import Change, Database, libpq
 from app.kernel.edge import Desk, Public, Reply, install_problems, router
 from app.kernel.errors import Kind, Problem
-from app.kernel.frame import Frame
 from app.kernel.identity import Issuer
 from app.kernel.settings import Settings
 from app.kernel.tables import Heartbeat
@@ -96,7 +95,6 @@ def ours(settings: Settings, failure: Callable[[str], Any] | None = None) -> Fas
     app.state.desk = Desk(database=database, issuer=issuer, clock=clock.now)
     app.include_router(routes)
     install_problems(app)
-    app.middleware_stack = Frame(app.build_middleware_stack())
     return app
 
 
