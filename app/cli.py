@@ -214,17 +214,19 @@ def set_hours(
 def score(
     instrument: str,
     answers: Annotated[
-        list[str] | None, typer.Argument(help="One per item; - for a missing one.")
+        list[str] | None,
+        typer.Argument(help="One per item, or scores as in total=14; - for a missing one."),
     ] = None,
     *,
     as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
     batch: Annotated[
-        bool, typer.Option(help="One JSON array of answers per line of standard input.")
+        bool,
+        typer.Option(help="One JSON array of answers, or object of scores, per line of input."),
     ] = False,
 ) -> None:
     """Score answers as the server does, to check it against paper."""
     from app.clinical import instruments
-    from app.operations.scoring import score_line, score_one
+    from app.operations.scoring import read_words, score_line, score_one
 
     try:
         definition = instruments.find(instrument)
@@ -238,7 +240,8 @@ def score(
             is_good = is_good and is_line_good
             sys.stdout.write(written + "\n")
         raise typer.Exit(0 if is_good else 1)
-    result = score_one(definition, [_answer(text) for text in answers or []])
+    sent = read_words(definition, answers or [])
+    result = sent if isinstance(sent, str) else score_one(definition, sent)
     if isinstance(result, str):
         _fail(result)
     typer.echo(json.dumps(result) if as_json else _in_words(result))
@@ -361,27 +364,25 @@ def _settings() -> Any:
     return read_settings()
 
 
-def _answer(text: str) -> Any:
-    if text == "-":
-        return None
-    try:
-        return int(text)
-    except ValueError:
-        return text  # refused by the scoring itself, which says why
-
-
 def _in_words(result: dict[str, Any]) -> str:
     finding = result["finding"]
-    if not finding["assessed"]:
-        asked = "suicidal thoughts were not assessed"
-    elif finding["level"] == "none":
+    asked = "suicidal thoughts were not assessed"
+    if finding["level"] != "none":
+        not_whole = "" if finding["assessed"] else ", and not all of it was asked"
+        asked = f"the suicide item raises a flag, level {finding['level']}{not_whole}"
+    elif finding["assessed"]:
         asked = "the suicide item raises no flag"
-    else:
-        asked = f"the suicide item raises a flag, level {finding['level']}"
     total = "no total" if result["total"] is None else f"total {result['total']}"
     band = f", {result['band']}" if result["band"] else ""
     complete = "" if result["complete"] else " (incomplete)"
-    return f"{result['instrument']} {total}{band}{complete}; {asked}"
+    parts = [f"{result['instrument']} {total}{band}{complete}"]
+    parts += [
+        f"{key} {'missing' if points is None else points}"
+        for key, points in result["subscales"].items()
+    ]
+    verdicts = {True: "met", False: "not met", None: "undecided"}
+    parts += [f"{key}: {verdicts[is_met]}" for key, is_met in result["criteria"].items()]
+    return "; ".join([*parts, asked])
 
 
 def _run(part: str, *, with_parent: bool) -> None:

@@ -12,6 +12,7 @@ from app import __version__
 from app.checkins.routes import routes as checkins
 from app.goals.routes import routes as goals
 from app.kernel import clock, outbox
+from app.kernel.channels import Channels
 from app.kernel.db import Database, Db
 from app.kernel.edge import Desk, Public, Reply, Route, install_problems, router
 from app.kernel.frame import Frame
@@ -24,7 +25,9 @@ from app.kernel.vault import Keyring
 from app.kernel.watch import Health, note_backlog
 from app.kernel.wire import as_json
 from app.people.routes import routes as people
+from app.reminders.routes import routes as reminders
 from app.safety.routes import routes as safety
+from app.sync.routes import routes as sync
 from app.treatment.routes import routes as treatment
 from app.trends.routes import routes as trends
 
@@ -59,7 +62,17 @@ def create_app(
         telemetry={"logs": False},
     )
     app.state.desk = Desk(database=database, issuer=issuer, clock=now)
-    for feature in (people, checkins, safety, treatment, goals, trends, _of_operators(issuer)):
+    for feature in (
+        people,
+        checkins,
+        safety,
+        treatment,
+        goals,
+        trends,
+        sync,
+        reminders(Channels.from_settings(settings), settings.outbound_networks),
+        _of_operators(issuer),
+    ):
         app.router.routes.extend(feature.routes)
     install_problems(app)
     ours = [route for route in app.routes if isinstance(route, Route)]

@@ -2,10 +2,15 @@
 
 A promise that cannot be kept now is tried again later; one that is held by a worker that died
 is free again the moment its connection is gone.
+
+Two loops, each with a connection of its own. `run` tells care teams of danger and waits for
+nothing else. `run_errands` does what may be slow: it looks for what patients are to be reminded
+of, and writes to their devices.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from functools import partial
 from threading import Event
 from time import sleep
 from typing import Any, Final
@@ -14,14 +19,20 @@ from uuid import UUID
 import psycopg
 
 from app.kernel import clock, outbox
+from app.kernel.channels import Channels
 from app.kernel.db import Db, Direct, libpq
 from app.kernel.errors import Problem
 from app.kernel.log import logger
 from app.kernel.outbox import Due
+from app.people.clinics import all_clinics
+from app.reminders import service as reminders
 from app.safety import service as safety
 
 IDLE_SECONDS: Final = 0.5
 BEAT_EVERY: Final = timedelta(seconds=5)
+LOOK_EVERY: Final = timedelta(seconds=15)
+
+Keepers = Mapping[str, Callable[[Db, dict[str, Any], datetime], None]]
 
 
 def _tell(db: Db, body: dict[str, Any], now: datetime) -> None:
@@ -34,9 +45,12 @@ def _tell(db: Db, body: dict[str, Any], now: datetime) -> None:
     )
 
 
-KEEPERS: Final[dict[str, Callable[[Db, dict[str, Any], datetime], None]]] = {
-    safety.TELL_TOPIC: _tell,
-}
+KEEPERS: Final[Keepers] = {safety.TELL_TOPIC: _tell}
+
+
+def errands(channels: Channels) -> Keepers:
+    """What may be slow."""
+    return {reminders.DELIVER_TOPIC: partial(reminders.deliver, channels=channels)}
 
 
 class Bell:
@@ -70,7 +84,7 @@ class Bell:
 
 
 def run(database: Direct, bell: Bell, stop: Event, now: clock.Clock = clock.now) -> None:
-    """Work until told to stop. A database that is away is waited for."""
+    """Tell care teams until told to stop. A database that is away is waited for."""
     beat_at: datetime | None = None
     while not stop.is_set():
         at = now()
@@ -86,21 +100,57 @@ def run(database: Direct, bell: Bell, stop: Event, now: clock.Clock = clock.now)
     bell.close()
 
 
-def keep_one(database: Direct, now: datetime) -> bool:
+def run_errands(
+    database: Direct, channels: Channels, stop: Event, now: clock.Clock = clock.now
+) -> None:
+    """Remind patients until told to stop. A database that is away is waited for."""
+    keepers = errands(channels)
+    looked_at: datetime | None = None
+    while not stop.is_set():
+        at = now()
+        try:
+            if looked_at is None or at - looked_at >= LOOK_EVERY:
+                look_around(database, at)
+                looked_at = at
+            while not stop.is_set() and keep_one(database, now(), keepers):
+                pass
+        except Problem as problem:
+            logger().warning("worker.waits", problem=problem.kind.code)
+        stop.wait(IDLE_SECONDS)
+    database.close()
+
+
+def look_around(database: Direct, now: datetime) -> None:
+    """Remind whoever's time has come, clinic by clinic."""
+    for clinic in database.run(all_clinics):
+
+        def look(db: Db, clinic_id: UUID = clinic.clinic_id) -> int:
+            db.enter(clinic_id)
+            return reminders.look(db, now)
+
+        while database.run(look):
+            pass
+
+
+def keep_one(database: Direct, now: datetime, keepers: Keepers = KEEPERS) -> bool:
     """Keep the promise that has waited longest. Returns: whether there was one."""
     held: list[Due] = []
 
     def keep(db: Db) -> bool:
         held.clear()
-        held.extend(outbox.claim(db, now))
+        held.extend(outbox.claim(db, keepers, now))
         for item in held:
             db.enter(item.clinic_id)
-            KEEPERS[item.topic](db, item.body, now)
+            keepers[item.topic](db, item.body, now)
             outbox.done(db, item, now)
         return bool(held)
 
     try:
         return database.run(keep)
+    except outbox.NotYet as not_yet:
+        at = not_yet.at
+        database.run(lambda db: outbox.later(db, held[0], now, at))
+        return True
     except Exception as error:
         if not held:
             raise

@@ -6,6 +6,7 @@ from sqlalchemy import create_engine, pool
 import app.checkins.tables
 import app.goals.tables
 import app.people.tables
+import app.reminders.tables
 import app.safety.tables
 import app.treatment.tables  # noqa: F401 -- each import adds its tables to the metadata
 from app.kernel.settings import Settings

@@ -133,6 +133,38 @@ class Person:
         """PATCH JSON."""
         return self.request("PATCH", path, json=body, **options)
 
+    def put(self, path: str, body: Any, *, base: int | str | None) -> Response:
+        """PUT JSON on this version. base: a version, or all of If-Match; None sends none."""
+        return self.request("PUT", path, json=body, headers=_if_match(base))
+
+    def delete(self, path: str, *, base: int | str | None) -> Response:
+        """DELETE this version; `base` as for `put`."""
+        return self.request("DELETE", path, headers=_if_match(base))
+
+
+def _if_match(base: int | str | None) -> dict[str, str]:
+    if base is None:
+        return {}
+    return {"If-Match": f'"{base}"' if isinstance(base, int) else base}
+
+
+def amended(person: Person, path: str, body: dict[str, Any], version: int) -> dict[str, Any]:
+    """An entry that this person amended, as the answer tells it. version: it had until then."""
+    answer = person.put(path, body, base=version)
+    assert answer.status_code == 200, answer.text
+    told: dict[str, Any] = answer.json()
+    assert told["version"] == version + 1
+    return told
+
+
+def withdrawn(person: Person, path: str, version: int) -> dict[str, Any]:
+    """An entry that this person withdrew, as the answer tells it. version: it had until then."""
+    answer = person.delete(path, base=version)
+    assert answer.status_code == 200, answer.text
+    told: dict[str, Any] = answer.json()
+    assert (told["version"], told["status"]) == (version + 1, "entered-in-error")
+    return told
+
 
 @dataclass(frozen=True)
 class Clinic:

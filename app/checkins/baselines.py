@@ -7,12 +7,14 @@ from uuid import UUID
 from sqlalchemy import bindparam, insert, select
 from uuid_utils.compat import uuid7
 
+from app.checkins import packs
 from app.checkins.schemas import BaselinePinIn, BaselinePinOut
 from app.checkins.service import CHECK_IN
 from app.checkins.tables import BaselinePin
 from app.clinical import instruments
 from app.kernel import ledger
 from app.kernel.db import Change, Db, Query
+from app.kernel.entries import ENTERED_IN_ERROR
 from app.kernel.errors import Kind, Problem, invalid
 from app.kernel.tables import columns
 from app.people.chart import Chart, Right
@@ -74,7 +76,7 @@ def pin_baseline(
 
 def _check(db: Db, chart: Chart, sent: BaselinePinIn) -> None:
     try:
-        instrument = instruments.find(sent.instrument)
+        instrument = packs.find(db, sent.instrument)
     except instruments.UnknownInstrument:
         raise invalid("/instrument", "is not an instrument that is offered here") from None
     if sent.check_in_id is None:
@@ -82,5 +84,7 @@ def _check(db: Db, chart: Chart, sent: BaselinePinIn) -> None:
     check_in = db.first(CHECK_IN, patient_id=chart.patient_id, id=sent.check_in_id)
     if check_in is None or check_in.instrument != instrument.key:
         raise invalid("/check_in_id", "is not a check-in of this patient with this instrument")
+    if check_in.status == ENTERED_IN_ERROR:
+        raise invalid("/check_in_id", "was withdrawn, so nothing can be measured from it")
     if not check_in.complete:
         raise invalid("/check_in_id", "is not complete, so nothing can be measured from it")

@@ -11,6 +11,10 @@ from app.kernel.strict import Open, Wire
 from app.safety.schemas import SafetyOut
 
 Answer = Annotated[int, Field(ge=-32768, le=32767)]
+Score = (
+    Annotated[int, Field(ge=-1_000_000, le=1_000_000)]
+    | Annotated[float, Field(ge=-1_000_000, le=1_000_000)]
+)
 
 
 class CheckInIn(Wire):
@@ -28,7 +32,16 @@ class CheckInIn(Wire):
             description="The scored items in the definition's order, null for one left out.",
             examples=[[2, 2, 1, 2, 1, 1, 1, 0, 0]],
         ),
-    ]
+    ] = []
+    scores: Annotated[
+        dict[Code, Score] | None,
+        Field(
+            max_length=20,
+            description="In place of answers, for an instrument of which only scores are kept:"
+            " by key, recorded by a clinician.",
+            examples=[{"total": 14}],
+        ),
+    ] = None
     extras: Annotated[
         dict[Code, Answer | None],
         Field(max_length=20, description="Unscored items by key.", examples=[{"difficulty": 1}]),
@@ -59,7 +72,20 @@ class CheckInOut(Open):
     scoring_version: str
     answers: list[int | None]
     extras: dict[str, int | None]
-    total: Annotated[int | None, Field(description="Null when an item is missing.")]
+    total: Annotated[
+        int | float | None,
+        Field(description="Null when an item is missing. A whole number but for means."),
+    ]
+    subscales: Annotated[
+        dict[str, int | float | None], Field(description="By key; null when an item is missing.")
+    ]
+    criteria: Annotated[
+        dict[str, bool | None],
+        Field(description="The definition's criteria by key: met, not met, or null: undecided."),
+    ]
+    scores: Annotated[
+        dict[str, int | float] | None, Field(description="As a clinician recorded them.")
+    ]
     band: str | None
     complete: bool
     assessed: bool
@@ -78,6 +104,23 @@ class SubmittedOut(CheckInOut):
     """A check-in as the answer to its sending."""
 
     safety: SafetyOut
+
+
+class TimingOut(Open):
+    """The time point of the protocol that an answer belongs to."""
+
+    due_key: str
+    point: str
+    label: str
+    is_late: Annotated[bool, Field(description="It came after the time point had closed.")]
+
+
+class PlacedCheckInOut(CheckInOut):
+    """A check-in as it is read, placed in its clinic's protocol."""
+
+    timing: Annotated[
+        TimingOut | None, Field(description="Null for an answer that no time point asked for.")
+    ]
 
 
 class BaselinePinIn(Wire):
@@ -102,10 +145,26 @@ class BaselinePinOut(Open):
     effective_at: datetime
 
 
+class CheckInVersion(Open):
+    """A check-in as it once was, and what was done to it then."""
+
+    version: int
+    action: Annotated[str, Field(examples=["check_in.amended"])]
+    at: datetime
+    by: Annotated[str, Field(description="patient or clinician")]
+    check_in: CheckInOut
+
+
+class CheckInVersions(Open):
+    """Every version, the first one first."""
+
+    versions: list[CheckInVersion]
+
+
 class CheckInPage(Open):
     """Newest first."""
 
-    check_ins: list[CheckInOut]
+    check_ins: list[PlacedCheckInOut]
     next_cursor: str | None
 
 
@@ -163,9 +222,11 @@ class ThresholdOut(Open):
 
 
 class TotalOut(Open):
-    """What the answers add up to."""
+    """What the answers come to."""
 
     loinc: str | None
+    method: Annotated[str, Field(description="sum or mean, of the items")]
+    multiplier: Annotated[int, Field(description="By which a sum is multiplied.")]
     minimum: int
     maximum: int
     bands: list[BandOut]
@@ -190,6 +251,89 @@ class SuicideItemOut(Open):
     convention: bool
 
 
+class TriageOut(Open):
+    """How a screener for suicide risk is read: the gravest yes counts."""
+
+    always: Annotated[list[str], Field(description="Items that are always asked.")]
+    asked_after: Annotated[
+        dict[str, list[str]], Field(description="Items that are asked after a yes to this one.")
+    ]
+    levels: Annotated[dict[str, str], Field(description="What a yes to an item raises.")]
+    loinc: str | None
+    level_loinc: dict[str, str]
+    source: str
+    convention: bool
+
+
+class SubscaleOut(Open):
+    """Some of the items, added up on their own."""
+
+    key: str
+    label: str
+    items: list[str]
+    minimum: int
+    maximum: int
+
+
+class CriterionOut(Open):
+    """A yes-or-no reading of a score: a reason to look, never a diagnosis.
+
+    By `kind`: total (at_least, at_most), pattern (counts_from, needs by subscale), any-item
+    (items: from which answer), percent (of the maximum of each of `of`).
+    """
+
+    key: str
+    label: str
+    kind: str
+    at_least: int | None
+    at_most: int | None
+    counts_from: int | None
+    needs: dict[str, int]
+    items: dict[str, int]
+    percent: int | None
+    of: list[str]
+    source: str
+    convention: bool
+
+
+class SkipOut(Open):
+    """After this answer the items in `skipped` may be left out; they then score so much."""
+
+    item: str
+    answer: int
+    skipped: list[str]
+    scored_as: int
+    source: str
+    convention: bool
+
+
+class RiseOut(Open):
+    """A rise from one check to the next, on any of the items, that somebody should look at."""
+
+    items: list[str]
+    points: int
+    source: str
+    convention: bool
+
+
+class GivenScoreOut(Open):
+    """A score that a clinician records, because the questions may not be shipped."""
+
+    key: str
+    label: str
+    minimum: int
+    maximum: int
+    whole: bool
+    direction: str | None
+
+
+class TranslationOut(Open):
+    """Where the words come from, and who checked them."""
+
+    source: str
+    verified_by: str
+
+
 class InstrumentOut(Open):
     """A questionnaire, whole: enough to show it, score it and cite it."""
 
@@ -201,13 +345,29 @@ class InstrumentOut(Open):
     direction: Annotated[str | None, Field(description="Null when each item has its own.")]
     missing: Annotated[
         str,
-        Field(description="every-item-required (else no total), or items-stand-alone (no total)"),
+        Field(
+            description="every-item-required (else no total), or items-stand-alone (no total);"
+            " of recorded scores every-score-required or exactly-one-score"
+        ),
     ]
     items: list[ItemOut]
     extras: Annotated[list[ItemOut], Field(description="Asked, and not scored.")]
     panel_loinc: str | None
     total: TotalOut | None
     suicide_item: SuicideItemOut | None
+    triage: TriageOut | None
+    subscales: list[SubscaleOut]
+    criteria: list[CriterionOut]
+    skips: list[SkipOut]
+    rise: RiseOut | None
+    scores: Annotated[
+        list[GivenScoreOut], Field(description="Recorded by a clinician; there are then no items.")
+    ]
+    offered_by_default: Annotated[
+        bool, Field(description="False for one with terms that a clinic has to accept first.")
+    ]
+    language: str
+    translation: TranslationOut | None
     languages: list[str]
     licence: str
     notice: Annotated[str, Field(description="To be shown with the instrument.")]
@@ -216,6 +376,134 @@ class InstrumentOut(Open):
 
 
 class InstrumentList(Open):
-    """The instruments a client may send, whole."""
+    """The instruments that ship, whole."""
 
     instruments: list[InstrumentOut]
+
+
+class ClinicInstrumentOut(Open):
+    """An instrument as a clinic has it."""
+
+    key: str
+    version: str
+    title: str
+    is_on: Annotated[bool, Field(description="Offered to patients, and scheduled.")]
+    is_own: Annotated[bool, Field(description="Added by the clinic.")]
+    offered_by_default: bool
+    is_score_only: bool
+    licence: str
+    notice: str
+
+
+class ClinicInstrumentList(Open):
+    """What ships and what the clinic added."""
+
+    instruments: list[ClinicInstrumentOut]
+
+
+class InstrumentSwitchIn(Wire):
+    """Whether an instrument is offered."""
+
+    is_on: bool
+    accepts_notice: Annotated[
+        bool, Field(description="That the clinic read its notice and licence, and may use it.")
+    ] = False
+
+
+class InstrumentIn(Wire):
+    """A definition of the clinic's own, as TOML, in the form of those that ship."""
+
+    definition: Annotated[str, Field(min_length=1, max_length=64 * 1024)]
+
+
+class DueItemOut(Open):
+    """One questionnaire at one time point. The instants are in the patient's time zone."""
+
+    key: Annotated[str, Field(examples=["24h/dose-2/momentary"])]
+    point: str
+    label: str
+    instrument: str
+    dose_number: int | None
+    opens_at: datetime
+    due_at: datetime
+    expires_at: datetime
+    state: Annotated[str, Field(description="open, next, answered, late or missed")]
+    check_in_id: Annotated[UUID | None, Field(description="What answered it.")]
+
+
+class DueOut(Open):
+    """What to answer, and when. A phone plans its own reminders from this."""
+
+    protocol_version: Annotated[int, Field(description="0 is the one that ships.")]
+    time_zone: str
+    as_of: datetime
+    open: Annotated[list[DueItemOut], Field(description="Can be answered now; soonest due first.")]
+    next: Annotated[list[DueItemOut], Field(description="Not open yet; the next of each.")]
+    recent: Annotated[list[DueItemOut], Field(description="Answered, late or missed, lately.")]
+
+
+# Bounds for whatever is sent; the reader has its own, narrower ones, and names what is wrong.
+_Line = Annotated[str, Field(max_length=4000)]
+
+
+class ProtocolPointIn(Wire):
+    """A time point. One of `hours` and `days`: when it opens, is due and expires.
+
+    Hours are elapsed time, days are the patient's local days.
+    """
+
+    key: _Line
+    label: _Line
+    anchor: Annotated[_Line, Field(description="enrolment, planned-session, dose or first-dose")]
+    instruments: Annotated[list[_Line], Field(max_length=40)]
+    hours: Annotated[list[int], Field(max_length=8, examples=[[12, 24, 36]])] | None = None
+    days: Annotated[list[int], Field(max_length=8, examples=[[5, 7, 10]])] | None = None
+    at_local: (
+        Annotated[list[_Line], Field(max_length=8, examples=[["00:00", "18:00", "00:00"]])] | None
+    ) = None
+    every: int | None = None
+    times: int | None = None
+    every_doses: int | None = None
+    source: _Line
+    convention: bool
+
+
+class ProtocolIn(Wire):
+    """What a clinic asks when, anchored to the doses."""
+
+    title: _Line
+    source: _Line
+    convention: bool
+    late_days: Annotated[
+        int, Field(description="After a time point closed, an answer still counts, as late.")
+    ]
+    points: Annotated[list[ProtocolPointIn], Field(max_length=200)]
+
+
+class ProtocolPointOut(Open):
+    """A time point, as it was published."""
+
+    key: str
+    label: str
+    anchor: str
+    instruments: list[str]
+    hours: list[int] | None = None
+    days: list[int] | None = None
+    at_local: list[str] | None = None
+    every: int | None = None
+    times: int | None = None
+    every_doses: int | None = None
+    source: str
+    convention: bool
+
+
+class ProtocolOut(Open):
+    """The protocol that holds. version: 0 is the one that ships."""
+
+    version: int
+    published_at: datetime | None
+    title: str
+    source: str
+    convention: bool
+    late_days: int
+    points: list[ProtocolPointOut]

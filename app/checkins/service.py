@@ -1,34 +1,50 @@
-"""Submitting and reading check-ins."""
+"""Submitting, amending, withdrawing and reading check-ins."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import bindparam, insert, select
+from sqlalchemy import ARRAY, Uuid, any_, bindparam, insert, literal_column, select, update
 from uuid_utils.compat import uuid7
 
-from app.checkins.schemas import CheckInIn, CheckInOut, CheckInPage, PositionOut, SubmittedOut
+from app.checkins import packs
+from app.checkins.schemas import (
+    CheckInIn,
+    CheckInOut,
+    CheckInVersion,
+    CheckInVersions,
+    PositionOut,
+    SubmittedOut,
+)
 from app.checkins.tables import CheckIn
 from app.clinical import instruments, risk, scoring, trajectory
 from app.clinical.instruments import Instrument
-from app.clinical.risk import Finding
-from app.kernel import ledger, timeline
+from app.clinical.risk import NOT_ASSESSED, Finding
+from app.kernel import entries, ledger, timeline
 from app.kernel.arrival import place
 from app.kernel.clock import microseconds
 from app.kernel.db import Change, Db, Query
+from app.kernel.entries import ENTERED_IN_ERROR, Known
 from app.kernel.errors import Fault, Kind, Problem, invalid, not_found
 from app.kernel.tables import columns, table
-from app.people.chart import Chart, Right
+from app.people.chart import CARE, Chart, Right
 from app.safety import service as safety
 from app.safety.schemas import FlagRef
 from app.treatment import service as treatment
-from app.treatment.service import AskedDoses
 
 READ_CHECK_INS: Final = Right("check_ins.read")
 SUBMIT_CHECK_INS: Final = Right("check_ins.submit", privileges=frozenset())
+RECORD_SCORES: Final = Right("scores.record", is_for_patient=False, privileges=CARE)
+WITHDRAW_CHECK_INS: Final = Right("check_ins.withdraw", privileges=CARE)
+"""A patient's own answers, or scores that somebody recorded for them; see `withdraw`."""
+KIND: Final = "check_in"
+"""As the ledger and a flag's evidence call it."""
 
 
-class _CheckIn(NamedTuple):
+class CheckInRow(NamedTuple):
+    """A check-in as it is stored."""
+
     id: UUID
     version: int
     status: str
@@ -37,7 +53,8 @@ class _CheckIn(NamedTuple):
     scoring_version: str
     answers: list[int | None]
     extras: dict[str, Any]
-    total: int | None
+    total: int | float | None
+    results: dict[str, Any] | None
     band: str | None
     complete: bool
     assessed: bool
@@ -48,111 +65,163 @@ class _CheckIn(NamedTuple):
     clock_ahead_seconds: int | None
 
 
+class Kept(NamedTuple):
+    """A check-in after it was sent. is_new: False when nothing had to be stored."""
+
+    row: CheckInRow
+    finding: Finding
+    flag: FlagRef | None
+    is_new: bool
+
+
 _check_in = columns(CheckIn)
-_COLUMNS = tuple(getattr(_check_in, name) for name in _CheckIn._fields)
-ADD_CHECK_IN = Change(insert(CheckIn))
-CHECK_IN = Query(
-    select(*_COLUMNS).where(
-        _check_in.clinic_id == bindparam("clinic_id"),
-        _check_in.patient_id == bindparam("patient_id"),
-        _check_in.id == bindparam("id"),
-    ),
-    _CheckIn,
+_COLUMNS = tuple(getattr(_check_in, name) for name in CheckInRow._fields)
+_IS_STANDING = _check_in.status != literal_column(f"'{ENTERED_IN_ERROR}'")
+_of_patient = select(*_COLUMNS).where(
+    _check_in.clinic_id == bindparam("clinic_id"),
+    _check_in.patient_id == bindparam("patient_id"),
 )
-CHECK_INS = timeline.newest_first(table(CheckIn), _COLUMNS, _CheckIn)
+ADD_CHECK_IN = Change(insert(CheckIn))
+CHECK_IN = Query(_of_patient.where(_check_in.id == bindparam("id")), CheckInRow)
+CHECK_IN_TO_CHANGE = Query(
+    _of_patient.where(_check_in.id == bindparam("id")).with_for_update(), CheckInRow
+)
+CHECK_INS_TO_CHANGE = Query(
+    _of_patient.where(_check_in.id == any_(bindparam("ids", type_=ARRAY(Uuid))))
+    .order_by(_check_in.id)
+    .with_for_update(),
+    CheckInRow,
+)
+CHECK_INS = timeline.newest_first(table(CheckIn), _COLUMNS, CheckInRow, _IS_STANDING)
 CHECK_INS_OF_INSTRUMENT = timeline.newest_first(
     table(CheckIn),
     _COLUMNS,
-    _CheckIn,
+    CheckInRow,
     _check_in.instrument == bindparam("instrument"),
+    _IS_STANDING,
+)
+_CHANGED = tuple(name for name in CheckInRow._fields if name not in {"id", "received_at"})
+CHANGE_CHECK_IN = Change(
+    update(CheckIn)
+    .where(
+        _check_in.clinic_id == bindparam("clinic_id"),
+        _check_in.patient_id == bindparam("patient_id"),
+        _check_in.id == bindparam("entry_id"),
+    )
+    .values({name: bindparam(f"to_{name}") for name in _CHANGED})
 )
 
 
-def submit(
+def submit(db: Db, chart: Chart, sent: CheckInIn, known: Known[CheckInRow], now: datetime) -> Kept:
+    """Score, look for danger, store; all of it or nothing.
+
+    known: what there is under its id already.
+    Raises: Problem INVALID, ID_REUSED.
+    """
+    instrument = _instrument(db, sent, chart)
+    score, finding = _read_answers(instrument, sent, chart)
+    earlier = entries.created_before(known, lambda entry: _says(entry, sent))
+    if earlier is not None:
+        flag = safety.flag_of(db, chart, KIND, earlier.id)
+        return Kept(earlier, finding, flag, False)
+    row = _row(sent.id or uuid7(), 1, instrument, sent, score, finding, now)
+    db.add(ADD_CHECK_IN, **row._asdict(), patient_id=chart.patient_id)
+    _record(db, chart, "check_in.submitted", row, known, now)
+    flag = _raise_flag(db, chart, row, finding, now) if finding.flagged else None
+    return Kept(row, finding, flag, True)
+
+
+def amend(
     db: Db,
     chart: Chart,
     sent: CheckInIn,
+    known: Known[CheckInRow],
+    base_version: int,
+    now: datetime,
+) -> Kept:
+    """Put other answers in the place of a check-in's. Neither this nor a lower score clears a flag;
+    a sign of danger that was not there before raises one.
+
+    Raises: Problem as `entries.to_change`, INVALID (answers; another instrument).
+    """
+    standing = known.row
+    if standing is not None and standing.instrument != sent.instrument:
+        raise invalid("/instrument", "cannot be changed; withdraw it and send another")
+    instrument = _instrument(db, sent, chart)
+    score, finding = _read_answers(instrument, sent, chart)
+    changing = entries.to_change(known, base_version, lambda entry: _says(entry, sent))
+    if changing is None:
+        assert standing is not None
+        flag = safety.flag_of(db, chart, KIND, standing.id)
+        return Kept(standing, finding, flag, False)
+    row = _row(changing.id, base_version + 1, instrument, sent, score, finding, now)
+    row = row._replace(received_at=changing.received_at)
+    if row.recorded_at == changing.recorded_at:
+        # When it happened was settled by the clock of the phone that first sent it.
+        row = row._replace(
+            effective_at=changing.effective_at, clock_ahead_seconds=changing.clock_ahead_seconds
+        )
+    _change(db, chart, row)
+    _record(db, chart, "check_in.amended", row, known, now)
+    before = _finding(db, changing, chart)
+    is_worse = finding.level > before.level or set(finding.reasons) - set(before.reasons)
+    if finding.flagged and is_worse:
+        return Kept(row, finding, _raise_flag(db, chart, row, finding, now), True)
+    return Kept(row, finding, safety.flag_of(db, chart, KIND, row.id), True)
+
+
+def withdraw(
+    db: Db, chart: Chart, known: Known[CheckInRow], base_version: int, now: datetime
+) -> Kept:
+    """Entered in error: it stays readable and counts for nothing, and its flag stays.
+
+    Raises: Problem as `entries.to_change`, FORBIDDEN (the answers are another's to withdraw).
+    """
+    standing = known.row
+    if standing is not None and chart.is_own is not bool(standing.answers):
+        raise Problem(Kind.FORBIDDEN)
+    changing = entries.to_change(known, base_version, entries.is_withdrawn)
+    if changing is None:
+        assert standing is not None
+        return Kept(standing, NOT_ASSESSED, None, False)
+    row = changing._replace(version=base_version + 1, status=ENTERED_IN_ERROR)
+    _change(db, chart, row)
+    _record(db, chart, "check_in.withdrawn", row, known, now)
+    return Kept(row, NOT_ASSESSED, None, True)
+
+
+def submitted(
+    db: Db,
+    chart: Chart,
+    kept: Kept,
     *,
-    doses: AskedDoses,
+    doses: Sequence[int],
     country: str | None,
     now: datetime,
-) -> tuple[SubmittedOut, bool]:
-    """Score, look for danger, store; all of it or nothing.
-
-    doses: from `treatment.ask_doses`. country: where the app says the patient is.
-    Returns: the check-in with its safety block, and whether it is new (False: a retry).
-    Raises: Problem INVALID, ID_REUSED.
-    """
-    instrument = _instrument(sent)
-    score, finding = _read_answers(instrument, sent, chart)
-    if db.after_collision and sent.id is not None:
-        earlier = db.first(CHECK_IN, patient_id=chart.patient_id, id=sent.id)
-        if earlier is not None:
-            _require_same(earlier, sent, instrument)
-            flag = safety.flag_of(db, chart, "check_in", earlier.id)
-            return _submitted(db, chart, earlier, finding, flag, doses, country, now), False
-    arrival = place(sent.recorded_at, sent.sent_at, now)
-    row = _CheckIn(
-        id=sent.id or uuid7(),
-        version=1,
-        status="final",
-        instrument=instrument.key,
-        instrument_version=instrument.version,
-        scoring_version=scoring.SCORING_VERSION,
-        answers=sent.answers,
-        extras=sent.extras,
-        total=score.total,
-        band=score.band,
-        complete=score.complete,
-        assessed=finding.assessed,
-        level=finding.level.value,
-        recorded_at=sent.recorded_at,
-        received_at=now,
-        effective_at=arrival.effective_at,
-        clock_ahead_seconds=arrival.clock_ahead_seconds,
+) -> SubmittedOut:
+    """The answer to who sent it. country: where the app says the patient is."""
+    return SubmittedOut(
+        **members(db, kept.row, doses),
+        safety=safety.safety_block(db, chart, kept.finding, kept.flag, country=country, now=now),
     )
-    db.add(ADD_CHECK_IN, **row._asdict(), patient_id=chart.patient_id)
-    ledger.record(
-        db,
-        chart,
-        "check_in.submitted",
-        kind="check_in",
-        id=row.id,
-        version=1,
-        entry=_entry(row),
-        now=now,
-    )
-    flag = None
-    if finding.flagged:
-        flag = safety.raise_flag(
-            db,
-            chart,
-            finding,
-            source_kind="check_in",
-            source_id=row.id,
-            recorded_at=sent.recorded_at,
-            effective_at=arrival.effective_at,
-            now=now,
-        )
-    return _submitted(db, chart, row, finding, flag, doses, country, now), True
 
 
-def read(db: Db, chart: Chart, check_in_id: UUID) -> CheckInOut:
-    """One check-in. Raises: Problem NOT_FOUND."""
+def find(db: Db, chart: Chart, check_in_id: UUID) -> CheckInRow:
+    """One check-in, also a withdrawn one. Raises: Problem NOT_FOUND."""
     found = db.first(CHECK_IN, patient_id=chart.patient_id, id=check_in_id)
     if found is None:
         raise not_found()
-    return CheckInOut(**_members(found, treatment.doses(db, chart)))
+    return found
 
 
-def list_newest(
+def newest(
     db: Db, chart: Chart, *, instrument: str | None, cursor: str | None, limit: int
-) -> CheckInPage:
+) -> timeline.Page:
     """The patient's check-ins, of one instrument if it is named, newest first."""
     params: dict[str, Any] = {"patient_id": chart.patient_id}
     if instrument is not None:
         params["instrument"] = instrument
-    page = timeline.page(
+    return timeline.page(
         db,
         CHECK_INS if instrument is None else CHECK_INS_OF_INSTRUMENT,
         of=f"check-ins/{chart.patient_id}/{instrument}",
@@ -160,35 +229,72 @@ def list_newest(
         limit=limit,
         **params,
     )
+
+
+def versions(db: Db, chart: Chart, check_in_id: UUID) -> CheckInVersions:
+    """Every version of a check-in, the first one first. Raises: Problem NOT_FOUND."""
+    said = ledger.said_of(db, chart, KIND, [check_in_id])
+    if not said:
+        raise not_found()
     doses = treatment.doses(db, chart)
-    return CheckInPage(
-        check_ins=[CheckInOut(**_members(row, doses)) for row in page.rows],
-        next_cursor=page.next_cursor,
+    return CheckInVersions(
+        versions=[
+            CheckInVersion(
+                version=row.entry_version,
+                action=row.action,
+                at=row.at,
+                by=row.actor_role,
+                check_in=CheckInOut(**members(db, stored(row.entry(chart.data_key)), doses)),
+            )
+            for row in said
+        ]
     )
 
 
-def _instrument(sent: CheckInIn) -> Instrument:
+def _instrument(db: Db, sent: CheckInIn, chart: Chart) -> Instrument:
     try:
-        return instruments.find(sent.instrument, sent.instrument_version)
+        found = packs.find(db, sent.instrument, sent.instrument_version)
     except instruments.UnknownInstrument:
         try:
-            instruments.find(sent.instrument)
+            packs.find(db, sent.instrument)
         except instruments.UnknownInstrument:
             raise invalid("/instrument", "is not an instrument that is offered here") from None
         raise invalid("/instrument_version", "is not a version that is offered here") from None
+    if not packs.is_taken(found, chart.clinic.instruments):
+        raise invalid("/instrument", "is not switched on at this clinic")
+    return found
 
 
 def _read_answers(
     instrument: Instrument, sent: CheckInIn, chart: Chart
 ) -> tuple[scoring.Score, Finding]:
+    """What was sent, scored, and any sign of danger in it. Raises: Problem INVALID."""
+    if (sent.scores is not None) is not bool(instrument.scores):
+        if instrument.scores:
+            raise invalid("/scores", "is required: a clinician records the scores of this one")
+        raise invalid("/scores", "is for instruments whose scores a clinician records")
+    if sent.scores is not None:
+        if chart.is_own:
+            raise Problem(Kind.FORBIDDEN)
+        try:
+            return scoring.score_given(instrument, sent.scores), NOT_ASSESSED
+        except scoring.ScoresRefused as refused:
+            known = {one.key for one in instrument.scores}
+            raise Problem(
+                Kind.INVALID,
+                faults=[
+                    Fault(f"/scores/{key}" if key in known else "/scores", reason)
+                    for key, reason in refused.errors
+                ],
+            ) from None
     faults: list[Fault] = []
-    score = scoring.Score(None, None, False)
+    score: scoring.Score | None = None
     try:
         score = scoring.score(instrument, sent.answers)
     except scoring.AnswersRefused as refused:
         faults += [
-            Fault("/answers" if place is None else f"/answers/{place}", reason)
-            for place, reason in refused.errors
+            Fault("/answers" if at is None else f"/answers/{at}", reason)
+            for at, reason in refused.errors
         ]
     try:
         scoring.check_extras(instrument, sent.extras)
@@ -199,51 +305,119 @@ def _read_answers(
             Fault(f"/extras/{key}" if key in known else "/extras", reason)
             for key, reason in refused.errors
         ]
-    if faults:
+    if score is None or faults:
         raise Problem(Kind.INVALID, faults=faults)
+    return score, _assess(instrument, sent.answers, chart)
+
+
+def _assess(instrument: Instrument, answers: Sequence[int | None], chart: Chart) -> Finding:
     # A slip in a clinic's setting stops no check-in; `assess` passes over what it cannot read.
     levels: Any = chart.clinic.raised_levels
     raised = levels.get(instrument.key) if isinstance(levels, dict) else None
-    return score, risk.assess(
-        instrument, sent.answers, raised if isinstance(raised, dict) else None
+    return risk.assess(instrument, answers, raised if isinstance(raised, dict) else None)
+
+
+def _finding(db: Db, row: CheckInRow, chart: Chart) -> Finding:
+    """What a stored check-in says about danger; as the clinic's levels are now."""
+    if not row.answers:
+        return NOT_ASSESSED
+    return _assess(packs.find(db, row.instrument, row.instrument_version), row.answers, chart)
+
+
+def _says(entry: dict[str, Any], sent: CheckInIn) -> bool:
+    """Whether a check-in in the ledger is the one that was sent. `sent_at` is when the phone
+    tried, and not part of it; a version that was not named is the one that was taken.
+    """
+    return (
+        not entries.is_withdrawn(entry)
+        and entry["instrument"] == sent.instrument
+        and sent.instrument_version in (None, entry["instrument_version"])
+        and entry["answers"] == sent.answers
+        and entry["extras"] == sent.extras
+        and entry.get("scores") == sent.scores
+        and datetime.fromisoformat(entry["recorded_at"]) == sent.recorded_at
     )
 
 
-def _require_same(earlier: _CheckIn, sent: CheckInIn, instrument: Instrument) -> None:
-    kept = (
-        earlier.instrument,
-        earlier.instrument_version,
-        earlier.answers,
-        earlier.extras,
-        earlier.recorded_at,
-    )
-    version = sent.instrument_version or earlier.instrument_version
-    if kept != (instrument.key, version, sent.answers, sent.extras, sent.recorded_at):
-        raise Problem(Kind.ID_REUSED)
-
-
-def _submitted(
-    db: Db,
-    chart: Chart,
-    row: _CheckIn,
+def _row(
+    check_in_id: UUID,
+    version: int,
+    instrument: Instrument,
+    sent: CheckInIn,
+    score: scoring.Score,
     finding: Finding,
-    flag: FlagRef | None,
-    doses: AskedDoses,
-    country: str | None,
     now: datetime,
-) -> SubmittedOut:
-    return SubmittedOut(
-        **_members(row, doses.of(chart)),
-        safety=safety.safety_block(db, chart, finding, flag, country=country, now=now),
+) -> CheckInRow:
+    arrival = place(sent.recorded_at, sent.sent_at, now)
+    results = None
+    if score.subscales or score.criteria or sent.scores:
+        results = {"subscales": score.subscales, "criteria": score.criteria}
+        if sent.scores is not None:
+            results["scores"] = sent.scores
+    return CheckInRow(
+        id=check_in_id,
+        version=version,
+        status="final",
+        instrument=instrument.key,
+        instrument_version=instrument.version,
+        scoring_version=scoring.SCORING_VERSION,
+        answers=sent.answers,
+        extras=sent.extras,
+        total=score.total,
+        results=results,
+        band=score.band,
+        complete=score.complete,
+        assessed=finding.assessed,
+        level=finding.level.value,
+        recorded_at=sent.recorded_at,
+        received_at=now,
+        effective_at=arrival.effective_at,
+        clock_ahead_seconds=arrival.clock_ahead_seconds,
     )
 
 
-def _members(row: _CheckIn, doses: list[int]) -> dict[str, Any]:
+def _change(db: Db, chart: Chart, row: CheckInRow) -> None:
+    values = {f"to_{name}": getattr(row, name) for name in _CHANGED}
+    db.add(CHANGE_CHECK_IN, patient_id=chart.patient_id, entry_id=row.id, **values)
+
+
+def _record(
+    db: Db, chart: Chart, action: str, row: CheckInRow, known: Known[CheckInRow], now: datetime
+) -> None:
+    entry = _entry(row)
+    ledger.record(
+        db, chart, action, kind=KIND, id=row.id, version=row.version, entry=entry, now=now
+    )
+    known.is_now(row, entry)
+
+
+def _raise_flag(db: Db, chart: Chart, row: CheckInRow, finding: Finding, now: datetime) -> FlagRef:
+    return safety.raise_flag(
+        db,
+        chart,
+        finding,
+        source_kind=KIND,
+        source_id=row.id,
+        recorded_at=row.recorded_at,
+        effective_at=row.effective_at,
+        now=now,
+    )
+
+
+def members(db: Db, row: CheckInRow, doses: Sequence[int]) -> dict[str, Any]:
+    """A check-in as it is answered."""
     at = microseconds(row.effective_at)
     position = trajectory.position(at, doses)
-    recall = instruments.find(row.instrument, row.instrument_version).recall
+    recall = packs.find(db, row.instrument, row.instrument_version).recall
+    results = row.results or {}
+    said = row._asdict()
+    del said["results"]
     return {
-        **row._asdict(),
+        **said,
+        "total": _whole(row.total),
+        "subscales": results.get("subscales", {}),
+        "criteria": results.get("criteria", {}),
+        "scores": results.get("scores"),
         "position": PositionOut(
             dose_number=position.dose_number,
             hours_since_dose=position.hours_since_dose,
@@ -253,11 +427,29 @@ def _members(row: _CheckIn, doses: list[int]) -> dict[str, Any]:
     }
 
 
-def _entry(row: _CheckIn) -> dict[str, Any]:
+def _whole(total: float | None) -> int | float | None:
+    """A sum is a whole number, which its column cannot say."""
+    return int(total) if total is not None and total == int(total) else total
+
+
+def _entry(row: CheckInRow) -> dict[str, Any]:
     """The whole check-in, as the ledger keeps it."""
     entry = row._asdict()
     for name, value in entry.items():
         if isinstance(value, datetime):
             entry[name] = value.isoformat()
     entry["id"] = str(row.id)
-    return entry
+    results = entry.pop("results")
+    return {**entry, **(results or {})}
+
+
+def stored(entry: dict[str, Any]) -> CheckInRow:
+    """A check-in from the ledger: the inverse of what was recorded."""
+    fields = dict(entry)
+    results: dict[str, Any] = {
+        name: fields.pop(name) for name in ("subscales", "criteria", "scores") if name in fields
+    }
+    for name in ("recorded_at", "received_at", "effective_at"):
+        fields[name] = datetime.fromisoformat(fields[name])
+    fields["id"] = UUID(fields["id"])
+    return CheckInRow(**fields, results=results or None)

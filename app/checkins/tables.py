@@ -4,7 +4,15 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Column, ForeignKeyConstraint, Index, SmallInteger, literal_column
+from sqlalchemy import (
+    Column,
+    Double,
+    ForeignKeyConstraint,
+    Index,
+    SmallInteger,
+    Text,
+    literal_column,
+)
 from sqlalchemy import text as sql
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import Field, SQLModel
@@ -23,7 +31,10 @@ from app.kernel.tables import (
 
 
 class CheckIn(SQLModel, table=True):
-    """Answers to one instrument at one moment. answers: by position, null where left out."""
+    """Answers to one instrument at one moment. answers: by position, null where left out.
+
+    results: `{"subscales": {…}, "criteria": {…}}`, null for an instrument that has neither.
+    """
 
     __tablename__ = "check_in"
     __table_args__ = (
@@ -54,7 +65,8 @@ class CheckIn(SQLModel, table=True):
     scoring_version: str = text()
     answers: list[int | None] = Field(sa_column=Column(ARRAY(SmallInteger), nullable=False))
     extras: dict[str, Any] = json()
-    total: int | None
+    total: float | None = Field(sa_type=Double, nullable=True)
+    results: dict[str, Any] | None = json(nullable=True)
     band: str | None = text(nullable=True)
     complete: bool
     assessed: bool
@@ -94,3 +106,33 @@ class BaselinePin(SQLModel, table=True):
     check_in_id: UUID | None
     pinned_by: UUID
     effective_at: datetime = instant()
+
+
+class ClinicInstrument(SQLModel, table=True):
+    """One version of an instrument that a clinic added; never changed, so that old answers keep
+    their meaning. definition: the TOML as it was uploaded.
+    """
+
+    __tablename__ = "clinic_instrument"
+    __table_args__ = ({"info": DISTRIBUTED},)
+    clinic_id: UUID = key()
+    key: str = Field(sa_column=Column(Text, primary_key=True))
+    version: str = Field(sa_column=Column(Text, primary_key=True))
+    definition: str = text()
+    uploaded_by: UUID
+    uploaded_at: datetime = instant()
+
+
+class ClinicProtocol(SQLModel, table=True):
+    """One version of what a clinic schedules; the newest holds.
+
+    content: see `clinical.protocol`.
+    """
+
+    __tablename__ = "clinic_protocol"
+    __table_args__ = ({"info": DISTRIBUTED},)
+    clinic_id: UUID = key()
+    version: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    content: dict[str, Any] = json()
+    published_by: UUID
+    published_at: datetime = instant()

@@ -1,20 +1,24 @@
 """Answers in, a finding out: does a person have to look, and how soon?
 
-Hides which item asks and what each answer raises. It reads that one item and nothing
-else, so a half-filled questionnaire, or one whose other answers are wrong, flags exactly
-as a complete one does. A finding says whether anybody was asked; a level of `none` is an
-answer to one question and never a statement that a person is safe.
+Hides which items ask and what each answer raises. It reads those items and nothing else,
+so a half-filled questionnaire, or one whose other answers are wrong, flags exactly as a
+complete one does. A finding says whether anybody was asked; a level of `none` is an answer
+to one question and never a statement that a person is safe.
+
+In a screener that triages, each yes counts by itself and the highest level holds, whatever
+the other answers say. A question that a yes leads to, and that was left out, counts as a yes.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from app.clinical.instruments import Instrument, Level
+from app.clinical.instruments import Instrument, Level, Triage
 from app.clinical.scoring import AnswersRefused, is_offered, not_offered
 
 __all__ = ["NOT_ASSESSED", "Finding", "Level", "RaisedRefused", "assess", "check_raised"]
 
 _NOT_ASSESSED_CODE = "not-assessed"
+INCOMPLETE = "incomplete"
 RAISED_BY_CLINIC = "raised-by-clinic"
 
 
@@ -32,8 +36,11 @@ class RaisedRefused(ValueError):
 @dataclass(frozen=True, slots=True)
 class Finding:
     """level: how urgently someone should look.
-    assessed: whether the question was asked and answered at all.
-    reasons: codes such as "phq-9.item-9"; empty when the answer raises nothing.
+    assessed: whether the question was asked and answered at all; of a screener, whether
+        every question that everybody is asked was.
+    reasons: codes such as "phq-9.item-9" of the answers that raise something; and
+        "incomplete" if a question was left out that a yes leads to, "not-assessed",
+        "raised-by-clinic".
     """
 
     level: Level
@@ -54,15 +61,18 @@ def assess(
     answers: Sequence[int | None],
     raised: Mapping[str, str] | None = None,
 ) -> Finding:
-    """Read the suicide item, however little else is answered.
+    """Read the suicide item, or the questions of a screener, however little is answered.
 
     answers: by position; None where unanswered; may stop early.
-    raised: a clinic's own level by answer, e.g. {"1": "moderate"}. It can only raise: an
+    raised: a clinic's own level by answer, e.g. {"1": "moderate"}, or of a screener by the
+        question that is answered with yes, e.g. {"item-3": "high"}. It can only raise: an
         entry that is lower, or cannot be read, changes nothing, so that a slip in a
         setting neither silences a flag nor stops a patient's check-in. `check_raised`
         reports such entries when the clinic saves them.
-    Raises: AnswersRefused if the suicide item's own answer is not one that is offered.
+    Raises: AnswersRefused if one of these items' own answers is not one that is offered.
     """
+    if instrument.triage is not None:
+        return _triage(instrument, instrument.triage, answers, raised or {})
     suicide_item = instrument.suicide_item
     if suicide_item is None or suicide_item.position >= len(answers):
         return NOT_ASSESSED
@@ -85,25 +95,67 @@ def assess(
 def check_raised(instrument: Instrument, raised: Mapping[str, str]) -> None:
     """Check a clinic's own levels before they are saved.
 
-    Raises: RaisedRefused for an answer the suicide item does not offer, an unknown level,
-        or a level below the shipped one.
+    Raises: RaisedRefused for an answer the suicide item does not offer or a question the
+        screener does not ask, an unknown level, or a level below the shipped one.
     """
-    suicide_item = instrument.suicide_item
+    suicide_item, triage = instrument.suicide_item, instrument.triage
     offered = {}
+    what = "an answer to a suicide item"
     if suicide_item is not None:
         values = instrument.items[suicide_item.position].values
         offered = {str(value): suicide_item.level(value) for value in values}
+    if triage is not None:
+        what = "a question"
+        offered = {instrument.items[position].key: level for position, level in triage.levels}
     errors = []
     for answer, word in raised.items():
         level = _readable(word)
         if answer not in offered:
-            errors.append((answer, "is not an answer to a suicide item of this questionnaire"))
+            errors.append((answer, f"is not {what} of this questionnaire"))
         elif level is None:
             errors.append((answer, f"must be one of {', '.join(Level)}"))
         elif level < offered[answer]:
             errors.append((answer, f"may not be lower than {offered[answer]}"))
     if errors:
         raise RaisedRefused(tuple(errors))
+
+
+def _triage(
+    instrument: Instrument,
+    triage: Triage,
+    answers: Sequence[int | None],
+    raised: Mapping[str, str],
+) -> Finding:
+    items = instrument.items
+    given = [*answers[: len(items)], *[None] * (len(items) - len(answers))]
+    wrong = [
+        (position, not_offered(item))
+        for position, (item, answer) in enumerate(zip(items, given, strict=True))
+        if answer is not None and not is_offered(item, answer)
+    ]
+    if wrong:
+        raise AnswersRefused(tuple(wrong))
+
+    yes = [position for position, answer in enumerate(given) if answer == 1]
+    left_out = [position for position in triage.required(given) if given[position] is None]
+    # Source: our convention, on the safe side. The question was due and nobody knows the
+    # answer; the wish to skip it is not a no.
+    taken_for_yes = [position for position in left_out if position not in triage.always]
+    assessed = not set(left_out) & set(triage.always)
+
+    level = shipped = Level.NONE
+    for position, own in triage.levels:
+        if position in yes or position in taken_for_yes:
+            shipped = max(shipped, own)
+            level = max(level, own, _readable(raised.get(items[position].key)) or own)
+    reasons = [items[position].code for position in yes]
+    if taken_for_yes:
+        reasons.append(INCOMPLETE)
+    if not assessed:
+        reasons.append(_NOT_ASSESSED_CODE)
+    if level > shipped:
+        reasons.append(RAISED_BY_CLINIC)
+    return Finding(level, assessed, tuple(reasons))
 
 
 def _readable(word: str | None) -> Level | None:

@@ -14,13 +14,25 @@ import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Literal
 
-from app.clinical.instruments import Direction, Instrument, Item, Recall, Scale, SuicideItem
+from app.clinical.instruments import (
+    Direction,
+    Instrument,
+    Item,
+    Recall,
+    Scale,
+    SuicideItem,
+    whole_if_it_is,
+)
 
 _HOUR = 3_600_000_000
 _DAY = 24 * _HOUR
 _HUNDREDTH_OF_AN_HOUR = _HOUR // 100
+
+# No questionnaire has more, so that no mean is a fraction with a larger denominator.
+_MOST_ITEMS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +107,7 @@ class Baseline:
     """
 
     index: int
-    total: int
+    total: float
     rule: Literal["pinned", "before-first-dose", "first-complete"]
     provisional: bool
 
@@ -117,9 +129,9 @@ class Outcome:
     """
 
     index: int
-    total: int
+    total: float
     band: str | None
-    change: int
+    change: float
     percent_change: float | None
     direction: Literal["improved", "worse", "unchanged"]
     reliable: bool | None
@@ -141,7 +153,7 @@ class Trajectory:
 
     positions: Positions
     baseline: Baseline | None
-    change: list[int | None]
+    change: list[float | None]
     percent_change: list[float | None]
     latest: Outcome | None
     sources: list[str]
@@ -204,7 +216,7 @@ def doses_in_recall_window(recall: Recall, at: int, doses: Sequence[int]) -> int
 
 def baseline(
     at: Sequence[int],
-    totals: Sequence[int | None],
+    totals: Sequence[float | None],
     doses: Sequence[int],
     pinned: int | None = None,
 ) -> Baseline | None:
@@ -237,7 +249,7 @@ def baseline(
 def follow(
     measured: Instrument | Item,
     at: Sequence[int],
-    totals: Sequence[int | None],
+    totals: Sequence[float | None],
     doses: Sequence[int],
     pinned: int | None = None,
     *,
@@ -257,11 +269,12 @@ def follow(
         raise ValueError(f"{measured.key} is not measured on a scale that can be subtracted")
     start = baseline(at, totals, doses, pinned)
     cited = [*scale.cited, (_WINDOWS_CONVENTION, True), (_BASELINE_CONVENTION, True)]
+    changes = {} if start is None else _changes(start.total, totals)
     percent = {} if start is None else _percents(start.total, totals)
     return Trajectory(
         positions=positions(at, doses),
         baseline=start,
-        change=[None if start is None or t is None else t - start.total for t in totals],
+        change=[None if t is None else changes[t] for t in totals],
         percent_change=[None if t is None else percent[t] for t in totals],
         latest=None if start is None else _outcome(scale, at, totals, doses, start, shown),
         sources=[sentence for sentence, _ in cited],
@@ -307,18 +320,33 @@ def reliable_change(before: float, after: float, sd: float, reliability: float) 
     return (after - before) / (math.sqrt(2) * sd * math.sqrt(1 - reliability))
 
 
-def _percents(start: int, totals: Sequence[int | None]) -> dict[int, float | None]:
+def _exactly(points: float) -> Fraction:
+    """A score as it was before it became a float: a mean is a fraction of few items."""
+    return Fraction(points).limit_denominator(_MOST_ITEMS)
+
+
+def _changes(start: float, totals: Sequence[float | None]) -> dict[float, float]:
+    """Points from the baseline, by total."""
+    exactly = _exactly(start)
+    return {
+        total: whole_if_it_is(float(_exactly(total) - exactly))
+        for total in {total for total in totals if total is not None}
+    }
+
+
+def _percents(start: float, totals: Sequence[float | None]) -> dict[float, float | None]:
     """Per cent change from the baseline by total, rounded half away from zero.
 
     By total and not by point: there are at most a few dozen totals, however long the
-    series. In whole numbers, so that a fall of exactly half is exactly -50.
+    series. In exact numbers, so that a fall of exactly half is exactly -50.
     """
-    percent: dict[int, float | None] = {}
+    percent: dict[float, float | None] = {}
+    exactly = _exactly(start)
     for total in {total for total in totals if total is not None}:
         if start == 0:
             percent[total] = None
         else:
-            tenths = (2000 * abs(total - start) + start) // (2 * start)
+            tenths = (2000 * abs(_exactly(total) - exactly) + exactly) // (2 * exactly)
             percent[total] = tenths / 10 if total >= start else -tenths / 10
     return percent
 
@@ -326,7 +354,7 @@ def _percents(start: int, totals: Sequence[int | None]) -> dict[int, float | Non
 def _outcome(
     scale: Scale,
     at: Sequence[int],
-    totals: Sequence[int | None],
+    totals: Sequence[float | None],
     doses: Sequence[int],
     start: Baseline,
     shown: slice,
@@ -337,7 +365,7 @@ def _outcome(
             break
     else:
         return None
-    change = total - start.total
+    change = _changes(start.total, (total,))[total]
     better = -change if scale.direction is Direction.LOWER_IS_BETTER else change
     band = scale.band(total)
 
@@ -345,7 +373,8 @@ def _outcome(
     eligible = scale.eligible_from is None or start.total >= scale.eligible_from.value
     if index != start.index and eligible:
         if scale.response_percent is not None and start.total > 0:
-            response = better * 100 >= scale.response_percent.value * start.total
+            needed = scale.response_percent.value * _exactly(start.total)
+            response = _exactly(better) * 100 >= needed
         if scale.remission_below is not None:
             remission = total < scale.remission_below.value
 

@@ -45,6 +45,22 @@ class SetGoalOut(GoalOut):
     safety: SafetyOut
 
 
+class GoalVersion(Open):
+    """A goal as it once was, and what was done to it then."""
+
+    version: int
+    action: Annotated[str, Field(examples=["goal.amended"])]
+    at: datetime
+    by: str
+    goal: GoalOut
+
+
+class GoalVersions(Open):
+    """Every version, the first one first."""
+
+    versions: list[GoalVersion]
+
+
 class GoalPage(Open):
     """Newest first."""
 

@@ -12,10 +12,11 @@ does the response leave. A route function takes any of
     <name>: <type> = <default>  query and header parameters
 
 and returns a model (answered with the route's status), a `Reply`, or a `Problem` that must not
-undo what was stored.
+undo what was stored. A problem's title is in the language that Accept-Language asks for, also
+where only the caller's clinic has it in that language.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, Any, Final
@@ -29,10 +30,11 @@ from pydantic_core import to_json
 from starlette.exceptions import HTTPException
 
 from app.kernel.clock import Clock
-from app.kernel.db import Database, Db
+from app.kernel.db import Database, Db, Query
 from app.kernel.errors import Kind, Problem
 from app.kernel.identity import Caller, Issuer
 from app.kernel.strict import body_reader, parameter_reader
+from app.kernel.texts import ENGLISH, NOTHING_OWN, best_locale, is_shipped, speak
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -42,7 +44,9 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 PROBLEM_MEDIA: Final = "application/problem+json"
 MAX_BODY: Final = 1024 * 1024
-"""Bytes of any body, unless its route says otherwise."""
+"""Bytes of any body, unless its address is listed."""
+LARGER_BODIES: Final = {"/v1/sync": 8 * 1024 * 1024}
+"""Bytes of a body, by address."""
 
 
 @dataclass(slots=True, frozen=True)
@@ -71,11 +75,15 @@ class Reply:
 
 @dataclass(slots=True, frozen=True)
 class Desk:
-    """What the edge works with; one per application."""
+    """What the edge works with; one per application.
+
+    own_texts: asks for what the caller's clinic says in its own words, as JSON text.
+    """
 
     database: Database
     issuer: Issuer
     clock: Clock
+    own_texts: Query[str] | None = None
 
 
 _bearer = OAuth2PasswordBearer(
@@ -119,8 +127,10 @@ class Route(APIRoute):
             raise HTTPException(405, headers={"Allow": ", ".join(sorted(self.verbs))})
         desk: Desk = scope["app"].state.desk
         now = desk.clock()
+        sent_headers = dict(scope["headers"])
+        caller = _NOBODY
+        done: _Rendered | Problem
         try:
-            sent_headers = dict(scope["headers"])
             caller = authenticate(sent_headers, desk, now) if self._is_signed else _NOBODY
             given: dict[str, Any] = scope["path_params"].copy()
             if self._read_parameters is not None:
@@ -131,15 +141,20 @@ class Route(APIRoute):
             client = scope["client"]
             address = client[0] if client else ""
 
-            def work(db: Db) -> _Rendered:
+            def work(db: Db) -> _Rendered | Problem:
                 if caller is not _NOBODY:
                     db.enter(caller.clinic_id)
                 given[self._visit_name] = Visit(db, now, address, desk.issuer, caller)
-                return _render(self.endpoint(**given), self._success)
+                answer = self.endpoint(**given)
+                # A problem returned and not raised, so that what the verb stored is kept.
+                return answer if isinstance(answer, Problem) else _render(answer, self._success)
 
-            status, headers, body = await desk.database.run(work)
+            done = await desk.database.run(work)
         except Problem as problem:
-            status, headers, body = _render_problem(problem)
+            done = problem
+        if isinstance(done, Problem):
+            done = await _told(done, sent_headers, desk, caller)
+        status, headers, body = done
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
@@ -181,9 +196,6 @@ _Rendered = tuple[int, list[tuple[bytes, bytes]], bytes]
 
 def _render(answer: Any, status: int) -> _Rendered:
     """The answer as it leaves; made before the commit, so that what is stored can be told."""
-    if isinstance(answer, Problem):
-        # Returned and not raised, so that what the verb stored about it is kept.
-        return _render_problem(answer)
     headers: Mapping[str, str] = {}
     media_type = b"application/json"
     if isinstance(answer, Reply):
@@ -198,9 +210,44 @@ def _render(answer: Any, status: int) -> _Rendered:
     return status, _raw(headers, media_type, body), body
 
 
-def _render_problem(problem: Problem) -> _Rendered:
-    body = to_json(problem.body())
-    headers = {"Cache-Control": "no-store", **problem.headers}
+async def _told(
+    problem: Problem, sent_headers: Mapping[bytes, bytes], desk: Desk, caller: Caller
+) -> _Rendered:
+    """The problem in the caller's language, or in English when nobody has it in theirs."""
+    accepted = sent_headers.get(b"accept-language")
+    wanted = best_locale(accepted.decode("latin-1") if accepted else None)
+    own = NOTHING_OWN
+    # What is our fault is told without asking the database for anything more.
+    if caller is not _NOBODY and problem.kind.status < 500 and not is_shipped(wanted[0]):
+        own = await _own_texts(desk, caller)
+    return _render_problem(problem, wanted, own)
+
+
+async def _own_texts(desk: Desk, caller: Caller) -> str:
+    query = desk.own_texts
+    if query is None:
+        return NOTHING_OWN
+
+    def ask(db: Db) -> str | None:
+        db.enter(caller.clinic_id)
+        return db.first(query)
+
+    try:
+        return await desk.database.run(ask) or NOTHING_OWN
+    except Problem:
+        return NOTHING_OWN  # the database went away since: the first problem is the one to tell
+
+
+def _render_problem(
+    problem: Problem, wanted: Sequence[str] = (ENGLISH,), own: str = NOTHING_OWN
+) -> _Rendered:
+    title = speak(f"problem.{problem.kind.code}.title", wanted, own)
+    body = to_json(problem.body(title.text))
+    headers = {
+        "Cache-Control": "no-store",
+        "Content-Language": title.language,
+        **problem.headers,
+    }
     return problem.kind.status, _raw(headers, PROBLEM_MEDIA.encode(), body), body
 
 
@@ -212,9 +259,9 @@ def _raw(headers: Mapping[str, str], media: bytes, body: bytes) -> list[tuple[by
     return raw
 
 
-def problem_response(problem: Problem) -> Response:
+def problem_response(problem: Problem, accept_language: str | None) -> Response:
     """The problem as application/problem+json, for those who answer with a Response."""
-    status, headers, body = _render_problem(problem)
+    status, headers, body = _render_problem(problem, best_locale(accept_language))
     response = Response(status_code=status)
     response.body, response.raw_headers = body, headers
     return response
@@ -227,20 +274,23 @@ def install_problems(app: FastAPI) -> None:
     `frame` sees it; in a `Route` by `frame`.
     """
 
-    async def of_problem(_: Request, error: Exception) -> Response:
-        assert isinstance(error, Problem)
-        return problem_response(error)
+    def answer(problem: Problem, request: Request) -> Response:
+        return problem_response(problem, request.headers.get("accept-language"))
 
-    async def of_http(_: Request, error: Exception) -> Response:
+    async def of_problem(request: Request, error: Exception) -> Response:
+        assert isinstance(error, Problem)
+        return answer(error, request)
+
+    async def of_http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
         kind = _OF_STATUS.get(error.status_code, Kind.MALFORMED_REQUEST)
-        return problem_response(Problem(kind, headers=dict(error.headers or {})))
+        return answer(Problem(kind, headers=dict(error.headers or {})), request)
 
-    async def of_validation(_: Request, error: Exception) -> Response:
-        return problem_response(Problem(Kind.INVALID))
+    async def of_validation(request: Request, error: Exception) -> Response:
+        return answer(Problem(Kind.INVALID), request)
 
-    async def of_anything(_: Request, error: Exception) -> Response:
-        return problem_response(Problem(Kind.INTERNAL))
+    async def of_anything(request: Request, error: Exception) -> Response:
+        return answer(Problem(Kind.INTERNAL), request)
 
     app.add_exception_handler(Exception, of_anything)
     app.add_exception_handler(Problem, of_problem)

@@ -24,8 +24,10 @@ class Kind(Enum):
     METHOD_NOT_ALLOWED = 405, "This address does not take that method"
     ID_REUSED = 409, "This id was already used for something else"
     ALREADY_EXISTS = 409, "This already exists"
+    WITHDRAWN = 409, "This was withdrawn"
     INVITATION_USED = 409, "This invitation was already used"
     PRECONDITION_FAILED = 412, "Somebody changed this since you read it"
+    VERSION_UNKNOWN = 412, "There is no such version yet"
     BODY_TOO_LARGE = 413, "The body is too large"
     UNSUPPORTED_MEDIA_TYPE = 415, "The body must be application/json"
     INVALID = 422, "Some of what was sent is not valid"
@@ -46,7 +48,7 @@ class Kind(Enum):
 
     @property
     def title(self) -> str:
-        """A sentence for people."""
+        """A sentence for people, in English; see `texts` for other languages."""
         return str(self.value[1])
 
     @property
@@ -80,11 +82,11 @@ class Problem(Exception):
     def __str__(self) -> str:
         return self.kind.code
 
-    def body(self) -> dict[str, object]:
-        """The members of the problem document."""
+    def body(self, title: str | None = None) -> dict[str, object]:
+        """The members of the problem document. title: in the reader's language, else English."""
         members: dict[str, object] = {
             "type": f"urn:afterglow:problem:{self.kind.code}",
-            "title": self.kind.title,
+            "title": title or self.kind.title,
             "status": self.kind.status,
             "code": self.kind.code,
         }

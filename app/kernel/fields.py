@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Annotated, Any, Final
 from zoneinfo import available_timezones
 
+from fastapi import Query
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
 
 MAX_TEXT: Final = 64 * 1024
@@ -95,6 +96,16 @@ Country = Annotated[
         pattern=r"^[A-Z]{2}$",
         description="ISO 3166-1 alpha-2, in capitals.",
         examples=["DE"],
+    ),
+]
+CountryMeant = Annotated[
+    str | None,
+    Query(
+        alias="country",
+        max_length=256,
+        examples=["DE"],
+        description="ISO 3166-1 alpha-2: where the patient is now, for the crisis lines. What"
+        " cannot be read is passed over for their profile's, then the clinic's.",
     ),
 ]
 TimeZone = Annotated[

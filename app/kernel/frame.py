@@ -10,7 +10,16 @@ from typing import Any, Final
 from prometheus_client import Counter, Histogram
 from uuid_utils.compat import uuid7
 
-from app.kernel.edge import MAX_BODY, App, Message, Receive, Scope, Send, problem_response
+from app.kernel.edge import (
+    LARGER_BODIES,
+    MAX_BODY,
+    App,
+    Message,
+    Receive,
+    Scope,
+    Send,
+    problem_response,
+)
 from app.kernel.errors import Fault, Kind, Problem
 from app.kernel.log import logger
 
@@ -33,6 +42,10 @@ _METHODS: Final = {"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"}
 
 class _TooLarge(Exception):
     """The body went on beyond its bound."""
+
+    def __init__(self, bound: int) -> None:
+        super().__init__()
+        self.bound = bound
 
 
 class Frame:
@@ -63,8 +76,8 @@ class Frame:
 
         try:
             await self._app(scope, _bounded(scope, receive), send_framed)
-        except _TooLarge:
-            await _answer(_too_large(), scope, receive, send_framed)
+        except _TooLarge as too_large:
+            await _answer(_too_large(too_large.bound), scope, receive, send_framed)
         except Exception as error:
             reference = uuid7()
             logger().error(
@@ -88,33 +101,37 @@ class Frame:
 
 def _bounded(scope: Scope, receive: Receive) -> Receive:
     """The same body, up to its bound. Raises: _TooLarge."""
+    bound = LARGER_BODIES.get(scope["path"], MAX_BODY)
     for name, value in scope["headers"]:
         if name == b"content-length":
             # The server holds a client to the length it announced.
-            if not value.isdigit() or len(value) > 12 or int(value) > MAX_BODY:
-                raise _TooLarge
+            if not value.isdigit() or len(value) > 12 or int(value) > bound:
+                raise _TooLarge(bound)
             return receive
-    left = MAX_BODY
+    left = bound
 
     async def receive_bounded() -> Message:
         nonlocal left
         message = await receive()
         left -= len(message.get("body", b""))
         if left < 0:
-            raise _TooLarge
+            raise _TooLarge(bound)
         return message
 
     return receive_bounded
 
 
-def _too_large() -> Problem:
+def _too_large(bound: int) -> Problem:
     return Problem(
         Kind.BODY_TOO_LARGE,
-        detail=f"A body is at most {MAX_BODY} bytes.",
+        detail=f"A body is at most {bound} bytes.",
         faults=[Fault("", "is too large")],
         headers={"Connection": "close"},
     )
 
 
 async def _answer(problem: Problem, scope: Scope, receive: Receive, send: Send) -> None:
-    await problem_response(problem)(scope, receive, send)
+    # The last of several headers counts, as in a `Route`.
+    wanted = dict(scope["headers"]).get(b"accept-language")
+    response = problem_response(problem, wanted.decode("latin-1") if wanted else None)
+    await response(scope, receive, send)

@@ -18,12 +18,13 @@ verifies. `verify` computes it anew in Python and does not trust the database's 
 """
 
 import hashlib
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple, Protocol
 from uuid import UUID
 
-from sqlalchemy import and_, bindparam, func, select, text, union
+from sqlalchemy import ARRAY, Uuid, and_, any_, bindparam, func, select, text, union
 from sqlalchemy.dialects.postgresql import UUID as PgUuid
 from sqlalchemy.types import BigInteger, DateTime, Integer, LargeBinary, Text
 
@@ -113,6 +114,25 @@ class Row(NamedTuple):
     hash: bytes
 
 
+class Said(NamedTuple):
+    """A row as it is read: what was done to an entry, and the sealed entry as it then was."""
+
+    seq: int
+    at: datetime
+    actor_role: str
+    action: str
+    entry_kind: str
+    entry_id: UUID
+    entry_version: int
+    snapshot: bytes
+
+    def entry(self, data_key: DataKey) -> dict[str, Any]:
+        """The entry, opened with its patient's data key."""
+        row = f"{self.entry_kind}/{self.entry_id}/{self.entry_version}"
+        opened = data_key.open(self.snapshot, table="ledger", column="snapshot", row=row)
+        return dict(json.loads(opened))
+
+
 class Fault(NamedTuple):
     """The first row of a patient's ledger that is not as it was written."""
 
@@ -122,6 +142,7 @@ class Fault(NamedTuple):
     reason: str
 
 
+_SAID: Final = Said._fields
 _row = columns(LedgerRow)
 _head = columns(LedgerHead)
 _key = columns(DataKeyRow)
@@ -156,6 +177,30 @@ ROWS = Query(
     .order_by(_row.seq)
     .limit(bindparam("limit", type_=BigInteger)),
     Row,
+)
+
+# One patient's newest changes first to last; who may see which is decided by the reader.
+CHANGES = Query(
+    select(*(getattr(_row, name) for name in _SAID))
+    .where(
+        _row.clinic_id == bindparam("clinic_id"),
+        _row.patient_id == bindparam("patient_id"),
+        _row.seq > bindparam("after"),
+    )
+    .order_by(_row.seq)
+    .limit(bindparam("limit", type_=BigInteger)),
+    Said,
+)
+OF_ENTRIES = Query(
+    select(*(getattr(_row, name) for name in _SAID))
+    .where(
+        _row.clinic_id == bindparam("clinic_id"),
+        _row.patient_id == bindparam("patient_id"),
+        _row.entry_kind == bindparam("kind"),
+        _row.entry_id == any_(bindparam("entry_ids", type_=ARRAY(Uuid))),
+    )
+    .order_by(_row.entry_id, _row.entry_version),
+    Said,
 )
 
 
@@ -193,6 +238,19 @@ def record(
             as_json(entry), table="ledger", column="snapshot", row=f"{kind}/{id}/{version}"
         ),
     )
+
+
+def said_of(db: Db, page: Page, kind: str, entry_ids: Sequence[UUID]) -> list[Said]:
+    """Everything that was done to these entries of the patient's, version by version.
+
+    kind: an id is unique within it; a phone may use one for entries of two kinds.
+    """
+    return db.all(OF_ENTRIES, patient_id=page.patient_id, kind=kind, entry_ids=list(entry_ids))
+
+
+def since(db: Db, page: Page, after: int, limit: int) -> list[Said]:
+    """The patient's ledger from after this `seq` on, in order."""
+    return db.all(CHANGES, patient_id=page.patient_id, after=after, limit=limit)
 
 
 def chained_hash(row: Row) -> bytes:

@@ -5,13 +5,14 @@ transaction of its own, so a worker that dies holding a claim has not done it an
 A row's body is ids and codes, never words.
 """
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import bindparam, func, literal_column, or_, select, update
+from sqlalchemy import ARRAY, any_, bindparam, func, literal_column, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
-from sqlalchemy.types import BigInteger
+from sqlalchemy.types import BigInteger, Text
 from uuid_utils.compat import uuid7
 
 from app.kernel.db import Change, Db, Query, itself
@@ -31,6 +32,14 @@ class Due(NamedTuple):
     attempts: int
 
 
+class NotYet(Exception):
+    """A promise cannot be kept now, for no fault of ours. at: when to try again, if known."""
+
+    def __init__(self, at: datetime | None = None) -> None:
+        super().__init__()
+        self.at = at
+
+
 class Backlog(NamedTuple):
     """How far behind the worker is, and when it was last seen."""
 
@@ -46,7 +55,11 @@ PROMISE = Change(upsert(OutboxItem).on_conflict_do_nothing(index_elements=["dedu
 # not keep a care team from being told. Only the worker's own clock says when to try again.
 CLAIM = Query(
     select(_item.id, _item.clinic_id, _item.topic, _item.body, _item.attempts)
-    .where(_item.done_at.is_(None), or_(_item.attempts == 0, _item.due_at <= bindparam("now")))
+    .where(
+        _item.done_at.is_(None),
+        _item.topic == any_(bindparam("topics", type_=ARRAY(Text))),
+        or_(_item.attempts == 0, _item.due_at <= bindparam("now")),
+    )
     .order_by(_item.due_at, _item.id)
     .limit(bindparam("limit", type_=BigInteger))
     .with_for_update(skip_locked=True),
@@ -93,9 +106,9 @@ def promise(db: Db, topic: str, *, body: dict[str, Any], dedupe_key: str, now: d
     db.add(RING)
 
 
-def claim(db: Db, now: datetime, limit: int = 1) -> list[Due]:
+def claim(db: Db, topics: Iterable[str], now: datetime, limit: int = 1) -> list[Due]:
     """What is due and nobody else is doing; held until the transaction ends."""
-    return db.change(CLAIM, now=now, limit=limit)
+    return db.change(CLAIM, topics=sorted(topics), now=now, limit=limit)
 
 
 def done(db: Db, item: Due, now: datetime) -> None:
@@ -103,10 +116,10 @@ def done(db: Db, item: Due, now: datetime) -> None:
     db.add(DONE, item_id=item.id, now=now)
 
 
-def later(db: Db, item: Due, now: datetime) -> None:
-    """Could not be kept now: again after 1, 2, 4 … 300 seconds."""
-    wait = timedelta(seconds=min(300, 2**item.attempts))
-    db.add(LATER, item_id=item.id, retry_at=now + wait)
+def later(db: Db, item: Due, now: datetime, at: datetime | None = None) -> None:
+    """Could not be kept now: again at this instant, else after 1, 2, 4 … 300 seconds."""
+    wait = timedelta(seconds=min(300, 2 ** min(item.attempts, 10)))
+    db.add(LATER, item_id=item.id, retry_at=at or now + wait)
 
 
 def beat(db: Db, now: datetime) -> None:

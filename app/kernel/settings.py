@@ -7,9 +7,10 @@ compares the two.
 import os
 import secrets
 from collections.abc import Callable
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -51,6 +52,28 @@ class Settings(BaseSettings):
         description="Private keys for access tokens (JWKS). Default: made once in the data"
         " directory.",
     )
+    vapid_key: Path | None = Field(
+        None,
+        description="Private key that Web Push is signed with (JWKS). Default: made once in the"
+        " data directory. With another key every phone has to subscribe again.",
+    )
+    smtp_url: str | None = Field(
+        None,
+        # The separators of an address are percent-encoded in a user's name or password.
+        pattern=r"^smtps?://([^\s/?#@]+@)?(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(:[0-9]{1,5})?/?$",
+        description="Where mail is handed in: `smtp://user:password@host:587` (STARTTLS, except on"
+        " this machine) or `smtps://…`. Unset: no mail is sent.",
+    )
+    mail_from: str | None = Field(
+        None,
+        pattern=r"^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9.-]+$",
+        description="The address mail comes from, and the contact that push services are given.",
+    )
+    outbound_allow: str | None = Field(
+        None,
+        description="Networks that webhooks and push services may be in although they are not"
+        " public, with commas between (`10.1.0.0/16,fd00:1::/64`). Unset: none.",
+    )
     connections: int = Field(
         12, ge=1, le=200, description="Connections to PostgreSQL per API process, at most."
     )
@@ -64,6 +87,29 @@ class Settings(BaseSettings):
     def base_url(self) -> str:
         """How clients reach this server, without a trailing slash."""
         return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
+
+    @property
+    def outbound_networks(self) -> frozenset[IPv4Network | IPv6Network]:
+        """Networks opened deliberately."""
+        return _networks(self.outbound_allow or "")
+
+    @field_validator("mail_from")
+    @classmethod
+    def _mail_has_a_sender(cls, address: str | None, info: ValidationInfo) -> str | None:
+        if address is None and info.data.get("smtp_url") is not None:
+            raise ValueError("mail needs an address to come from")
+        return address
+
+    @field_validator("outbound_allow")
+    @classmethod
+    def _networks_are_networks(cls, text: str | None) -> str | None:
+        _networks(text or "")
+        return text
+
+
+def _networks(text: str) -> frozenset[IPv4Network | IPv6Network]:
+    """Raises: ValueError."""
+    return frozenset(ip_network(part.strip()) for part in text.split(",") if part.strip())
 
 
 def read_or_make(path: Path, make: Callable[[], str]) -> str:

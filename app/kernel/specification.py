@@ -44,6 +44,8 @@ _TAGS: Final = {
     "safety": "Flags: signs of danger that a named human has to close.",
     "treatment": "Dosing sessions and experience notes.",
     "goals": "Integration goals.",
+    "sync": "A phone that was away: what it sends, what it missed, what it keeps.",
+    "reminders": "Where and when a patient is reminded of what is due.",
     "trends": "How patients move over time, measured from each dose.",
     "operations": "Keys and health, for those who keep a server running.",
 }
@@ -82,6 +84,11 @@ _PARAMETERS: Final[dict[str, dict[str, Any]]] = {
     "patient_id": _PATIENT_ID,
     "instrument": _INSTRUMENT,
     "key": _INSTRUMENT,
+    "accept-language": {
+        "name": "Accept-Language",
+        "description": "RFC 9110; English where there is nothing better.",
+        "schema": {"type": "string", "maxLength": 1000, "examples": ["de-AT, en;q=0.5"]},
+    },
     "if-match": {
         "name": "If-Match",
         # Without it the answer is 428, so a client that generates from here always sends it.
@@ -89,6 +96,10 @@ _PARAMETERS: Final[dict[str, dict[str, Any]]] = {
         "description": "The ETag of what the change starts from.",
         "schema": {"type": "string", "pattern": '^"[1-9][0-9]{0,8}"$', "maxLength": 11},
     },
+}
+_OF_TEXTS: Final = {
+    **_PARAMETERS["if-match"],
+    "schema": {"type": "string", "pattern": '^"[0-9a-f]{32}"$', "maxLength": 34},
 }
 _SUCCESS: Final = {"200": "As asked", "201": "Stored"}
 
@@ -106,7 +117,11 @@ _WHEN_ACCEPTING: Final = {
     "409": "Used before, or the name is taken",
 }
 _WHEN_SIGNING_IN: Final = {"429": "Too many attempts"}
-_CONDITIONAL: Final = {"412": "Changed since you read it", "428": "If-Match is needed"}
+_CONDITIONAL: Final = {
+    "409": "Withdrawn meanwhile",
+    "412": "Changed since you read it",
+    "428": "If-Match is needed",
+}
 _WITH_WORDS: Final = {"422": "Some of what was sent is not valid"}
 _HEADERS_OF_PROBLEMS: Final = {
     "401": "WWW-Authenticate",
@@ -141,20 +156,39 @@ def specification(app: FastAPI) -> dict[str, Any]:
     schemas["Problem"] = _PROBLEM
     components["headers"] = _HEADERS
     for path, operations in document["paths"].items():
-        for method, operation in operations.items():
+        for operation in operations.values():
             # FastAPI's own summary is the operation's name again.
             operation["summary"] = operation["description"].partition(". ")[0].rstrip(".")
-            _bound_parameters(operation)
+            _bound_parameters(path, operation)
             _describe_successes(operation, schemas)
-            _declare_problems(path, method, operation, schemas)
+            _declare_problems(path, operation, schemas)
+    _refer(document["components"]["schemas"])
     return document
 
 
-def _bound_parameters(operation: dict[str, Any]) -> None:
+def _refer(schemas: dict[str, Any]) -> None:
+    """Name what is written out although it has a name: what is read later, change by change, is
+    described where it stands.
+    """
+    for name, schema in schemas.items():
+        for member in schema.get("properties", {}).values():
+            written_out = member.get("items", {})
+            named = written_out.get("title")
+            if named in schemas and named != name and "properties" in written_out:
+                member["items"] = {"$ref": f"#/components/schemas/{named}"}
+
+
+def _is_conditional(operation: dict[str, Any]) -> bool:
+    return any(one["name"] == "If-Match" for one in operation.get("parameters", ()))
+
+
+def _bound_parameters(path: str, operation: dict[str, Any]) -> None:
     """What the edge passes on as text is still known by its name."""
     for parameter in operation.get("parameters", ()):
         is_header_or_path = parameter["in"] in ("header", "path")
-        if is_header_or_path and parameter["name"] in _PARAMETERS:
+        if parameter["name"] == "if-match" and "/texts/" in path:
+            parameter.update(_OF_TEXTS)  # its versions are made of what it says
+        elif is_header_or_path and parameter["name"] in _PARAMETERS:
             parameter.update(_PARAMETERS[parameter["name"]])
         elif parameter["in"] == "path":
             parameter["schema"] = {"type": "string", "format": "uuid"}
@@ -177,9 +211,7 @@ def _describe_successes(operation: dict[str, Any], schemas: dict[str, Any]) -> N
         responses["200"] = {**responses["201"], "description": "The same was sent before"}
 
 
-def _declare_problems(
-    path: str, method: str, operation: dict[str, Any], schemas: dict[str, Any]
-) -> None:
+def _declare_problems(path: str, operation: dict[str, Any], schemas: dict[str, Any]) -> None:
     has_body = "requestBody" in operation
     applying = (
         (True, _ALWAYS),
@@ -189,7 +221,7 @@ def _declare_problems(
         (_takes_an_id(operation, schemas), _WITH_AN_ID),
         (path.endswith("/accept"), _WHEN_ACCEPTING),
         (path == "/v1/auth/token", _WHEN_SIGNING_IN),
-        (method == "patch", _CONDITIONAL),
+        (_is_conditional(operation), _CONDITIONAL),
         (has_body or "parameters" in operation, _WITH_WORDS),
     )
     declared = {
@@ -210,8 +242,10 @@ def _declare_problems(
 
 
 def _takes_an_id(operation: dict[str, Any], schemas: dict[str, Any]) -> bool:
-    sent = _json_schema(operation.get("requestBody", {}), schemas)
-    return "id" in sent.get("properties", {})
+    """Whether what is sent names itself, so that a retry is known by it."""
+    sent = _json_schema(operation.get("requestBody", {}), schemas).get("properties", {})
+    # A definition has its key and version inside.
+    return "id" in sent or "definition" in sent
 
 
 def _json_schema(of: dict[str, Any], schemas: dict[str, Any]) -> dict[str, Any]:

@@ -53,7 +53,7 @@ def body_reader(body_field: Any) -> Callable[[bytes, bytes], Any]:
         try:
             return validator.validate_json(body)
         except ValidationError as error:
-            raise _problem_of(error) from None
+            raise problem_of(error) from None
 
     def read_form(media: bytes, body: bytes) -> Any:
         if media.partition(b";")[0].strip().lower() != b"application/x-www-form-urlencoded":
@@ -71,7 +71,7 @@ def body_reader(body_field: Any) -> Callable[[bytes, bytes], Any]:
         try:
             return validator.validate_python(dict(pairs))
         except ValidationError as error:
-            raise _problem_of(error) from None
+            raise problem_of(error) from None
 
     return read_form if isinstance(body_field.field_info, params.Form) else read_json
 
@@ -111,7 +111,8 @@ def parameter_reader(
     return read
 
 
-def _problem_of(error: ValidationError) -> Problem:
+def problem_of(error: ValidationError) -> Problem:
+    """What is wrong with what was sent, in our words."""
     if error.error_count() > _FAULTS_TOLD:
         return Problem(Kind.INVALID, faults=[Fault("", "has more wrong with it than can be told")])
     details = error.errors(include_url=False, include_context=True, include_input=False)

@@ -209,7 +209,10 @@ class LedgerRow(SQLModel, table=True):
     """One change to one patient's record. Written by `ledger_append()` only."""
 
     __tablename__ = "ledger"
-    __table_args__ = ({"info": DISTRIBUTED},)
+    __table_args__ = (
+        Index(None, "clinic_id", "patient_id", "entry_id", "entry_version"),
+        {"info": DISTRIBUTED},
+    )
     clinic_id: UUID = key()
     patient_id: UUID = key()
     seq: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))

@@ -12,13 +12,15 @@ from uuid import UUID
 
 from app.checkins import service as checkins
 from app.checkins.schemas import CheckInIn
+from app.clinical import instruments
 from app.goals import service as goals
 from app.goals.schemas import GoalIn
 from app.kernel import identity
 from app.kernel.db import Db, Direct
+from app.kernel.entries import Known
 from app.kernel.identity import Caller
 from app.people.admission import admit, link_care
-from app.people.chart import open_chart, whose
+from app.people.chart import open_chart
 from app.people.clinics import (
     NOTICE_VERSION,
     WEEKDAYS_NINE_TO_FIVE,
@@ -128,6 +130,8 @@ def _clinic(
         phone=phone,
         is_synthetic=True,
         coverage=WEEKDAYS_NINE_TO_FIVE,
+        # Everything there is to try, also what a clinic has to switch on for itself.
+        instruments={one.key: True for one in instruments.shipped() if not one.offered_by_default},
         now=began_at,
     )
     slug = name.split(maxsplit=1)[0].lower()
@@ -188,12 +192,11 @@ def _check_in(
     at: datetime,
     extras: dict[str, int | None] | None = None,
 ) -> None:
-    doses = treatment.ask_doses(db, whose(patient, "me"))
     chart = open_chart(db, patient, "me", checkins.SUBMIT_CHECK_INS, at)
     sent = CheckInIn(
         instrument=instrument, answers=list(answers), extras=extras or {}, recorded_at=at
     )
-    checkins.submit(db, chart, sent, doses=doses, country=None, now=at)
+    checkins.submit(db, chart, sent, Known(), at)
 
 
 def _dose(db: Db, course: _Course, therapist: Caller, patient: Caller, given_at: datetime) -> UUID:
@@ -211,7 +214,7 @@ def _dose(db: Db, course: _Course, therapist: Caller, patient: Caller, given_at:
         ended_at=given_at + timedelta(hours=2),
         administrations=[given],
     )
-    session, _ = treatment.record_session(db, chart, sent, given_at + timedelta(hours=2))
+    session, _ = treatment.record_session(db, chart, sent, Known(), given_at + timedelta(hours=2))
     return session.id
 
 
@@ -223,7 +226,7 @@ def _write(db: Db, patient: Caller, session_id: UUID, at: datetime) -> None:
         words="The room went very quiet and I could look at it all from further away.",
         recorded_at=at,
     )
-    notes.write_note(db, chart, note, at)
+    notes.write_note(db, chart, note, Known(), at)
     chart = open_chart(db, patient, "me", goals.SET_GOALS, at)
     goal = GoalIn(
         words="Call my sister every Sunday.",
@@ -231,7 +234,7 @@ def _write(db: Db, patient: Caller, session_id: UUID, at: datetime) -> None:
         life_area="relationships",
         recorded_at=at,
     )
-    goals.set_goal(db, chart, goal, at)
+    goals.set_goal(db, chart, goal, Known(), at)
 
 
 def _member(

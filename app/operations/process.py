@@ -81,13 +81,22 @@ def serve(settings: Settings) -> None:
 def work(settings: Settings) -> None:
     """The worker."""
     from app import worker
+    from app.kernel.channels import Channels
 
     stop = Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     assert settings.database_url is not None
     bell = worker.Bell(settings.listen_url or settings.database_url)
+    errands = Thread(
+        target=worker.run_errands,
+        args=(stack.direct(settings), Channels.from_settings(settings), stop),
+        # A message that is under way must not keep the process from stopping; it is sent again.
+        daemon=True,
+    )
+    errands.start()
     worker.run(stack.direct(settings), bell, stop)
+    errands.join(timeout=2)
 
 
 def _end_with_parent() -> None:

@@ -48,10 +48,16 @@ class Right:
     privileges: frozenset[str] = CARE
     is_for_administrator: bool = False
 
+    def is_granted(self, chart: "Chart") -> bool:
+        """Whether a chart that was opened for something else may be used for this too."""
+        if chart.is_own:
+            return self.is_for_patient
+        return not self.privileges.isdisjoint(chart.actor_privileges)
+
 
 @dataclass(frozen=True, slots=True)
 class ClinicFacts:
-    """What an answer to a patient depends on. coverage: JSON text, see `tables.Clinic`."""
+    """What an answer to a patient depends on. coverage, texts: JSON text, see `tables.Clinic`."""
 
     name: str
     country: str
@@ -59,21 +65,28 @@ class ClinicFacts:
     phone: str | None
     coverage: str
     raised_levels: dict[str, dict[str, str]]
+    instruments: dict[str, bool]
+    texts: str
 
 
 @dataclass(frozen=True, slots=True)
 class Chart:
     """One patient's record, open for one request and one purpose. Made by `open_chart` only.
 
-    actor_id, actor_role: the membership that acts. country: the patient's.
+    actor_id, actor_role, actor_privileges: the membership that acts. country, locale, time_zone,
+    enrolled_at: the patient's.
     """
 
     clinic_id: UUID
     patient_id: UUID
     actor_id: UUID
     actor_role: str
+    actor_privileges: frozenset[str]
     data_key: DataKey
     country: str
+    locale: str
+    time_zone: str
+    enrolled_at: datetime
     clinic: ClinicFacts
 
     def require(self, patient_id: UUID) -> None:
@@ -92,6 +105,9 @@ class _Opened(NamedTuple):
     privileges: list[str]
     patient_id: UUID | None
     country: str
+    locale: str
+    time_zone: str
+    enrolled_at: datetime
     wrapped: bytes
     clinic_name: str
     clinic_country: str
@@ -99,6 +115,8 @@ class _Opened(NamedTuple):
     clinic_phone: str | None
     clinic_coverage: str
     raised_levels: dict[str, dict[str, str]]
+    instruments: dict[str, bool]
+    texts: str
     is_linked: bool
 
 
@@ -108,6 +126,9 @@ _clinic = columns(Clinic)
 _data_key = columns(DataKeyTable)
 _link = columns(CareLink)
 _consent = columns(Consent)
+
+
+_MEMBER_NAMED = _member.id == bindparam("membership_id")
 
 
 def has_consented(
@@ -142,7 +163,11 @@ def cared_for(
     )
 
 
-def _chart_query(patient_is: ColumnElement[bool], is_linked: ColumnElement[bool]) -> Query[_Opened]:
+def _chart_query(
+    patient_is: ColumnElement[bool],
+    is_linked: ColumnElement[bool],
+    member_is: ColumnElement[bool] = _MEMBER_NAMED,
+) -> Query[_Opened]:
     """From the membership outwards, so that no row means: you are signed out."""
     members = table(Membership)
     patients, keys, clinics = (
@@ -156,6 +181,9 @@ def _chart_query(patient_is: ColumnElement[bool], is_linked: ColumnElement[bool]
             _member.privileges,
             _patient.id,
             _patient.country,
+            _patient.locale,
+            _patient.time_zone,
+            _patient.created_at,
             _data_key.wrapped,
             _clinic.name,
             _clinic.country,
@@ -163,6 +191,8 @@ def _chart_query(patient_is: ColumnElement[bool], is_linked: ColumnElement[bool]
             _clinic.phone,
             cast(_clinic.coverage, Text),
             _clinic.raised_levels,
+            _clinic.instruments,
+            cast(_clinic.texts, Text),
             is_linked,
         )
         .select_from(
@@ -175,7 +205,7 @@ def _chart_query(patient_is: ColumnElement[bool], is_linked: ColumnElement[bool]
         )
         .where(
             _member.clinic_id == bindparam("clinic_id"),
-            _member.id == bindparam("membership_id"),
+            member_is,
             _member.is_active,
         ),
         _Opened,
@@ -186,6 +216,13 @@ OWN_CHART = _chart_query(_patient.id == _member.patient_id, literal(True))
 PATIENTS_CHART = _chart_query(
     _patient.id == bindparam("patient_id"), cared_for(_patient.id, _member.clinic_id)
 )
+# As the patient's own membership would open it, were they signed in.
+UNATTENDED_CHART = _chart_query(
+    and_(_patient.id == _member.patient_id, has_consented(_patient.id, _member.clinic_id)),
+    literal(True),
+    and_(_member.patient_id == bindparam("patient_id"), _patient.id.is_not(None)),
+)
+NOBODY: Final = UUID(int=0)
 LOG_ACCESS = Change(insert(AccessLog))
 
 
@@ -215,22 +252,18 @@ def open_chart(db: Db, caller: Caller, patient_ref: str, right: Right, now: date
         if right.privileges.isdisjoint(opened.privileges):
             raise Problem(Kind.FORBIDDEN)
         _log(db, caller, patient_id, right, now)
-    return Chart(
-        clinic_id=caller.clinic_id,
-        patient_id=patient_id,
-        actor_id=caller.membership_id,
-        actor_role=caller.role,
-        data_key=db.vault.open_data_key(opened.wrapped, caller.clinic_id, patient_id),
-        country=opened.country,
-        clinic=ClinicFacts(
-            opened.clinic_name,
-            opened.clinic_country,
-            opened.clinic_time_zone,
-            opened.clinic_phone,
-            opened.clinic_coverage,
-            opened.raised_levels,
-        ),
-    )
+    return _chart(db, opened, caller.clinic_id, patient_id, caller.membership_id, caller.role)
+
+
+def open_unattended(db: Db, patient_id: UUID, now: datetime) -> Chart | None:
+    """For the worker, which acts for nobody: to remind a patient. Nothing is shown to anybody.
+
+    Returns: None for who is not there, or whose consent has ended.
+    """
+    opened = db.first(UNATTENDED_CHART, patient_id=patient_id, now=now)
+    if opened is None or db.clinic_id is None:
+        return None
+    return _chart(db, opened, db.clinic_id, patient_id, NOBODY, "system")
 
 
 def open_panel(db: Db, caller: Caller, right: Right, now: datetime) -> None:
@@ -270,6 +303,33 @@ def entry_id(text: str) -> UUID:
         return UUID(text)
     except ValueError:
         raise not_found() from None
+
+
+def _chart(
+    db: Db, opened: _Opened, clinic_id: UUID, patient_id: UUID, actor_id: UUID, actor_role: str
+) -> Chart:
+    return Chart(
+        clinic_id=clinic_id,
+        patient_id=patient_id,
+        actor_id=actor_id,
+        actor_role=actor_role,
+        actor_privileges=frozenset(opened.privileges),
+        data_key=db.vault.open_data_key(opened.wrapped, clinic_id, patient_id),
+        country=opened.country,
+        locale=opened.locale,
+        time_zone=opened.time_zone,
+        enrolled_at=opened.enrolled_at,
+        clinic=ClinicFacts(
+            opened.clinic_name,
+            opened.clinic_country,
+            opened.clinic_time_zone,
+            opened.clinic_phone,
+            opened.clinic_coverage,
+            opened.raised_levels,
+            opened.instruments,
+            opened.texts,
+        ),
+    )
 
 
 def _log(db: Db, caller: Caller, patient_id: UUID | None, right: Right, now: datetime) -> None:

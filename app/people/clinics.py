@@ -62,10 +62,12 @@ def found_clinic(
     is_synthetic: bool,
     coverage: dict[str, Any],
     now: datetime,
+    instruments: dict[str, bool] | None = None,
 ) -> UUID:
     """A new tenant; the transaction is in it afterwards.
 
     coverage: see `tables.Clinic`; empty until the clinic has said when it is on duty.
+    instruments: see there too; None for what ships switched on.
     """
     clinic_id: UUID = uuid7()
     db.enter(clinic_id)
@@ -78,6 +80,8 @@ def found_clinic(
         phone=phone,
         coverage=coverage,
         raised_levels={},
+        instruments=instruments or {},
+        texts={},
         notice_version=NOTICE_VERSION,
         created_at=now,
     )

@@ -4,16 +4,16 @@ from datetime import UTC, datetime
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Form, Header
+from fastapi import Form
 
 from app.kernel import identity, plain
 from app.kernel.edge import MAX_BODY, Public, Reply, Signed, router
 from app.kernel.errors import Fault, Kind, Problem
-from app.kernel.etag import etag, version_named
+from app.kernel.etag import IfMatch, etag, opaque_version_named, version_named
 from app.kernel.fields import MAX_TEXT
 from app.kernel.identity import ACCESS_LIFETIME, Tokens
 from app.kernel.paging import MAX_PAGE
-from app.people import invitations, profile
+from app.people import invitations, profile, texts
 from app.people.schemas import (
     AcceptIn,
     InvitationIn,
@@ -22,6 +22,8 @@ from app.people.schemas import (
     MeOut,
     MePatch,
     RevokeForm,
+    TextsIn,
+    TextsOut,
     TokenForm,
     TokenOut,
 )
@@ -98,12 +100,27 @@ def read_me(visit: Signed) -> Reply:
 
 
 @routes.patch("/v1/me", response_model=MeOut, operation_id="update_me")
-def update_me(
-    visit: Signed, sent: MePatch, if_match: Annotated[str | None, Header()] = None
-) -> Reply:
+def update_me(visit: Signed, sent: MePatch, if_match: IfMatch = None) -> Reply:
     """Change one's own profile."""
     base_version = version_named(if_match)
     return _me_reply(profile.update_me(visit.db, visit.caller, base_version, sent, visit.now))
+
+
+@routes.get("/v1/clinic/texts", response_model=TextsOut, operation_id="read_texts")
+def read_texts(visit: Signed) -> Reply:
+    """Every text that patients read, as it ships and as this clinic says it."""
+    return _texts_reply(texts.read_texts(visit.db, visit.caller))
+
+
+@routes.put("/v1/clinic/texts/{locale}", response_model=TextsOut, operation_id="replace_texts")
+def replace_texts(visit: Signed, locale: str, sent: TextsIn, if_match: IfMatch = None) -> Reply:
+    """Say these texts in the clinic's own words in one locale, and all others as they ship. In a
+    shipped language what promises something to patients cannot be reworded: the texts about
+    monitoring, whom to call, dates and problems. In another language a clinic may translate them
+    too, and answers for what its translation says.
+    """
+    base_version = opaque_version_named(if_match)
+    return _texts_reply(texts.replace_texts(visit.db, visit.caller, locale, base_version, sent))
 
 
 @routes.get("/v1/limits", operation_id="read_limits")
@@ -121,6 +138,10 @@ def read_limits(visit: Public) -> LimitsOut:
 
 def _me_reply(me: MeOut) -> Reply:
     return Reply(me, headers={"ETag": etag(me.version)})
+
+
+def _texts_reply(out: TextsOut) -> Reply:
+    return Reply(out, headers={"ETag": etag(out.version)})
 
 
 def _token_reply(tokens: Tokens) -> Reply:

@@ -16,6 +16,7 @@ from app.kernel.fields import (
     Username,
 )
 from app.kernel.strict import Open, Wire
+from app.kernel.texts import MAX_OWN_TEXT
 
 Privilege = Literal["therapy", "prescribe", "monitor", "coach"]
 
@@ -162,6 +163,59 @@ class MePatch(Wire):
     phone: Phone | None = None
     address: Annotated[ShortWords | None, Field()] = None
     emergency_contacts: Annotated[list[EmergencyContact], Field(max_length=10)] | None = None
+
+
+class TextsIn(Wire):
+    """What a clinic says in its own words in one locale, from now on and instead of before.
+
+    Each text has the placeholders of the one that it stands for, each once, and no other brace.
+    """
+
+    texts: Annotated[
+        dict[
+            Annotated[str, Field(max_length=64)],
+            # Held by the verb, which names the text that is too long.
+            Annotated[str, Field(json_schema_extra={"maxLength": MAX_OWN_TEXT})],
+        ],
+        Field(
+            max_length=500,
+            description="By key. A text that is left out is as it ships.",
+            examples=[{"reminder.subject": "A note from Lantern"}],
+        ),
+    ]
+
+
+class TextOut(Open):
+    """One text that patients read."""
+
+    key: str
+    shipped: Annotated[dict[str, str], Field(description="By language.")]
+    own: Annotated[dict[str, str], Field(description="What this clinic says instead, by locale.")]
+    placeholders: list[str]
+    note: Annotated[str, Field(description="For whoever rewords or translates it.")]
+    is_editable: Annotated[
+        bool,
+        Field(
+            description="Whether the clinic may reword it in a shipped language. If not, it is a"
+            " promise to patients, which a clinic may only translate into another language."
+        ),
+    ]
+
+
+class TextsOut(Open):
+    """Every text that patients read, as it ships and as this clinic says it."""
+
+    version: Annotated[str, Field(description="As in the ETag, for a change to start from.")]
+    languages: Annotated[list[str], Field(description="That are shipped.")]
+    answered_for: Annotated[
+        list[str],
+        Field(
+            description="Locales of the clinic's own translations into languages that are not"
+            " shipped. Nobody else has checked them: the clinic answers for what they say, also"
+            " about monitoring and emergencies."
+        ),
+    ]
+    texts: list[TextOut]
 
 
 class LimitsOut(Open):

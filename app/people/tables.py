@@ -38,6 +38,8 @@ class Clinic(SQLModel, table=True):
     clinic's time zone. phone: the clinic's own number for its patients. notice_version: of the
     treatment consent that patients accept. raised_levels: where this clinic flags more gravely
     than an instrument does, `{"phq-9": {"1": "moderate"}}`; it can raise and never lower.
+    instruments: which are switched on or off here, `{"who-5": true}`; otherwise as they ship.
+    texts: what this clinic says in its own words, `{"en": {"reminder.subject": "…"}}`.
     """
 
     __table_args__ = ({"info": DISTRIBUTED},)
@@ -48,6 +50,8 @@ class Clinic(SQLModel, table=True):
     phone: str | None = text(nullable=True)
     coverage: dict[str, Any] = json()
     raised_levels: dict[str, Any] = json()
+    instruments: dict[str, Any] = json()
+    texts: dict[str, Any] = json()
     notice_version: str = text()
     created_at: datetime = instant()
 

@@ -5,6 +5,7 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import Any
 
+from app.kernel.texts import ENGLISH, NOTHING_OWN, say
 from app.safety.schemas import CrisisLine, Help
 
 
@@ -30,10 +31,11 @@ def country_meant(sent: str | None) -> str | None:
 
 
 @lru_cache(512)
-def help_in(country: str) -> Help:
+def help_in(country: str, locale: str = ENGLISH, own: str = NOTHING_OWN) -> Help:
     """The emergency number and the verified lines of one country, and of no other.
 
     country: ISO 3166-1 alpha-2. Without a verified row: no number, no lines, a plain sentence.
+    locale: the reader's. own: the clinic's own texts, as JSON text.
     """
     row = _table().get(country) if len(country) == 2 else None
     if row is None:
@@ -41,12 +43,12 @@ def help_in(country: str) -> Help:
             country=country,
             emergency_number=None,
             crisis_lines=[],
-            advice="If you are in danger, call the emergency number of the country you are in.",
+            advice=say("advice.no-number", locale, own=own),
         )
     verified_on = _table()["verified_on"]
     return Help(
         country=country,
         emergency_number=row["emergency"],
         crisis_lines=[CrisisLine(**line, verified_on=verified_on) for line in row["lines"]],
-        advice=f"If you are in danger, call {row['emergency']} now.",
+        advice=say("advice.call-emergency-number", locale, own=own, number=row["emergency"]),
     )

@@ -2,26 +2,33 @@
 
 from datetime import datetime, timedelta
 from enum import Enum
-from typing import Final
+from functools import lru_cache, partial
+from typing import Final, Protocol
 
+from app.kernel.texts import say
 from app.safety.coverage import Duty, duty
 
-_DAY_NAMES: Final = (
-    "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday",
+_DAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+_MONTHS: Final = (
+    "january", "february", "march", "april", "may", "june",
+    "july", "august", "september", "october", "november", "december",
 )  # fmt: skip
 WORKER_SILENT_AFTER: Final = timedelta(seconds=60)
 
 
 class Told(Enum):
-    """Before whom a flag is put. The text has a place for the clinic's name."""
+    """Before whom a flag is put, and the key of the sentence that says so."""
 
-    NOBODY_NEEDED = "This is now in your journal at {}; your care team was not alerted."
-    CARE_TEAM = "This has been put in front of your care team at {}."
-    ADMINISTRATORS = (
-        "This has been put in front of the administrators of {}, because no clinician there"
-        " can see your journal now."
-    )
-    NOBODY = "Nobody at {} can see this yet. Please call them."
+    NOBODY_NEEDED = "monitoring.journal-only"
+    CARE_TEAM = "monitoring.care-team"
+    ADMINISTRATORS = "monitoring.administrators"
+    NOBODY = "monitoring.nobody"
+
+
+class _Say(Protocol):
+    """`texts.say` for one reader."""
+
+    def __call__(self, key: str, /, **values: str | int) -> str: ...
 
 
 def statement(
@@ -32,30 +39,59 @@ def statement(
     now: datetime,
     told: Told,
     is_worker_silent: bool,
+    locale: str,
+    own: str,
 ) -> str:
     """What is true about monitoring at this moment, in plain words.
 
-    is_worker_silent: whether the process that tells them has not been seen lately.
+    is_worker_silent: whether the process that tells them has not been seen lately. locale: the
+    reader's. own: the clinic's own texts, as JSON text.
     """
     # To the minute, so that the many answers of one minute share one reckoning.
-    on_duty = duty(coverage, time_zone, now.replace(second=0, microsecond=0))
-    said = told.value.format(clinic_name)
+    minute = now.replace(second=0, microsecond=0)
+    return _of_minute(clinic_name, coverage, time_zone, minute, told, is_worker_silent, locale, own)
+
+
+@lru_cache(512)
+def _of_minute(
+    clinic_name: str,
+    coverage: str,
+    time_zone: str,
+    minute: datetime,
+    told: Told,
+    is_worker_silent: bool,
+    locale: str,
+    own: str,
+) -> str:
+    speak = partial(_in_words, locale, own)
+    sentences = [speak(told.value, clinic=clinic_name)]
     if told in (Told.CARE_TEAM, Told.ADMINISTRATORS) and is_worker_silent:
-        said += " Telling them may be delayed right now."
-    return f"{said} {_when(on_duty, now)} The journal is not an emergency service."
+        sentences.append(speak("monitoring.may-be-delayed"))
+    sentences.append(_when(duty(coverage, time_zone, minute), minute, speak))
+    sentences.append(speak("monitoring.no-emergency-service"))
+    return " ".join(sentences)
 
 
-def _when(on_duty: Duty, now: datetime) -> str:
+def _in_words(locale: str, own: str, key: str, /, **values: str | int) -> str:
+    return say(key, locale, own=own, **values)
+
+
+def _when(on_duty: Duty, minute: datetime, speak: _Say) -> str:
     if not on_duty.is_declared:
-        return "The clinic has not said when it is on duty."
+        return speak("monitoring.hours-unknown")
     at = on_duty.changes_at
     if at is None:
-        if on_duty.is_on:
-            return "The clinic is on duty."
-        return "The clinic is off duty for the next two weeks and may not see it before then."
-    hour = f"{at:%H:%M} ({at.tzname()})"
-    day = f"{_DAY_NAMES[at.weekday()]} {at.day} {at:%B}, "
-    if on_duty.is_on:
-        is_today = at.date() == now.astimezone(at.tzinfo).date()
-        return f"The clinic is on duty until {'' if is_today else day}{hour}."
-    return f"The clinic is off duty until {day}{hour} and may not see it before then."
+        return speak("monitoring.on-duty" if on_duty.is_on else "monitoring.off-duty-for-weeks")
+    hour, zone = f"{at:%H:%M}", str(at.tzname())
+    if on_duty.is_on and at.date() == minute.astimezone(at.tzinfo).date():
+        return speak("monitoring.on-duty-until", when=speak("date.hour", hour=hour, zone=zone))
+    when = speak(
+        "date.day-and-hour",
+        weekday=speak(f"date.{_DAYS[at.weekday()]}"),
+        day=at.day,
+        month=speak(f"date.{_MONTHS[at.month - 1]}"),
+        hour=hour,
+        zone=zone,
+    )
+    state = "monitoring.on-duty-until" if on_duty.is_on else "monitoring.off-duty-until"
+    return speak(state, when=when)

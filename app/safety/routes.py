@@ -2,17 +2,18 @@
 
 from typing import Annotated
 
-from fastapi import Query
+from fastapi import Header, Query
 
 from app.kernel.edge import Public, Reply, Signed, router
 from app.kernel.paging import Cursor, Limit, next_link
+from app.kernel.texts import best_locale, shipped_for
 from app.safety import inbox
 from app.safety.crisis import country_meant, help_in
 from app.safety.schemas import FlagPage, Help
 
 routes = router("safety")
 
-_CACHEABLE = {"Cache-Control": "public, max-age=86400"}
+_CACHEABLE = {"Cache-Control": "public, max-age=86400", "Vary": "Accept-Language"}
 
 
 @routes.get("/v1/flags", response_model=FlagPage, operation_id="list_flags")
@@ -28,6 +29,15 @@ def read_crisis_lines(
     country: Annotated[
         str, Query(max_length=256, examples=["DE"], description="ISO 3166-1 alpha-2.")
     ],
+    accept_language: Annotated[
+        str | None,
+        Header(
+            description="Of the advice; what cannot be read asks for English.",
+            # Told and not held: no header is a reason to refuse somebody these numbers.
+            json_schema_extra={"maxLength": 1000},
+        ),
+    ] = None,
 ) -> Reply:
     """Whom to call in a country, for a phone to keep before it is needed."""
-    return Reply(help_in(country_meant(country) or ""), headers=_CACHEABLE)
+    language = shipped_for(best_locale(accept_language))
+    return Reply(help_in(country_meant(country) or "", language), headers=_CACHEABLE)

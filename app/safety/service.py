@@ -78,7 +78,9 @@ FLAG_OF_SOURCE = Query(
         _flag.patient_id == bindparam("patient_id"),
         _evidence.source_kind == bindparam("source_kind"),
         _evidence.source_id == bindparam("source_id"),
-    ),
+    )
+    # The newest: an amendment may have begun another after the first was resolved.
+    .order_by(_flag.raised_at.desc()),
     _OpenFlag,
 )
 ADD_FLAG = Change(insert(Flag))
@@ -247,7 +249,8 @@ def safety_block(
     now: datetime,
 ) -> SafetyOut:
     """What a patient is told in the same answer. country: what the app sends, if anything."""
-    help_here = help_in(country_meant(country) or chart.country or chart.clinic.country)
+    where = country_meant(country) or chart.country or chart.clinic.country
+    help_here = help_in(where, chart.locale, chart.clinic.texts)
     is_worker_silent = False
     told = Told.NOBODY_NEEDED
     if flag is not None:
@@ -271,13 +274,15 @@ def safety_block(
             now=now,
             told=told,
             is_worker_silent=is_worker_silent,
+            locale=chart.locale,
+            own=chart.clinic.texts,
         ),
     )
 
 
-def unasked_block(db: Db, chart: Chart, now: datetime) -> SafetyOut:
+def unasked_block(db: Db, chart: Chart, now: datetime, *, country: str | None = None) -> SafetyOut:
     """For what a patient sends that asks no question about danger, such as a note."""
-    return safety_block(db, chart, NOT_ASSESSED, None, country=None, now=now)
+    return safety_block(db, chart, NOT_ASSESSED, None, country=country, now=now)
 
 
 def _told(db: Db, patient_id: UUID, now: datetime) -> Told:

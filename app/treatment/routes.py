@@ -1,7 +1,8 @@
 """Dosing sessions and experience notes."""
 
+from app.kernel import entries
 from app.kernel.edge import Reply, Signed, router
-from app.kernel.etag import etag
+from app.kernel.etag import IfMatch, etag, version_named
 from app.kernel.paging import Cursor, Limit, next_link
 from app.people.chart import entry_id, open_chart
 from app.safety.service import unasked_block
@@ -10,9 +11,11 @@ from app.treatment.schemas import (
     DosingSessionIn,
     DosingSessionOut,
     DosingSessionPage,
+    DosingSessionVersions,
     NoteIn,
     NoteOut,
     NotePage,
+    NoteVersions,
     WrittenNoteOut,
 )
 
@@ -31,7 +34,8 @@ _NOTES = "/v1/patients/{patient_id}/notes"
 def record_dosing_session(visit: Signed, patient_id: str, sent: DosingSessionIn) -> Reply:
     """Record a visit and what was given."""
     chart = open_chart(visit.db, visit.caller, patient_id, service.RECORD_SESSIONS, visit.now)
-    session, is_new = service.record_session(visit.db, chart, sent, visit.now)
+    known = entries.known_before(visit.db, chart, service.KIND, service.SESSION, sent.id)
+    session, is_new = service.record_session(visit.db, chart, sent, known, visit.now)
     return Reply(session, 201 if is_new else 200, {"ETag": etag(session.version)})
 
 
@@ -59,11 +63,62 @@ def read_dosing_session(visit: Signed, patient_id: str, dosing_session_id: str) 
     return Reply(session, headers={"ETag": etag(session.version)})
 
 
+@routes.put(
+    _SESSIONS + "/{dosing_session_id}",
+    response_model=DosingSessionOut,
+    operation_id="amend_dosing_session",
+)
+def amend_dosing_session(
+    visit: Signed,
+    patient_id: str,
+    dosing_session_id: str,
+    sent: DosingSessionIn,
+    if_match: IfMatch = None,
+) -> Reply:
+    """Correct a visit, or say what became of a planned one. A dose moves what is due."""
+    base_version = version_named(if_match)
+    chart = open_chart(visit.db, visit.caller, patient_id, service.RECORD_SESSIONS, visit.now)
+    entry = entries.same_id(entry_id(dosing_session_id), sent.id)
+    known = entries.look_up(visit.db, chart, service.KIND, service.SESSION_TO_CHANGE, entry)
+    session = service.amend_session(visit.db, chart, sent, known, base_version, visit.now)
+    return Reply(session, headers={"ETag": etag(session.version)})
+
+
+@routes.delete(
+    _SESSIONS + "/{dosing_session_id}",
+    response_model=DosingSessionOut,
+    operation_id="withdraw_dosing_session",
+)
+def withdraw_dosing_session(
+    visit: Signed, patient_id: str, dosing_session_id: str, if_match: IfMatch = None
+) -> Reply:
+    """Say that a visit was entered in error: nothing is measured from it any more."""
+    base_version = version_named(if_match)
+    chart = open_chart(visit.db, visit.caller, patient_id, service.RECORD_SESSIONS, visit.now)
+    known = entries.look_up(
+        visit.db, chart, service.KIND, service.SESSION_TO_CHANGE, entry_id(dosing_session_id)
+    )
+    session = service.withdraw_session(visit.db, chart, known, base_version, visit.now)
+    return Reply(session, headers={"ETag": etag(session.version)})
+
+
+@routes.get(
+    _SESSIONS + "/{dosing_session_id}/versions",
+    response_model=DosingSessionVersions,
+    operation_id="list_dosing_session_versions",
+)
+def list_dosing_session_versions(visit: Signed, patient_id: str, dosing_session_id: str) -> Reply:
+    """A visit as it was recorded, amended and withdrawn."""
+    chart = open_chart(visit.db, visit.caller, patient_id, service.READ_SESSIONS, visit.now)
+    return Reply(service.session_versions(visit.db, chart, entry_id(dosing_session_id)))
+
+
 @routes.post(_NOTES, status_code=201, response_model=WrittenNoteOut, operation_id="write_note")
 def write_note(visit: Signed, patient_id: str, sent: NoteIn) -> Reply:
     """Keep what a session was like, in the patient's own words."""
     chart = open_chart(visit.db, visit.caller, patient_id, notes.WRITE_NOTES, visit.now)
-    note, is_new = notes.write_note(visit.db, chart, sent, visit.now)
+    known = entries.known_before(visit.db, chart, notes.KIND, notes.OWN_NOTE, sent.id)
+    note, is_new = notes.write_note(visit.db, chart, sent, known, visit.now)
     safety = unasked_block(visit.db, chart, visit.now)
     answer = WrittenNoteOut(**note.model_dump(), safety=safety)
     return Reply(answer, 201 if is_new else 200, {"ETag": etag(note.version)})
@@ -85,3 +140,39 @@ def read_note(visit: Signed, patient_id: str, note_id: str) -> Reply:
     chart = open_chart(visit.db, visit.caller, patient_id, notes.READ_NOTES, visit.now)
     note = notes.read_note(visit.db, chart, entry_id(note_id))
     return Reply(note, headers={"ETag": etag(note.version)})
+
+
+@routes.put(_NOTES + "/{note_id}", response_model=WrittenNoteOut, operation_id="amend_note")
+def amend_note(
+    visit: Signed, patient_id: str, note_id: str, sent: NoteIn, if_match: IfMatch = None
+) -> Reply:
+    """Other words, or another tier. A tier that was tightened holds for every version at once."""
+    base_version = version_named(if_match)
+    chart = open_chart(visit.db, visit.caller, patient_id, notes.WRITE_NOTES, visit.now)
+    entry = entries.same_id(entry_id(note_id), sent.id)
+    known = entries.look_up(visit.db, chart, notes.KIND, notes.OWN_NOTE_TO_CHANGE, entry)
+    note, _ = notes.amend_note(visit.db, chart, sent, known, base_version, visit.now)
+    safety = unasked_block(visit.db, chart, visit.now)
+    answer = WrittenNoteOut(**note.model_dump(), safety=safety)
+    return Reply(answer, headers={"ETag": etag(note.version)})
+
+
+@routes.delete(_NOTES + "/{note_id}", response_model=NoteOut, operation_id="withdraw_note")
+def withdraw_note(visit: Signed, patient_id: str, note_id: str, if_match: IfMatch = None) -> Reply:
+    """Say that a note was entered in error; it leaves the list and stays readable."""
+    base_version = version_named(if_match)
+    chart = open_chart(visit.db, visit.caller, patient_id, notes.WRITE_NOTES, visit.now)
+    known = entries.look_up(
+        visit.db, chart, notes.KIND, notes.OWN_NOTE_TO_CHANGE, entry_id(note_id)
+    )
+    note, _ = notes.withdraw_note(visit.db, chart, known, base_version, visit.now)
+    return Reply(note, headers={"ETag": etag(note.version)})
+
+
+@routes.get(
+    _NOTES + "/{note_id}/versions", response_model=NoteVersions, operation_id="list_note_versions"
+)
+def list_note_versions(visit: Signed, patient_id: str, note_id: str) -> Reply:
+    """A note as it was written, amended and withdrawn, as far as this reader may see it."""
+    chart = open_chart(visit.db, visit.caller, patient_id, notes.READ_NOTES, visit.now)
+    return Reply(notes.note_versions(visit.db, chart, entry_id(note_id)))

@@ -28,8 +28,13 @@ class DosingSessionIn(Wire):
     """One visit for a dose."""
 
     id: UUID | None = None
-    status: Literal["in-progress", "completed", "not-done"] = "completed"
-    started_at: Instant | None = None
+    status: Annotated[
+        Literal["preparation", "in-progress", "completed", "not-done"],
+        Field(description="FHIR event status; in `preparation` the visit is planned."),
+    ] = "completed"
+    started_at: Annotated[
+        Instant | None, Field(description="For a planned visit: when it is to begin; required.")
+    ] = None
     ended_at: Instant | None = None
     administrations: Annotated[list[AdministrationIn], Field(max_length=20)] = []
 
@@ -55,6 +60,22 @@ class DosingSessionOut(Open):
     effective_at: Annotated[datetime, Field(description="t = 0: the first administration.")]
     administrations: list[AdministrationOut]
     received_at: datetime
+
+
+class DosingSessionVersion(Open):
+    """A visit as it once was recorded, and what was done to it then."""
+
+    version: int
+    action: Annotated[str, Field(examples=["dosing_session.amended"])]
+    at: datetime
+    by: str
+    dosing_session: DosingSessionOut
+
+
+class DosingSessionVersions(Open):
+    """Every version, the first one first."""
+
+    versions: list[DosingSessionVersion]
 
 
 class DosingSessionPage(Open):
@@ -85,7 +106,12 @@ class NoteOut(Open):
 
     id: UUID
     version: int
+    status: Annotated[str, Field(description="final or entered-in-error")] = "final"
     dosing_session_id: UUID | None
+    conflict_of: Annotated[
+        UUID | None,
+        Field(description="The note that two devices changed at once; this one keeps a text."),
+    ] = None
     tier: str
     words: str
     recorded_at: datetime
@@ -98,6 +124,22 @@ class WrittenNoteOut(NoteOut):
     """A note as the answer to its sending. Nobody reads its words for signs of danger."""
 
     safety: SafetyOut
+
+
+class NoteVersion(Open):
+    """A note as it once was, and what was done to it then."""
+
+    version: int
+    action: Annotated[str, Field(examples=["note.amended"])]
+    at: datetime
+    by: str
+    note: NoteOut
+
+
+class NoteVersions(Open):
+    """Every version this reader may see, the first one first."""
+
+    versions: list[NoteVersion]
 
 
 class NotePage(Open):

@@ -13,12 +13,12 @@ ROUTES = ("iv", "im", "subcutaneous", "intranasal", "sublingual", "oral")
 
 
 class DosingSession(SQLModel, table=True):
-    """One visit for a dose. status: FHIR event status."""
+    """One visit for a dose. status: FHIR event status; in `preparation` it is planned."""
 
     __tablename__ = "dosing_session"
     __table_args__ = (
         of_clinic("patient_id", "patient"),
-        one_of("status", "in-progress", "completed", "not-done", "entered-in-error"),
+        one_of("status", "preparation", "in-progress", "completed", "not-done", "entered-in-error"),
         Index(None, "clinic_id", "patient_id", "effective_at"),
         {"info": DISTRIBUTED},
     )
@@ -35,7 +35,10 @@ class DosingSession(SQLModel, table=True):
 
 
 class Administration(SQLModel, table=True):
-    """A drug given in a dosing session. place: its order in the session, from 0."""
+    """A drug given in a dosing session. place: its order in the session, from 0.
+
+    session_version: the rows of the session's current version hold; an amendment adds its own.
+    """
 
     __table_args__ = (
         ForeignKeyConstraint(
@@ -50,6 +53,7 @@ class Administration(SQLModel, table=True):
     clinic_id: UUID = key()
     patient_id: UUID = key()
     dosing_session_id: UUID = key()
+    session_version: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
     place: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
     drug: str = text()
     route: str = text()
@@ -58,7 +62,10 @@ class Administration(SQLModel, table=True):
 
 
 class ExperienceNote(SQLModel, table=True):
-    """What a session was like, in the patient's words."""
+    """What a session was like, in the patient's words.
+
+    conflict_of: the note that two devices changed at once; this one keeps the second's text.
+    """
 
     __tablename__ = "experience_note"
     __table_args__ = (
@@ -67,6 +74,7 @@ class ExperienceNote(SQLModel, table=True):
             ["clinic_id", "patient_id", "dosing_session_id"],
             ["dosing_session.clinic_id", "dosing_session.patient_id", "dosing_session.id"],
         ),
+        one_of("status", "final", "entered-in-error"),
         one_of("tier", "private", "care-team"),
         Index(None, "clinic_id", "patient_id", "effective_at", "id"),
         {"info": DISTRIBUTED},
@@ -75,7 +83,9 @@ class ExperienceNote(SQLModel, table=True):
     patient_id: UUID = key()
     id: UUID = key()
     version: int
+    status: str = text()
     dosing_session_id: UUID | None
+    conflict_of: UUID | None
     tier: str = text()
     words: bytes = sealed()
     recorded_at: datetime = instant()

@@ -47,7 +47,7 @@ class _Case(NamedTuple):
     round: int | None
     raised_at: datetime | None
     last_check_in_at: datetime | None
-    last_phq9_total: int | None
+    last_phq9_total: float | None
     last_phq9_at: datetime | None
     last_dose_at: datetime | None
     urgency: int
@@ -202,7 +202,7 @@ def _case_out(db: Db, caller: Caller, row: _Case) -> CaseOut:
         flag=flag,
         flag_raised_at=row.raised_at,
         last_check_in_at=row.last_check_in_at,
-        last_phq9_total=row.last_phq9_total,
+        last_phq9_total=None if row.last_phq9_total is None else int(row.last_phq9_total),
         last_phq9_at=row.last_phq9_at,
         last_dose_at=row.last_dose_at,
     )

@@ -11,11 +11,13 @@ from sqlalchemy import (
     ColumnElement,
     Integer,
     bindparam,
+    cast,
     func,
     literal_column,
     select,
 )
 
+from app.checkins import packs
 from app.checkins.tables import IS_FINAL, BaselinePin, CheckIn
 from app.clinical import instruments, trajectory
 from app.clinical.instruments import Instrument, Item
@@ -41,7 +43,7 @@ CAVEAT: Final = (
 class _Series(NamedTuple):
     effective_at: str
     microseconds: list[int]
-    scores: list[int | None]
+    scores: list[Any]
     doses_at: str
     doses: list[int]
     pinned_at: datetime | None
@@ -69,6 +71,7 @@ _PINNED_AT = (
         _check_in.clinic_id == bindparam("clinic_id"),
         _check_in.patient_id == bindparam("patient_id"),
         _check_in.id == _newest_pin,
+        IS_FINAL,
     )
     .scalar_subquery()
 )
@@ -91,13 +94,15 @@ def _series(score: ColumnElement[Any]) -> Query[_Series]:
     ordered = select(newest).order_by(newest.c.effective_at, newest.c.id).subquery()
     points = select(
         *instant_columns(ordered.c.effective_at),
-        func.coalesce(func.array_agg(ordered.c.score), literal_column("'{}'::integer[]")),
+        func.coalesce(func.array_agg(ordered.c.score), literal_column("'{}'")),
     ).subquery()
     doses = select(*treatment.DOSE_COLUMNS).subquery()
     return Query(select(points, doses, _PINNED_AT), _Series)
 
 
-TOTALS = _series(_check_in.total)
+# A sum is a whole number and is read as one; what is not does not have to be.
+TOTALS = _series(cast(_check_in.total, Integer))
+POINTS = _series(_check_in.total)
 ANSWERS = _series(_check_in.answers[bindparam("place", type_=Integer)])
 
 
@@ -128,13 +133,13 @@ def ask_trajectory(
         is the latest of what is shown.
     Raises: Problem NOT_FOUND (no such instrument), INVALID (no such item, or one is needed).
     """
-    instrument, item = _measured(key, item_key)
+    instrument, item = _measured(db, key, item_key)
     params: dict[str, Any] = {
         "patient_id": patient_id,
         "instrument": key,
     }
     if item is None:
-        series = db.ahead(TOTALS, **params)
+        series = db.ahead(TOTALS if _is_whole(instrument) else POINTS, **params)
     else:
         series = db.ahead(ANSWERS, **params, place=instrument.items.index(item) + 1)
     return Asked(patient_id, instrument, item, since, until, series)
@@ -146,9 +151,9 @@ def read_trajectory(chart: Chart, asked: Asked) -> bytes:
     return _render(asked, asked.series.one())
 
 
-def _measured(key: str, item_key: str | None) -> tuple[Instrument, Item | None]:
+def _measured(db: Db, key: str, item_key: str | None) -> tuple[Instrument, Item | None]:
     try:
-        instrument = instruments.find(key)
+        instrument = packs.find(db, key)
     except instruments.UnknownInstrument:
         raise not_found() from None
     if item_key is None:
@@ -162,6 +167,12 @@ def _measured(key: str, item_key: str | None) -> tuple[Instrument, Item | None]:
     if item.scale is None and not _is_suicide_item(instrument, item):
         raise invalid("query:item", "is answered in words and has no trajectory of its own")
     return instrument, item
+
+
+def _is_whole(instrument: Instrument) -> bool:
+    """Whether every total is a whole number: sums are, a mean or a recorded score may not be."""
+    total = instrument.total
+    return total is not None and total.method == "sum" and not instrument.scores
 
 
 def _is_suicide_item(instrument: Instrument, item: Item) -> bool:
@@ -186,7 +197,7 @@ def _render(asked: Asked, series: _Series) -> bytes:
     if item is not None and item.scale is None:
         assert instrument.suicide_item is not None
         ideation = trajectory.ideation(instrument.suicide_item, at, scores, doses)
-        change: list[int | None] = [None] * len(at)
+        change: list[float | None] = [None] * len(at)
         percent_change: list[float | None] = [None] * len(at)
         positions = ideation.positions
         head |= {

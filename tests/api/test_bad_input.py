@@ -18,7 +18,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.kernel.db import Direct
-from tests.api.conftest import Behind
 from tests.builders import (
     Clinic,
     Person,
@@ -29,6 +28,7 @@ from tests.builders import (
     a_note,
     an_acceptance,
 )
+from tests.conftest import Behind
 
 CANARY = "kakapo"
 """Put wherever a value may be echoed; no answer and no line of a log may contain it."""

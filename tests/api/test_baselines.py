@@ -7,8 +7,8 @@ from uuid import uuid4
 import pytest
 from httpx2 import Response
 
-from tests.api.conftest import Behind
 from tests.builders import Person, World, a_check_in, now, phq_9
+from tests.conftest import Behind
 
 PHQ_9 = "/v1/patients/me/trajectories/phq-9"
 

@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from app.kernel.db import Direct
-from tests.api.conftest import Behind, Clock
 from tests.builders import (
     Person,
     World,
@@ -16,6 +15,7 @@ from tests.builders import (
     an_administration,
     phq_9,
 )
+from tests.conftest import Behind, Clock
 
 
 def admitted(world: World, direct: Direct, at: datetime, *names: str) -> list[Person]:

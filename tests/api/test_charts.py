@@ -5,7 +5,6 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from tests.api.conftest import Behind, Clock
 from tests.builders import (
     Person,
     World,
@@ -16,6 +15,7 @@ from tests.builders import (
     now,
     phq_9,
 )
+from tests.conftest import Behind, Clock
 
 KINDS = ("check-ins", "dosing-sessions", "notes", "goals")
 LISTS = (*KINDS, "trajectories/phq-9", "trajectories/phq-9?item=item-9")

@@ -9,7 +9,6 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from tests.api.conftest import Behind, Clock
 from tests.builders import (
     Person,
     World,
@@ -19,6 +18,7 @@ from tests.builders import (
     now,
     phq_9,
 )
+from tests.conftest import Behind, Clock
 
 CHECK_INS = "/v1/patients/me/check-ins"
 

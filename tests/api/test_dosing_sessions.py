@@ -7,8 +7,8 @@ from uuid import uuid4
 import pytest
 from httpx2 import Response
 
-from tests.api.conftest import Behind
 from tests.builders import Person, World, a_dosing_session, a_note, an_administration, now
+from tests.conftest import Behind
 
 
 def recorded(world: World, **changes: Any) -> dict[str, Any]:

@@ -15,7 +15,6 @@ from app.kernel import outbox
 from app.kernel.db import Direct
 from app.safety.coverage import DAYS
 from app.safety.inbox import EVIDENCE_SHOWN
-from tests.api.conftest import Behind, Clock
 from tests.builders import (
     Person,
     World,
@@ -26,6 +25,7 @@ from tests.builders import (
     now,
     phq_9,
 )
+from tests.conftest import Behind, Clock
 
 CHECK_INS = "/v1/patients/me/check-ins"
 

@@ -6,8 +6,9 @@ from uuid import uuid4
 
 import pytest
 
-from tests.api.conftest import Behind, as_read
+from tests.api.conftest import as_read
 from tests.builders import Person, World, a_goal, now
+from tests.conftest import Behind
 
 GOALS = "/v1/patients/me/goals"
 

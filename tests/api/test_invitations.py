@@ -9,8 +9,8 @@ from uuid import uuid4
 import pytest
 from httpx2 import Response
 
-from tests.api.conftest import Behind, Clock
 from tests.builders import PASSWORD, Person, World, a_check_in, an_acceptance
+from tests.conftest import Behind, Clock
 
 INVITATIONS = "/v1/invitations"
 

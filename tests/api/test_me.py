@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from httpx2 import Response
 
-from tests.api.conftest import Behind
 from tests.builders import Person, World
+from tests.conftest import Behind
 
 ME = "/v1/me"
 

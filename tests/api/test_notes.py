@@ -6,8 +6,9 @@ from uuid import uuid4
 
 import pytest
 
-from tests.api.conftest import Behind, Clock, as_read
+from tests.api.conftest import as_read
 from tests.builders import Person, World, a_dosing_session, a_note, now
+from tests.conftest import Behind, Clock
 
 NOTES = "/v1/patients/me/notes"
 

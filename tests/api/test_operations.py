@@ -12,8 +12,8 @@ from app.kernel.settings import Settings
 from app.kernel.tokens import SigningKeys
 from app.kernel.vault import Keyring
 from app.main import create_app
-from tests.api.conftest import Clock
 from tests.builders import World, a_check_in, phq_9
+from tests.conftest import Clock
 
 NOBODY_LISTENS = "postgresql+psycopg://nobody@127.0.0.1:1/none"
 

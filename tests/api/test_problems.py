@@ -51,6 +51,23 @@ class TestForm:
         if status == 405:
             assert answer.headers["Allow"]
 
+    @pytest.mark.parametrize("accepted", ["en", "de-AT, fr;q=0.5", "*", "de;q=7", "\xe4", ""])
+    def test_it_says_which_language_its_title_is_in(
+        self, client: TestClient, accepted: str
+    ) -> None:
+        headers = {b"Accept-Language": accepted.encode("latin-1")}
+        answers = [
+            client.request(method, path, headers=headers)
+            for method, path in (("GET", "/v1/me"), ("GET", "/v1/nowhere"), ("PUT", "/v1/limits"))
+        ]
+
+        assert [answer.headers["Content-Language"] for answer in answers] == ["en"] * 3
+        assert [answer.json()["title"] for answer in answers] == [
+            Kind.NOT_SIGNED_IN.title,
+            Kind.NOT_FOUND.title,
+            Kind.METHOD_NOT_ALLOWED.title,
+        ]
+
     def test_kinds_are_told_apart_by_their_code(self) -> None:
         assert len({kind.code for kind in Kind}) == len(Kind)
         assert all(400 <= kind.status < 600 for kind in Kind)

@@ -13,8 +13,8 @@ from httpx2 import Response
 
 from app.kernel.identity import Issuer
 from app.kernel.tokens import SigningKeys, sign
-from tests.api.conftest import Behind, Clock
 from tests.builders import PASSWORD, Person, World, a_check_in
+from tests.conftest import Behind, Clock
 
 ME = "/v1/me"
 

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from app.trends.schemas import TrajectoryOut
-from tests.api.conftest import Clock
 from tests.builders import (
     Person,
     World,
@@ -17,6 +16,7 @@ from tests.builders import (
     now,
     phq_9,
 )
+from tests.conftest import Clock
 
 MINE = "/v1/patients/me/trajectories"
 

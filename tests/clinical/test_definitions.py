@@ -5,76 +5,8 @@ from pathlib import Path
 import pytest
 
 from app.clinical import instruments
-from app.clinical.instruments import DefinitionRefused, Direction, parse
-
-# Small enough to read, with one of everything.
-DEFINITION = """
-key = "two-items"
-version = "1"
-title = "Two items"
-lead_in = "This week:"
-direction = "lower-is-better"
-missing = "every-item-required"
-panel_loinc = "55757-9"
-languages = ["en"]
-licence = "Free"
-notice = "None"
-source = "Somebody 2001"
-convention = false
-
-[recall]
-text = "This week"
-days = 7
-minimum_days_from_dose = 7
-source = "Somebody 2001"
-convention = false
-
-[[options]]
-value = 0
-label = "No"
-loinc = "LA32-8"
-
-[[options]]
-value = 1
-label = "Yes"
-
-[[items]]
-key = "first"
-text = "First?"
-loinc = "44250-9"
-
-[[items]]
-key = "second"
-text = "Second?"
-scale = { low = 0, high = 4, low_label = "None", high_label = "All" }
-
-[[extras]]
-key = "extra"
-text = "Extra?"
-scale = { low = 1, high = 3, low_label = "None", high_label = "All" }
-
-[total]
-loinc = "55758-7"
-
-[total.bands]
-source = "Somebody 2001"
-convention = true
-steps = [
-    { key = "few", label = "Few", low = 0, high = 2 },
-    { key = "many", label = "Many", low = 3, high = 5 },
-]
-
-[total.response_percent]
-value = 50
-source = "Somebody 2001"
-convention = true
-
-[suicide_item]
-item = "first"
-levels = { 1 = "high" }
-source = "Somebody 2001"
-convention = true
-"""
+from app.clinical.instruments import LARGEST_DEFINITION, DefinitionRefused, Direction, parse
+from tests.clinical.definitions import DEFINITION
 
 
 def changed(old: str, new: str) -> str:
@@ -82,10 +14,10 @@ def changed(old: str, new: str) -> str:
     return DEFINITION.replace(old, new, 1)
 
 
-def refusal(toml_text: str) -> str:
+def refusal(toml_text: str) -> DefinitionRefused:
     with pytest.raises(DefinitionRefused) as refused:
         parse(toml_text, "two-items.toml")
-    return str(refused.value)
+    return refused.value
 
 
 def test_a_definition_of_ones_own_is_read() -> None:
@@ -133,6 +65,11 @@ def test_a_definition_without_bands_panel_or_extras_is_read() -> None:
         ('languages = ["en"]', "languages = []", "languages", "list of texts"),
         ('languages = ["en"]', "languages = [1]", "languages", "list of texts"),
         ('languages = ["en"]', 'languages = "en"', "languages", "must be a list"),
+        ('languages = ["en"]', 'languages = ["en", "en"]', "languages", "twice"),
+        ('languages = ["en"]', 'languages = ["en", "de"]', "languages", "every translation"),
+        ('languages = ["en"]', 'languages = ["de"]', "languages", "every translation"),
+        ('version = "1"', 'version = "1.2.3.4.5.6.7.8.9"', "version", "at most 16"),
+        ('version = "1"', 'version = "1"\noffered_by_default = 1', "offered_by_default", "true or"),
         ("convention = false", "convention = 0", "convention", "true or false"),
         ('version = "1"', 'version = "1"\ncolour = "red"', "colour", "not a key"),
         ('"lower-is-better"', '"sideways"', "direction", "must be one of lower-is-better"),
@@ -144,15 +81,22 @@ def test_a_definition_without_bands_panel_or_extras_is_read() -> None:
         ("days = 7", "days = true", "recall.days", "whole number"),
         ("days = 7", "days = 7\nhours = 1", "recall.hours", "not a key"),
         # The answers.
-        ("value = 1\n", "value = 0\n", "options", "the same value"),
+        ("value = 1\n", "value = 0\n", "options #2.value", "the same as"),
+        ("value = 1\n", "value = 1e400\n", "options #2.value", "whole number"),
+        ("value = 1\n", "value = nan\n", "options #2.value", "whole number"),
+        ("value = 1\n", "value = 2026-11-22\n", "options #2.value", "whole number"),
         ("value = 1\n", "value = 1.0\n", "options #2.value", "whole number"),
         ("value = 1\n", "value = 101\n", "options #2.value", "from 0 to 100"),
         ('label = "Yes"', 'label = "Yes"\nscore = 1', "options #2.score", "not a key"),
         ('"LA32-8"', '"32-8"', "options #1.loinc", "answer code"),
         # The items.
-        ('key = "second"', 'key = "first"', "items", "the same key"),
-        ('key = "extra"', 'key = "first"', "items", "the same key"),
-        ('text = "Second?"', 'text = "?"\nloinc = "44250-9"', "items", "the same LOINC code"),
+        ('key = "second"', 'key = "first"', "items #2.key", "the same as"),
+        ('key = "extra"', 'key = "first"', "extras #1.key", "the same as"),
+        ('text = "Second?"', 'text = "?"\nloinc = "44250-9"', "items #2.loinc", "the same as"),
+        ('key = "second"', f'key = "{"s" * 65}"', "items #2.key", "at most 64"),
+        ('text = "First?"', 'text = "\\u0000"', "items #1.text", "control characters"),
+        ('text = "First?"', 'text = "\\u202E?"', "items #1.text", "control characters"),
+        ('text = "First?"', 'text = "\ud800"', "items #1.text", "control characters"),
         ('"44250-9"', '"44250-8"', "items #1.loinc", "check digit"),
         ('"44250-9"', '"55757-9"', "items #1.loinc", "panel"),
         ('text = "First?"', 'text = "?"\nweight = 2', "items #1.weight", "not a key"),
@@ -180,7 +124,10 @@ def test_a_definition_without_bands_panel_or_extras_is_read() -> None:
         ("low = 3, high = 5", "low = 3, high = 4", "total.bands.steps", "gap at the top"),
         ("low = 3, high = 5", "low = 3, high = 6", "total.bands.steps #2.high", "from 0 to 5"),
         ("low = 3, high = 5", "low = 3, high = 1", "total.bands.steps #2.high", "below the low"),
-        ('key = "many"', 'key = "few"', "total.bands.steps", "the same key"),
+        ('key = "many"', 'key = "few"', "total.bands.steps #2.key", "the same as"),
+        ('loinc = "55758-7"', 'method = "median"', "total.method", "must be one of sum, mean"),
+        ('loinc = "55758-7"', 'method = "mean"', "total.method", "the same range"),
+        ('loinc = "55758-7"', "multiplier = 0", "total.multiplier", "from 1 to 100"),
         ('label = "Many"', 'label = "Many", note = "?"', "total.bands.steps #2.note", "not a key"),
         ("value = 50", "value = 0", "total.response_percent.value", "from 1 to 100"),
         ("value = 50", "value = 50\nby = 1", "total.response_percent.by", "not a key"),
@@ -203,25 +150,36 @@ def test_a_definition_without_bands_panel_or_extras_is_read() -> None:
 def test_a_wrong_definition_is_refused_with_the_file_and_the_key(
     old: str, new: str, where: str, why: str
 ) -> None:
-    message = refusal(changed(old, new))
+    toml_text = changed(old, new)
 
-    assert message.startswith(f"two-items.toml: {where}: ")
-    assert why in message
+    refused = refusal(toml_text)
+
+    assert refused.key == where
+    assert why in refused.reason
+    at = "two-items.toml" if refused.line is None else f"two-items.toml:{refused.line}"
+    assert str(refused) == f"{at}: {where}: {refused.reason}"
+    if refused.line is None:
+        assert refused.reason.startswith("is missing")
+    else:
+        # The line is that of the key; or of its table, if the key is what is missing.
+        line = toml_text.splitlines()[refused.line - 1]
+        last = where.rpartition(".")[2].partition(" ")[0]
+        assert last in line or (line == "[[items]]" and "belongs" in refused.reason)
 
 
 def test_bands_in_the_wrong_order_are_refused() -> None:
     few = '    { key = "few", label = "Few", low = 0, high = 2 },\n'
     many = '    { key = "many", label = "Many", low = 3, high = 5 },\n'
 
-    assert "steps #1.low" in refusal(changed(few + many, many + few))
+    assert refusal(changed(few + many, many + few)).key == "total.bands.steps #1.low"
 
 
 def test_items_need_some_way_to_be_answered() -> None:
     start, end = DEFINITION.index("[[options]]"), DEFINITION.index("[[items]]")
 
-    message = refusal(DEFINITION[:start] + DEFINITION[end:])
+    refused = refusal(DEFINITION[:start] + DEFINITION[end:])
 
-    assert message == "two-items.toml: items #1.options: is missing, and so is a scale"
+    assert str(refused) == "two-items.toml:22: items #1.options: is missing, and so is a scale"
 
 
 def test_a_total_of_items_that_point_different_ways_is_refused() -> None:
@@ -229,13 +187,13 @@ def test_a_total_of_items_that_point_different_ways_is_refused() -> None:
     own = own.replace('text = "First?"', 'text = "First?"\ndirection = "lower-is-better"')
     own = own.replace('text = "Second?"', 'text = "Second?"\ndirection = "higher-is-better"')
 
-    assert refusal(own).startswith("two-items.toml: direction: is missing: a total")
+    assert str(refusal(own)).startswith("two-items.toml: direction: is missing: a total")
 
 
 def test_an_extra_has_no_direction_because_it_is_not_scored() -> None:
-    message = refusal(changed('text = "Extra?"', 'text = "?"\ndirection = "lower-is-better"'))
+    refused = refusal(changed('text = "Extra?"', 'text = "?"\ndirection = "lower-is-better"'))
 
-    assert message.startswith("two-items.toml: extras #1.direction: ")
+    assert refused.key == "extras #1.direction"
 
 
 @pytest.mark.parametrize("rule", ["remission_below", "eligible_from", "caseness"])
@@ -243,20 +201,74 @@ def test_a_rule_meant_for_lower_is_better_is_refused_where_higher_is(rule: str) 
     higher = changed('"lower-is-better"', '"higher-is-better"')
     threshold = f'[total.{rule}]\nvalue = 1\nsource = "?"\nconvention = true\n\n'
 
-    message = refusal(higher.replace("[suicide_item]", threshold + "[suicide_item]"))
+    refused = refusal(higher.replace("[suicide_item]", threshold + "[suicide_item]"))
 
-    assert message == f"two-items.toml: total.{rule}: is only defined where lower is better"
+    assert refused.key == f"total.{rule}"
+    assert refused.reason == "is only defined where lower is better"
 
 
 @pytest.mark.parametrize(
-    "toml_text", ["key = ", "key = 1\nkey = 2", "a = " + "[" * 100_000, "a = " + "9" * 5_000]
+    ("toml_text", "line"),
+    [
+        ("key = ", 1),
+        ("\n\nkey = 1\nkey = 2", 4),
+        ('\nkey = "a\n', 2),
+        ("\nkey = 1 2\n", 2),
+        ("a = " + "9" * 5_000, None),
+        ('key = "\x00"', 1),
+    ],
+    ids=["no-value", "twice", "open-text", "two-values", "huge-number", "control"],
 )
-def test_what_is_not_toml_is_refused_by_name(toml_text: str) -> None:
-    assert refusal(toml_text).startswith("two-items.toml: cannot be read as TOML: ")
+def test_what_is_not_toml_is_refused_by_name_and_by_line_if_it_is_known(
+    toml_text: str, line: int | None
+) -> None:
+    refused = refusal(toml_text)
+
+    assert refused.key is None
+    assert refused.line == line
+    assert refused.reason.startswith("cannot be read as TOML: ")
+
+
+@pytest.mark.parametrize(
+    "toml_text",
+    [
+        "\na = " + "[" * 60_000,
+        "\na = " + "{b=" * 15_000,
+        "\n" + ".".join("a" * 30_000) + " = 1",
+        "\n[" + ".".join("a" * 30_000) + "]",
+        "\n[" + "a" * 60_000 + "]",
+    ],
+    ids=["brackets", "braces", "dotted-key", "dotted-header", "long-key"],
+)
+def test_what_is_nested_deeply_is_refused_before_it_costs_anything(toml_text: str) -> None:
+    refused = refusal(toml_text)
+
+    assert (refused.key, refused.line) == (None, 2)
+    assert "too deeply" in refused.reason
+
+
+@pytest.mark.parametrize("character", ["x", "ä", "\U0001f33f"], ids=["1-byte", "2-byte", "4-byte"])
+def test_a_definition_is_at_most_64_kibibytes(character: str) -> None:
+    comment = "\n# "
+    room = LARGEST_DEFINITION - len((DEFINITION + comment).encode())
+    most = room // len(character.encode())
+
+    assert parse(DEFINITION + comment + character * most, "large.toml").key == "two-items"
+    refused = refusal(DEFINITION + comment + character * (most + 1))
+    assert refused.reason == "is larger than 65536 bytes"
+    assert refused.line is None
+
+
+def test_a_key_that_would_break_the_message_is_not_shown_as_it_is() -> None:
+    refused = refusal('"a\\nb\\u202e" = 1\n' + DEFINITION)
+
+    assert refused.key == "a?b?"
 
 
 def test_a_miscopied_code_in_a_shipped_file_would_be_refused() -> None:
     gad_7 = Path(instruments.__file__).with_name("gad-7.toml").read_text(encoding="utf-8")
+    wrong = gad_7.replace("69689-8", "69689-6")
+    line = next(n for n, text in enumerate(wrong.splitlines(), 1) if "69689-6" in text)
 
-    with pytest.raises(DefinitionRefused, match=r"^gad-7\.toml: items #6\.loinc: "):
-        parse(gad_7.replace("69689-8", "69689-6"), "gad-7.toml")
+    with pytest.raises(DefinitionRefused, match=rf"^gad-7\.toml:{line}: items #6\.loinc: "):
+        parse(wrong, "gad-7.toml")

@@ -70,15 +70,27 @@ def options_of(item: Item) -> list[tuple[int, str, str | None]]:
 
 def loinc_codes(instrument: Instrument) -> list[str]:
     total = instrument.total.loinc if instrument.total else None
+    level = instrument.triage.loinc if instrument.triage else None
     items = [item.loinc for item in (*instrument.items, *instrument.extras)]
-    return [code for code in (instrument.panel_loinc, total, *items) if code]
+    return [code for code in (instrument.panel_loinc, total, level, *items) if code]
 
 
-def test_three_questionnaires_are_shipped_each_in_the_file_named_after_it() -> None:
+def test_each_questionnaire_is_shipped_in_the_file_named_after_it() -> None:
     names = {path.stem for path in (PACKAGE / "instruments").glob("*.toml")}
 
     assert {instrument.key for instrument in shipped()} == names
-    assert names == {"phq-9", "gad-7", "momentary"}
+    assert names == {
+        *("phq-9", "phq-8", "phq-2", "gad-7", "pcl-5", "who-5", "peg", "audit-c", "drug-use"),
+        *("c-ssrs-screener", "c-ssrs-since-last-contact"),
+        *("momentary", "daily", "bladder", "craving", "ketamine-use"),
+        *("isi", "meq-30", "ebi", "ies", "eis", "cadss", "cadss-6", "madrs", "dast-10"),
+    }
+
+
+def test_what_stands_under_terms_to_be_read_first_is_not_offered_by_default() -> None:
+    apart = {instrument.key for instrument in shipped() if not instrument.offered_by_default}
+
+    assert apart == {"c-ssrs-screener", "c-ssrs-since-last-contact", "who-5"}
 
 
 def test_a_questionnaire_is_found_by_key_and_by_version() -> None:
@@ -136,8 +148,52 @@ def test_the_misprinted_lowest_answer_appears_nowhere() -> None:
 def test_every_shipped_loinc_code_has_a_valid_check_digit() -> None:
     codes = [code for instrument in shipped() for code in loinc_codes(instrument)]
 
-    assert len(codes) == 9 + 1 + 2 + 7 + 2
     assert all(has_valid_check_digit(code) for code in codes)
+
+
+# Every code that is shipped, as published: panel, total or level, items and extras.
+CODES = {
+    "phq-9": ["44249-1", "44261-6", *[code for code, _ in PHQ_9], "69722-7"],
+    "phq-8": [code for code, _ in PHQ_9[:8]],
+    "phq-2": ["55757-9", "55758-7", *[code for code, _ in PHQ_9[:2]]],
+    "gad-7": ["69737-5", "70274-6", *[code for code, _ in GAD_7]],
+    "pcl-5": ["101697-1", "101698-9"],
+    "audit-c": ["72109-2", "75626-2", "68518-0", "68519-8", "68520-6"],
+    "drug-use": ["68524-8"],
+    "peg": ["91148-7", "91147-9"],
+    "dast-10": ["82666-9", "82667-7"],
+    "c-ssrs-screener": [
+        *("93373-9", "93374-7"),
+        *("93246-7", "93247-5", "93248-3", "93249-1", "93250-9", "93267-3", "93269-9"),
+    ],
+}
+
+
+def test_every_shipped_code_is_the_published_one_and_no_other_is_shipped() -> None:
+    for instrument in shipped():
+        assert loinc_codes(instrument) == CODES.get(instrument.key, []), instrument.key
+
+
+# 68517-2 counts heavy days, 75624-7 is the full AUDIT, 71969-0 and 65625-6 are other scales,
+# 81344-4 and the 766xx are unrelated; 69689-6, 89708-7 and 65625-0 are not even codes.
+@pytest.mark.parametrize(
+    "trap",
+    [
+        *("68517-2", "75624-7", "71969-0", "65625-6", "65625-0", "89708-7", "81344-4"),
+        *("69689-6", "76689-1", "76694-1", "LA34482"),
+    ],
+)
+def test_a_code_that_circulates_by_mistake_is_on_nothing(trap: str) -> None:
+    for instrument in shipped():
+        assert f'"{trap}"' not in json.dumps(instrument.as_dict())
+
+
+def test_a_level_or_a_total_bears_no_code_of_a_panel() -> None:
+    panels = {instrument.panel_loinc for instrument in shipped()} - {None}
+
+    assert panels >= {"44249-1", "69737-5", "93373-9", "72109-2"}
+    for instrument in shipped():
+        assert not panels & set(loinc_codes(instrument)[instrument.panel_loinc is not None :])
 
 
 @pytest.mark.parametrize(
@@ -151,14 +207,6 @@ def test_a_miscopied_loinc_code_has_no_valid_check_digit(code: str) -> None:
 @pytest.mark.parametrize("code", ["1988-5", "2951-2", "29463-7", "85354-9"])
 def test_a_well_known_loinc_code_has_a_valid_check_digit(code: str) -> None:
     assert has_valid_check_digit(code)
-
-
-def test_no_panel_code_is_the_code_of_anything_with_a_value() -> None:
-    panels = {"44249-1", "69737-5", "93373-9", "72109-2"}
-
-    for instrument in shipped():
-        assert instrument.total is None or instrument.total.loinc not in panels
-        assert not panels & {item.loinc for item in (*instrument.items, *instrument.extras)}
 
 
 def test_the_numbers_of_the_phq_9_are_the_published_ones_and_say_where_they_come_from() -> None:
@@ -256,9 +304,21 @@ def test_every_questionnaire_says_its_licence_its_notice_its_source_and_its_lang
         assert instrument.notice
         assert instrument.source
         assert instrument.languages == ("en",)
-    for key in ("phq-9", "gad-7"):
+        assert (instrument.language, instrument.translation) == ("en", None)
+    for key in ("phq-9", "phq-8", "phq-2", "gad-7"):
         assert "No permission required to reproduce, translate, display or" in find(key).notice
-        assert "Regenstrief" in find(key).notice
+    for instrument in shipped():
+        assert "Regenstrief" in instrument.notice or not loinc_codes(instrument)
+    assert "World Health Organization" in find("audit-c").notice
+    assert "Veterans Affairs" in find("pcl-5").notice
+    assert "Krebs" in find("peg").notice
+
+
+def test_every_number_names_its_source() -> None:
+    for instrument in shipped():
+        for part in (*instrument.criteria, *instrument.skips, instrument.rise, instrument.triage):
+            assert part is None or part.source
+        assert instrument.recall.source
 
 
 def test_an_item_is_found_by_its_key() -> None:
@@ -272,8 +332,23 @@ def test_a_definition_as_a_dict_survives_json_and_shares_nothing_with_the_origin
         as_dict = instrument.as_dict()
         assert json.loads(json.dumps(as_dict)) == as_dict
 
-        as_dict["items"] = None
-        assert instrument.as_dict()["items"]
+        as_dict["licence"] = None
+        assert instrument.as_dict()["licence"]
+
+
+def test_every_definition_as_a_dict_has_the_same_members() -> None:
+    shapes = {tuple(instrument.as_dict()) for instrument in shipped()}
+    criteria = [
+        criterion
+        for instrument in shipped()
+        for criterion in instrument.as_dict()["criteria"]  # type: ignore[attr-defined]
+    ]
+
+    assert len(shapes) == 1
+    assert len({tuple(criterion) for criterion in criteria}) == 1
+    assert {criterion["kind"] for criterion in criteria} == {
+        *("total", "pattern", "any-item", "percent")
+    }
 
 
 def test_a_definition_as_a_dict_carries_what_an_app_and_a_record_system_need() -> None:

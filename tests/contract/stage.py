@@ -48,7 +48,8 @@ DEACTIVATE = Change(
 class Stage:
     """The world, who was put out of the clinic here, and the entries of three patients.
 
-    entries: by patient, then by kind as in the address, one entry's id.
+    entries: by patient, then by kind as in the address, one entry's id; and those that are
+        there to be changed, as in `notes to amend`.
     """
 
     world: World
@@ -103,15 +104,29 @@ def a_stage(client: TestClient, direct: Direct) -> Stage:
 
 
 def live(patient: Person, carer: Person) -> dict[str, str]:
-    """A dose, a flagged and pinned check-in, a note and a goal; their words name their patient."""
+    """A dose, a planned visit, a flagged and pinned check-in, a note and a goal; what is private
+    and what is there to be changed. Their words name their patient.
+    """
     path = f"/v1/patients/{patient.patient_id}"
     canary = f"canary {patient.patient_id}"
-    answers = [2, 2, 1, 2, 1, 2, 1, 1, 2]
+    later = (now() + timedelta(days=7)).isoformat()
+    sent = {
+        "dosing-sessions": (carer, a_dosing_session()),
+        "check-ins": (patient, a_check_in(answers=[2, 2, 1, 2, 1, 2, 1, 1, 2])),
+        "notes": (patient, a_note(words=canary)),
+        "goals": (patient, a_goal(words=canary)),
+    }
+    sent |= {
+        f"{kind} {meant_for}": (by, a_check_in() if kind == "check-ins" else body)
+        for kind, (by, body) in sent.items()
+        for meant_for in ("to amend", "to withdraw")
+    }
+    sent |= {
+        "notes private": (patient, a_note(words=canary, tier="private")),
+        "dosing-sessions planned": (carer, {"status": "preparation", "started_at": later}),
+    }
     made = {
-        "dosing-sessions": carer.post(f"{path}/dosing-sessions", a_dosing_session()),
-        "check-ins": patient.post(f"{path}/check-ins", a_check_in(answers=answers)),
-        "notes": patient.post(f"{path}/notes", a_note(words=canary)),
-        "goals": patient.post(f"{path}/goals", a_goal(words=canary)),
+        kind: by.post(f"{path}/{kind.partition(' ')[0]}", body) for kind, (by, body) in sent.items()
     }
     pin = {"instrument": "phq-9", "check_in_id": made["check-ins"].json()["id"]}
     made["baselines"] = carer.post(f"{path}/baselines", pin)

@@ -5,6 +5,7 @@ it fails. The second is row-level security: it is asked with the application's o
 as the application's role, in a transaction of another clinic.
 """
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -90,21 +91,85 @@ foreign admin       403     403    403      403      403
 gone patient        403     403    403      403      403
 gone therapist      403     401    401      401      401
 """
-# Routes that name no patient. Public ones answer everybody alike.
+# What only the patient reads or changes.
+OWN = """
+                     me  theirs  other  foreign  missing  mixed
+anonymous           401     401    401      401      401    401
+patient             200     200    404      404      404    404
+other patient       200     404    200      404      404    404
+therapist           403     403    403      403      403    403
+stranger            403     403    403      403      403    403
+coach               403     403    403      403      403    403
+administrator       403     403    403      403      403    403
+foreign patient     200     404    404      200      404    404
+foreign therapist   403     403    403      403      403    403
+foreign admin       403     403    403      403      403    403
+gone patient        401     401    401      401      401    401
+gone therapist      403     403    403      403      403    403
+"""
+# A clinician may withdraw scores that were recorded, and no answers of a patient.
+WITHDRAW_ANSWERS = """
+                     me  theirs  other  foreign  missing  mixed
+anonymous           401     401    401      401      401    401
+patient             200     200    404      404      404    404
+other patient       200     404    200      404      404    404
+therapist           403     403    404      404      404    404
+stranger            403     404    403      404      404    404
+coach               403     403    404      404      404    403
+administrator       403     403    403      403      403    403
+foreign patient     200     404    404      200      404    404
+foreign therapist   403     404    404      403      404    404
+foreign admin       403     403    403      403      403    403
+gone patient        401     401    401      401      401    401
+gone therapist      403     401    401      401      401    401
+"""
+CHANGE_DOSES = """
+                     me  theirs  other  foreign  missing  mixed
+anonymous           401     401    401      401      401    401
+patient             403     403    403      403      403    403
+other patient       403     403    403      403      403    403
+therapist           403     200    404      404      404    404
+stranger            403     404    200      404      404    404
+coach               403     403    404      404      404    403
+administrator       403     403    403      403      403    403
+foreign patient     403     403    403      403      403    403
+foreign therapist   403     404    404      200      404    404
+foreign admin       403     403    403      403      403    403
+gone patient        403     403    403      403      403    403
+gone therapist      403     401    401      401      401    401
+"""
+# Names no patient, and is about the one who sends it.
+SYNC = """
+                   sync
+anonymous           401
+patient             200
+other patient       200
+therapist           403
+stranger            403
+coach               403
+administrator       403
+foreign patient     200
+foreign therapist   403
+foreign admin       403
+gone patient        401
+gone therapist      403
+"""
+# Routes that name no patient. Public ones answer everybody alike; `change` and `reword` come
+# with an If-Match that no longer holds.
 NAMING_NOBODY = """
-                    public  self  change  panel  inbox  patients  clinicians  abroad
-anonymous              200   401     401    401    401       401         401     401
-patient                200   200     412    403    403       403         403     403
-other patient          200   200     412    403    403       403         403     403
-therapist              200   200     412    200    200       201         403     422
-stranger               200   200     412    200    200       201         403     422
-coach                  200   200     412    403    403       403         403     403
-administrator          200   200     412    403    200       201         201     422
-foreign patient        200   200     412    403    403       403         403     403
-foreign therapist      200   200     412    200    200       201         403     201
-foreign admin          200   200     412    403    200       201         201     201
-gone patient           200   401     401    403    403       401         401     401
-gone therapist         200   401     401    401    401       401         401     401
+                    public  self  change  panel  inbox  patients  clinicians  abroad  texts  reword
+anonymous              200   401     401    401    401       401         401     401    401     401
+patient                200   200     412    403    403       403         403     403    403     403
+other patient          200   200     412    403    403       403         403     403    403     403
+therapist              200   200     412    200    200       201         403     422    200     403
+stranger               200   200     412    200    200       201         403     422    200     403
+coach                  200   200     412    403    403       403         403     403    200     403
+administrator          200   200     412    403    200       201         201     422    200     412
+foreign patient        200   200     412    403    403       403         403     403    403     403
+foreign therapist      200   200     412    200    200       201         403     201    200     403
+foreign admin          200   200     412    403    200       201         201     201    200     412
+gone patient           200   401     401    403    403       401         401     401    403     403
+gone therapist         200   401     401    401    401       401         401     401    401     403
 """
 
 
@@ -127,12 +192,28 @@ class Try:
 
 PUBLIC: Final = Try(NAMING_NOBODY, "public")
 CHECK_IN = a_check_in()
+FIRST_VERSION = (("If-Match", '"1"'),)
 EXPECTED: Final[dict[tuple[str, str], list[Try]]] = {
     ("GET", f"{PATIENT}/check-ins"): [
         Try(READ_CLINICAL),
         Try(READ_CLINICAL, query="?instrument=phq-9&limit=1"),
     ],
     ("GET", f"{PATIENT}/check-ins/{{check_in_id}}"): [Try(READ_CLINICAL, kind="check-ins")],
+    ("PUT", f"{PATIENT}/check-ins/{{check_in_id}}"): [
+        Try(
+            OWN,
+            kind="check-ins to amend",
+            body=CHECK_IN | {"answers": [1] * 8 + [0]},
+            headers=FIRST_VERSION,
+        )
+    ],
+    ("DELETE", f"{PATIENT}/check-ins/{{check_in_id}}"): [
+        Try(WITHDRAW_ANSWERS, kind="check-ins to withdraw", headers=FIRST_VERSION)
+    ],
+    ("GET", f"{PATIENT}/check-ins/{{check_in_id}}/versions"): [
+        Try(READ_CLINICAL, kind="check-ins"),
+        Try(READ_CLINICAL, kind="check-ins to amend"),
+    ],
     ("POST", f"{PATIENT}/check-ins"): [
         Try(WRITE_OWN, body=CHECK_IN),
         Try(WRITE_OWN, body=CHECK_IN | {"answers": [0] * 8 + [1]}, query="?country=DE"),
@@ -141,25 +222,79 @@ EXPECTED: Final[dict[tuple[str, str], list[Try]]] = {
     ("GET", f"{PATIENT}/dosing-sessions/{{dosing_session_id}}"): [
         Try(READ_CLINICAL, kind="dosing-sessions")
     ],
+    ("PUT", f"{PATIENT}/dosing-sessions/{{dosing_session_id}}"): [
+        Try(
+            CHANGE_DOSES,
+            kind="dosing-sessions to amend",
+            body={"status": "not-done"},
+            headers=FIRST_VERSION,
+        )
+    ],
+    ("DELETE", f"{PATIENT}/dosing-sessions/{{dosing_session_id}}"): [
+        Try(CHANGE_DOSES, kind="dosing-sessions to withdraw", headers=FIRST_VERSION)
+    ],
+    ("GET", f"{PATIENT}/dosing-sessions/{{dosing_session_id}}/versions"): [
+        Try(READ_CLINICAL, kind="dosing-sessions")
+    ],
     ("POST", f"{PATIENT}/dosing-sessions"): [Try(RECORD_DOSES, body=a_dosing_session())],
     ("POST", f"{PATIENT}/baselines"): [
         Try(RECORD_DOSES, body={"instrument": "phq-9", "check_in_id": None})
     ],
     ("GET", f"{PATIENT}/notes"): [Try(READ_CLINICAL)],
     ("GET", f"{PATIENT}/notes/{{note_id}}"): [Try(READ_CLINICAL, kind="notes")],
+    ("PUT", f"{PATIENT}/notes/{{note_id}}"): [
+        Try(OWN, kind="notes to amend", body=a_note(words="Other."), headers=FIRST_VERSION)
+    ],
+    ("DELETE", f"{PATIENT}/notes/{{note_id}}"): [
+        Try(OWN, kind="notes to withdraw", headers=FIRST_VERSION)
+    ],
+    ("GET", f"{PATIENT}/notes/{{note_id}}/versions"): [Try(READ_CLINICAL, kind="notes")],
     ("POST", f"{PATIENT}/notes"): [Try(WRITE_OWN, body=a_note())],
     ("GET", f"{PATIENT}/goals"): [Try(READ_GOALS)],
     ("GET", f"{PATIENT}/goals/{{goal_id}}"): [Try(READ_GOALS, kind="goals")],
+    ("PUT", f"{PATIENT}/goals/{{goal_id}}"): [
+        Try(OWN, kind="goals to amend", body=a_goal(words="Other."), headers=FIRST_VERSION)
+    ],
+    ("DELETE", f"{PATIENT}/goals/{{goal_id}}"): [
+        Try(OWN, kind="goals to withdraw", headers=FIRST_VERSION)
+    ],
+    ("GET", f"{PATIENT}/goals/{{goal_id}}/versions"): [Try(READ_GOALS, kind="goals")],
     ("POST", f"{PATIENT}/goals"): [Try(WRITE_OWN, body=a_goal())],
     ("GET", f"{PATIENT}/trajectories/{{instrument}}"): [
         Try(READ_CLINICAL),
         Try(READ_CLINICAL, query="?item=item-9"),
+    ],
+    ("GET", f"{PATIENT}/changes"): [
+        Try(READ_CLINICAL),
+        Try(READ_CLINICAL, query="?after=1&limit=3"),
+    ],
+    ("GET", f"{PATIENT}/bundle"): [Try(OWN), Try(OWN, query="?country=DE")],
+    ("POST", "/v1/sync"): [
+        Try(SYNC, "sync", body={"changes": []}),
+        Try(
+            SYNC,
+            "sync",
+            body={
+                "changes": [
+                    {"kind": "goal", "op": "withdraw", "id": str(uuid4()), "base_version": 1}
+                ]
+            },
+        ),
     ],
     ("GET", "/v1/caseload"): [Try(NAMING_NOBODY, "panel")],
     ("GET", "/v1/flags"): [Try(NAMING_NOBODY, "inbox")],
     ("GET", "/v1/me"): [Try(NAMING_NOBODY, "self")],
     ("PATCH", "/v1/me"): [
         Try(NAMING_NOBODY, "change", body={"name": "X"}, headers=(("If-Match", '"999"'),))
+    ],
+    ("GET", "/v1/clinic/texts"): [Try(NAMING_NOBODY, "texts")],
+    ("PUT", "/v1/clinic/texts/{locale}"): [
+        Try(
+            NAMING_NOBODY,
+            "reword",
+            body={"texts": {"reminder.subject": "X"}},
+            headers=(("If-Match", f'"{"0" * 32}"'),),
+        )
     ],
     ("POST", "/v1/invitations"): [
         Try(NAMING_NOBODY, "patients", body={"role": "patient", "clinician_id": "of here"}),
@@ -264,8 +399,9 @@ def ask(
     caller = stage.callers[who]
     address = path.replace("{patient_id}", targets(stage).get(column, ""))
     address = address.replace("{instrument}", "phq-9").replace("{key}", "phq-9")
+    address = address.replace("{locale}", "de-AT")
     if one.kind:
-        address = address[: address.rindex("{")] + entry(stage, caller, column, one.kind)
+        address = re.sub(r"\{.*\}", entry(stage, caller, column, one.kind), address)
     options: dict[str, Any] = {"headers": dict(one.headers)}
     if one.body is not None:
         clinicians = {
@@ -302,7 +438,7 @@ class TestTables:
         assert ("GET", "/v1/backdoor") in addresses(application.routes) - EXPECTED.keys()
 
     def test_every_caller_is_in_every_table(self, stage: Stage) -> None:
-        for table in (READ_CLINICAL, READ_GOALS, WRITE_OWN, RECORD_DOSES, NAMING_NOBODY):
+        for table in {one.table for tries in EXPECTED.values() for one in tries}:
             assert {who for who, _ in parsed(table)} == stage.callers.keys()
 
 
@@ -467,6 +603,8 @@ def parameters(stage: Stage, ids: Ids, name: str) -> dict[str, Any]:
         "family_id": ids.family_id,
         "source_kind": "check_in",
         "source_id": entries["check-ins"],
+        "kind": "check_in",
+        "entry_ids": [entries["check-ins"]],
         "flag_ids": [ids.flag_id],
         "session_ids": [entries["dosing-sessions"]],
         "instrument": "phq-9",
@@ -488,10 +626,21 @@ def parameters(stage: Stage, ids: Ids, name: str) -> dict[str, Any]:
     its_own: dict[str, dict[str, Any]] = {
         "ROWS": {"after": 0},
         "OWN_CHART": {"membership_id": here.patient.membership_id},
+        "CHANGES": {"after": 0},
         "CHECK_IN": {"id": entries["check-ins"]},
+        "CHECK_IN_TO_CHANGE": {"id": entries["check-ins"]},
+        "CHECK_INS_TO_CHANGE": {"ids": [entries["check-ins"]]},
         "SESSION": {"id": entries["dosing-sessions"]},
+        "SESSION_TO_CHANGE": {"id": entries["dosing-sessions"]},
+        "PLANNED": {"after": long_ago},
         "NOTE": {"id": entries["notes"]},
+        "OWN_NOTE": {"id": entries["notes"]},
+        "OWN_NOTE_TO_CHANGE": {"id": entries["notes"]},
+        "OWN_NOTES_TO_CHANGE": {"ids": [entries["notes"]]},
+        "PRIVATE_OF": {"ids": [entries["notes private"]]},
         "GOAL": {"id": entries["goals"]},
+        "GOAL_TO_CHANGE": {"id": entries["goals"]},
+        "GOALS_TO_CHANGE": {"ids": [entries["goals"]]},
         "PIN": {"id": entries["baselines"]},
     }
     return values | its_own.get(name, {})

@@ -157,7 +157,13 @@ class TestDocument:
 
     def test_it_uses_no_word_of_openapi_3_2(self, document: dict[str, Any]) -> None:
         assert set(words(document)) & LATER_WORDS == set()
-        assert {method for method, _, _ in operations(document)} <= {"get", "post", "patch"}
+        assert {method for method, _, _ in operations(document)} <= {
+            "get",
+            "post",
+            "put",
+            "patch",
+            "delete",
+        }
 
     def test_a_later_word_is_seen_where_it_matters_and_a_member_of_that_name_is_not(self) -> None:
         assert "itemSchema" in set(words({"content": {"text/event-stream": {"itemSchema": {}}}}))
@@ -212,8 +218,10 @@ class TestOperations:
             if method == "post" and "201" in operation["responses"] and "accept" not in path
         ]
 
-        assert len(creating) == 6
+        assert len(creating) == 8
         for operation in creating:
+            if operation["operationId"] == "add_instrument":
+                continue  # known by the key and version in the definition
             body = operation["requestBody"]["content"]["application/json"]["schema"]
             sent = resolved(document, body)
             assert "id" in sent["properties"], operation["operationId"]
@@ -227,6 +235,8 @@ class TestOperations:
 
         assert changing
         for _, path, operation in changing:
+            if operation["operationId"] in {"switch_instrument", "remove_device"}:
+                continue  # each says how it shall be, whatever it was
             named = {(one["name"], one["required"]) for one in operation["parameters"]}
             assert ("If-Match", True) in named, path
             assert {"412", "428"} <= operation["responses"].keys(), path

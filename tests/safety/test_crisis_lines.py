@@ -1,5 +1,6 @@
 """The numbers a person in danger is given: each with its source, and never another country's."""
 
+import json
 import re
 import tomllib
 from datetime import UTC, datetime
@@ -74,6 +75,30 @@ class TestHelpIn:
         assert (found.country, found.emergency_number, found.crisis_lines) == (country, None, [])
         assert found.advice.startswith("If you are in danger, call the emergency number")
         assert not re.search(r"\d", found.advice)
+
+
+class TestAdvice:
+    OWN = json.dumps(
+        {
+            "de": {
+                "advice.call-emergency-number": "Rufen Sie {number} an.",
+                "advice.no-number": "Rufen Sie den Notruf an.",
+            },
+            "en": {"advice.no-number": "Wait for us."},
+        }
+    )
+
+    def test_it_is_in_the_reader_s_language_and_the_lines_are_the_same(self) -> None:
+        german, english = help_in("DE", "de-DE", self.OWN), help_in("DE", "en", self.OWN)
+
+        assert german.advice == "Rufen Sie 112 an."
+        assert english.advice == "If you are in danger, call 112 now."
+        assert german.crisis_lines == english.crisis_lines
+        assert help_in("DE") == help_in("DE", "de-DE") == english
+
+    def test_without_a_number_it_is_too_and_english_stays_as_it_is(self) -> None:
+        assert help_in("XX", "de", self.OWN).advice == "Rufen Sie den Notruf an."
+        assert help_in("XX", "en", self.OWN) == help_in("XX")
 
 
 class TestCountryMeant:

@@ -50,6 +50,8 @@ def say(coverage: str, zone: str, now: datetime, **changes: Any) -> str:
         "clinic_name": "Lantern Clinic",
         "told": Told.CARE_TEAM,
         "is_worker_silent": False,
+        "locale": "en",
+        "own": "{}",
     }
     return statement(coverage=coverage, time_zone=zone, now=now, **(facts | changes))
 
@@ -437,6 +439,63 @@ class TestStatement:
         for word in ("watch", "monitor", "no risk", "safe", "immediately", "24/7"):
             assert word not in said
         assert said.count("not an emergency service") == 48
+
+    def test_in_a_language_that_the_clinic_supplies_every_part_is_said_in_it(self) -> None:
+        german = {
+            "monitoring.care-team": "Ihr Team bei {clinic} hat dies vor sich.",
+            "monitoring.may-be-delayed": "Das kann gerade dauern.",
+            "monitoring.off-duty-until": "Bis {when} ist niemand da.",
+            "monitoring.no-emergency-service": "Das Tagebuch ist kein Notdienst.",
+            "date.day-and-hour": "{weekday}, {day}. {month}, {hour} Uhr ({zone})",
+            "date.monday": "Montag",
+            "date.march": "März",
+        }
+        in_german = {"locale": "de-CH", "own": json.dumps({"de": german})}
+
+        said = say(OFFICE, BERLIN, at("2026-03-06T20:00"), is_worker_silent=True, **in_german)
+
+        assert said == (
+            "Ihr Team bei Lantern Clinic hat dies vor sich. Das kann gerade dauern."
+            " Bis Montag, 9. März, 09:00 Uhr (CET) ist niemand da."
+            " Das Tagebuch ist kein Notdienst."
+        )
+
+    def test_what_the_clinic_did_not_translate_is_said_in_english(self) -> None:
+        own = json.dumps({"de": {"date.monday": "Montag"}})
+
+        said = say(OFFICE, BERLIN, at("2026-03-06T20:00"), locale="de", own=own)
+
+        assert " off duty until Montag 9 March, 09:00 (CET) " in said
+
+    def test_a_clinic_cannot_have_it_say_otherwise_in_english(self) -> None:
+        own = json.dumps(
+            {
+                locale: {
+                    "monitoring.care-team": "{clinic} is watching.",
+                    "monitoring.no-emergency-service": "We come at once.",
+                    "date.monday": "Friday",
+                }
+                for locale in ("en", "en-GB", "EN")
+            }
+        )
+        now = at("2026-03-06T20:00")
+
+        for locale in ("en", "en-GB", "EN", "fr"):
+            assert say(OFFICE, BERLIN, now, locale=locale, own=own) == say(OFFICE, BERLIN, now)
+
+    def test_readers_of_one_minute_each_read_their_own_language(self) -> None:
+        now = at("2026-03-06T12:00")
+        own = [
+            json.dumps({"de": {"monitoring.no-emergency-service": text}})
+            for text in ("Eins", "Zwei")
+        ]
+
+        said = [
+            say(OFFICE, BERLIN, now, locale=locale, own=texts).rpartition("). ")[2]
+            for locale, texts in (("de", own[0]), ("en", own[0]), ("de", own[1]))
+        ]
+
+        assert said == ["Eins", "The journal is not an emergency service.", "Zwei"]
 
     def test_every_answer_of_a_minute_is_the_same(self) -> None:
         said = {

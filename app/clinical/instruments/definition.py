@@ -1,7 +1,9 @@
 """What a questionnaire is, once it has been read: frozen, worked out, with its sources."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TypeAlias
 
 
 class Direction(StrEnum):
@@ -43,9 +45,18 @@ class Level(StrEnum):
 
 _LEVELS = tuple(Level)
 
-# The two missing rules: no total unless all is answered, or never a total.
+# The missing rules of answers: no total unless all is answered, or never a total.
 EVERY_ITEM_REQUIRED = "every-item-required"
 ITEMS_STAND_ALONE = "items-stand-alone"
+# Those of a questionnaire whose items may not be shipped, so that only scores are entered.
+EVERY_SCORE_REQUIRED = "every-score-required"
+EXACTLY_ONE_SCORE = "exactly-one-score"
+
+SUM = "sum"
+MEAN = "mean"
+
+# The language every definition is written in.
+ENGLISH = "en"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +113,7 @@ class Scale:
     """What a series of whole numbers is measured on: a total, or one 0-10 item.
 
     minimum, maximum: points, both included.
+    method, multiplier: how answers become points: their sum or mean, times this.
     source, convention: of the questions and of which direction is better.
     reliable_change: points; a change of at least this much is unlikely to be noise.
     response_percent: per cent of the baseline by which it has to improve.
@@ -121,6 +133,8 @@ class Scale:
     bands: tuple[Band, ...] = ()
     bands_source: str | None = None
     bands_convention: bool = False
+    method: str = SUM
+    multiplier: int = 1
     reliable_change: Threshold | None = None
     response_percent: Threshold | None = None
     remission_below: Threshold | None = None
@@ -128,7 +142,12 @@ class Scale:
     caseness: Threshold | None = None
     cited: tuple[tuple[str, bool], ...] = field(init=False)
 
-    def band(self, points: int) -> Band | None:
+    def points(self, added_up: int, count: int) -> int | float:
+        """The points of `count` answers that add up to this; whole whenever they can be."""
+        points = added_up * self.multiplier
+        return points if self.method == SUM else whole_if_it_is(points / count)
+
+    def band(self, points: float) -> Band | None:
         """The band these points lie in; None when the scale has no bands."""
         for band in self.bands:
             if points <= band.high:
@@ -206,15 +225,162 @@ class SuicideItem:
 
 
 @dataclass(frozen=True, slots=True)
-class Instrument:
-    """One version of one questionnaire.
+class Triage:
+    """A screener of yes/no questions (1/0), each of which raises a level by itself.
 
-    direction: None when each item has its own.
+    All positions are indices among the answers, from 0.
+    always: questions that everybody is asked.
+    asked_after: (question, the questions that a yes to it leads to).
+    levels: (question, what a yes to it raises), for every question.
+    loinc, level_loinc: of the resulting level, and (level, LOINC answer code).
+    """
+
+    always: tuple[int, ...]
+    asked_after: tuple[tuple[int, tuple[int, ...]], ...]
+    levels: tuple[tuple[int, Level], ...]
+    loinc: str | None
+    level_loinc: tuple[tuple[Level, str], ...]
+    source: str
+    convention: bool
+
+    def required(self, answers: Sequence[int | None]) -> list[int]:
+        """The questions that have to be answered, given these answers; ascending."""
+        due = set(self.always)
+        for question, follow_ups in self.asked_after:
+            if question < len(answers) and answers[question] == 1:
+                due |= set(follow_ups)
+        return sorted(due)
+
+
+@dataclass(frozen=True, slots=True)
+class Subscale:
+    """Some of the items, added up on their own. minimum, maximum: points, both included."""
+
+    key: str
+    label: str
+    positions: tuple[int, ...]
+    minimum: int
+    maximum: int
+
+
+@dataclass(frozen=True, slots=True)
+class TotalCut:
+    """Met by a total of at least, or of at most, so many points; the other is None."""
+
+    at_least: int | None
+    at_most: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ItemPattern:
+    """Met when each subscale has so many items answered with `counts_from` or more.
+
+    needs: (subscale key, number of items).
+    """
+
+    counts_from: int
+    needs: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AnyItem:
+    """Met by any one answer that is high enough. items: (position, smallest such answer)."""
+
+    items: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PercentOfMaximum:
+    """Met when each of these subscales or scores has this share of its maximum, or more."""
+
+    percent: int
+    of: tuple[str, ...]
+
+
+Rule: TypeAlias = TotalCut | ItemPattern | AnyItem | PercentOfMaximum
+
+
+@dataclass(frozen=True, slots=True)
+class Criterion:
+    """A published yes-or-no reading of a score. It is a reason to look, not a diagnosis."""
+
+    key: str
+    label: str
+    rule: Rule
+    source: str
+    convention: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """An answer after which some questions need not be asked.
+
+    position, answer: the question and the answer to it. Positions count from 0.
+    skipped: the questions that may then be left out.
+    scored_as: the points of one that is left out.
+    """
+
+    position: int
+    answer: int
+    skipped: tuple[int, ...]
+    scored_as: int
+    source: str
+    convention: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Rise:
+    """A rise from one check to the next that somebody should look at.
+
+    points: on any one of the items at `positions`.
+    """
+
+    positions: tuple[int, ...]
+    points: int
+    source: str
+    convention: bool
+
+
+@dataclass(frozen=True, slots=True)
+class GivenScore:
+    """A score that is entered, because its questions may not be shipped.
+
+    minimum, maximum: points, both included. whole: whether only whole numbers are scores.
+    direction: None where neither more nor less is better.
+    """
+
+    key: str
+    label: str
+    minimum: int
+    maximum: int
+    whole: bool
+    direction: Direction | None
+
+
+@dataclass(frozen=True, slots=True)
+class Translation:
+    """Where the words of a language come from, and who checked them."""
+
+    source: str
+    verified_by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Instrument:
+    """One version of one questionnaire, in one language.
+
+    direction: None when each item or score has its own.
     missing: "every-item-required" (one unanswered item and there is no total) or
-        "items-stand-alone" (there never is a total).
-    total: None when the items stand alone.
+        "items-stand-alone" (there never is a total); for a questionnaire of which only
+        scores are entered, "every-score-required" or "exactly-one-score".
+    total: None when the items stand alone, or when the scores are no one scale.
     panel_loinc: the code of the questionnaire as a whole, which no score may carry.
-    suicide_item: None when the questionnaire does not ask.
+    suicide_item, triage: both None when the questionnaire does not ask; never both.
+    scores: what is entered instead of answers; there are then no items.
+    offered_by_default: False for what stands under terms that a clinic should read first.
+    languages: English and every translation.
+    language, translation: of this object; English has no translation.
+    translated: this questionnaire in each other language.
     source, convention: of the wording, the scoring and the direction.
     """
 
@@ -230,11 +396,39 @@ class Instrument:
     panel_loinc: str | None
     total: Scale | None
     suicide_item: SuicideItem | None
+    triage: Triage | None
+    subscales: tuple[Subscale, ...]
+    criteria: tuple[Criterion, ...]
+    skips: tuple[Skip, ...]
+    rise: Rise | None
+    scores: tuple[GivenScore, ...]
+    offered_by_default: bool
     languages: tuple[str, ...]
     licence: str
     notice: str
     source: str
     convention: bool
+    language: str = ENGLISH
+    translation: Translation | None = None
+    translated: tuple["Instrument", ...] = field(default=(), repr=False)
+
+    @property
+    def is_score_only(self) -> bool:
+        """Whether scores are entered here, and no answers."""
+        return bool(self.scores)
+
+    def in_language(self, tag: str) -> "Instrument":
+        """This questionnaire in the best language for a BCP 47 tag: de-AT, else de, else English.
+
+        Ask the English one; a translation knows only itself.
+        """
+        known = {one.language.lower(): one for one in self.translated}
+        wanted = tag.lower().replace("_", "-")
+        while wanted:
+            if wanted in known:
+                return known[wanted]
+            wanted = wanted.rpartition("-")[0]
+        return self
 
     def item(self, key: str) -> Item:
         """The scored item with this key. Raises: KeyError if there is none."""
@@ -270,12 +464,112 @@ class Instrument:
                 "source": suicide.source,
                 "convention": suicide.convention,
             },
+            "triage": self.triage and self._triage_as_dict(self.triage),
+            "subscales": [
+                {
+                    "key": subscale.key,
+                    "label": subscale.label,
+                    "items": self._keys(subscale.positions),
+                    "minimum": subscale.minimum,
+                    "maximum": subscale.maximum,
+                }
+                for subscale in self.subscales
+            ],
+            "criteria": [self._criterion_as_dict(criterion) for criterion in self.criteria],
+            "skips": [
+                {
+                    "item": self.items[skip.position].key,
+                    "answer": skip.answer,
+                    "skipped": self._keys(skip.skipped),
+                    "scored_as": skip.scored_as,
+                    "source": skip.source,
+                    "convention": skip.convention,
+                }
+                for skip in self.skips
+            ],
+            "rise": self.rise
+            and {
+                "items": self._keys(self.rise.positions),
+                "points": self.rise.points,
+                "source": self.rise.source,
+                "convention": self.rise.convention,
+            },
+            "scores": [
+                {
+                    "key": score.key,
+                    "label": score.label,
+                    "minimum": score.minimum,
+                    "maximum": score.maximum,
+                    "whole": score.whole,
+                    "direction": score.direction and score.direction.value,
+                }
+                for score in self.scores
+            ],
+            "offered_by_default": self.offered_by_default,
+            "language": self.language,
+            "translation": self.translation
+            and {
+                "source": self.translation.source,
+                "verified_by": self.translation.verified_by,
+            },
             "languages": list(self.languages),
             "licence": self.licence,
             "notice": self.notice,
             "source": self.source,
             "convention": self.convention,
         }
+
+    def _keys(self, positions: Sequence[int]) -> list[str]:
+        return [self.items[position].key for position in positions]
+
+    def _triage_as_dict(self, triage: Triage) -> dict[str, object]:
+        return {
+            "always": self._keys(triage.always),
+            "asked_after": {
+                self.items[question].key: self._keys(follow_ups)
+                for question, follow_ups in triage.asked_after
+            },
+            "levels": {self.items[question].key: level.value for question, level in triage.levels},
+            "loinc": triage.loinc,
+            "level_loinc": {level.value: code for level, code in triage.level_loinc},
+            "source": triage.source,
+            "convention": triage.convention,
+        }
+
+    def _criterion_as_dict(self, criterion: Criterion) -> dict[str, object]:
+        """Every member for every kind of rule, so that the shape does not depend on it."""
+        as_dict: dict[str, object] = {
+            "key": criterion.key,
+            "label": criterion.label,
+            "kind": "",
+            "at_least": None,
+            "at_most": None,
+            "counts_from": None,
+            "needs": {},
+            "items": {},
+            "percent": None,
+            "of": [],
+            "source": criterion.source,
+            "convention": criterion.convention,
+        }
+        rule = criterion.rule
+        own: dict[str, object]
+        if isinstance(rule, TotalCut):
+            own = {"kind": "total", "at_least": rule.at_least, "at_most": rule.at_most}
+        elif isinstance(rule, ItemPattern):
+            needs = dict(rule.needs)
+            own = {"kind": "pattern", "counts_from": rule.counts_from, "needs": needs}
+        elif isinstance(rule, AnyItem):
+            named = {self.items[position].key: answer for position, answer in rule.items}
+            own = {"kind": "any-item", "items": named}
+        else:
+            own = {"kind": "percent", "percent": rule.percent, "of": list(rule.of)}
+        return as_dict | own
+
+
+def whole_if_it_is(points: float) -> int | float:
+    """The same number, as an int where it is whole: 4.0 is written 4."""
+    return int(points) if float(points).is_integer() else points
 
 
 def _item_as_dict(item: Item) -> dict[str, object]:
@@ -304,6 +598,8 @@ def _total_as_dict(total: Scale) -> dict[str, object]:
 
     return {
         "loinc": total.loinc,
+        "method": total.method,
+        "multiplier": total.multiplier,
         "minimum": total.minimum,
         "maximum": total.maximum,
         "bands": [

@@ -1,174 +1,64 @@
 """From the text of one TOML file to an `Instrument`, or a refusal.
 
 A definition is refused rather than repaired: a gap between two bands or a miscopied code
-would otherwise surface years later as a wrong chart. A refusal names the file and the key
-for whoever wrote it, which may be a clinic.
+would otherwise surface years later as a wrong chart. A refusal names the file, the line and
+the key for whoever wrote it, which may be a clinic.
 """
 
-import re
-import tomllib
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
-from typing import NoReturn, TypeVar
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 
 from app.clinical.instruments.definition import (
+    ENGLISH,
     EVERY_ITEM_REQUIRED,
+    EVERY_SCORE_REQUIRED,
+    EXACTLY_ONE_SCORE,
     ITEMS_STAND_ALONE,
+    MEAN,
+    SUM,
     Band,
     Direction,
+    GivenScore,
     Instrument,
     Item,
-    Level,
     Option,
     Recall,
     Scale,
-    SuicideItem,
     Threshold,
 )
-
-
-class DefinitionRefused(ValueError):
-    """A questionnaire definition is wrong; the message names the file and the key."""
-
-
-def parse(toml_text: str, name: str) -> Instrument:
-    """Read one definition.
-
-    name: what the refusal calls it, usually the file's name.
-    Raises: DefinitionRefused, naming the file and the key, at the first thing wrong.
-    """
-    try:
-        content = tomllib.loads(toml_text)
-    except (ValueError, RecursionError) as error:
-        raise DefinitionRefused(f"{name}: cannot be read as TOML: {error}") from error
-    return _instrument(_Table(name, "", content))
-
-
-# Panels: the code of a questionnaire as a whole, circulating as the code of its score.
-# Source: LOINC, for PHQ-9, GAD-7, the C-SSRS screener and AUDIT-C, in this order.
-_PANELS = frozenset({"44249-1", "69737-5", "93373-9", "72109-2"})
+from app.clinical.instruments.rules import (
+    read_criteria,
+    read_rise,
+    read_skips,
+    read_subscales,
+    read_suicide_item,
+    read_triage,
+)
+from app.clinical.instruments.table import Table, read_table, refuse_duplicates
+from app.clinical.instruments.translations import read_translations
 
 # No answer of any questionnaire in use is larger; it catches a slip of the keyboard.
 _LARGEST_ANSWER = 100
+_LARGEST_SCORE = 10_000
+_LARGEST_MULTIPLIER = 100
 
-_KINDS: dict[type, str] = {
-    str: "text",
-    int: "a whole number",
-    bool: "true or false",
-    dict: "a table",
-    list: "a list",
-}
+# What a check-in may carry.
+_MOST_ITEMS = 200
+_MOST_EXTRAS = 20
+_LONGEST_VERSION = 16
+
+# The key of a score that is the total of a questionnaire.
+TOTAL = "total"
 
 
-def has_valid_check_digit(loinc: str) -> bool:
-    """Whether a LOINC code is well formed; a right digit does not prove the meaning.
+def parse(toml_text: str, name: str, reserved: Collection[str] = ()) -> Instrument:
+    """Read one definition.
 
-    Only for LOINC terms: answer (LA) and list (LL) codes do not follow this rule.
-    Source: LOINC Users' Guide, mod 10 (Luhn) over the digits before the dash.
+    name: what the refusal calls it, usually the file's name.
+    reserved: keys that it may not have, because they are others'.
+    Raises: DefinitionRefused, naming file, line and key, at the first thing wrong.
     """
-    if not re.fullmatch(r"[0-9]{1,7}-[0-9]", loinc):
-        return False
-    digits, check = loinc.split("-")
-    doubled = [int(digit) * (1 + place % 2) for place, digit in enumerate(digits[::-1], 1)]
-    return (sum(n // 10 + n % 10 for n in doubled) + int(check)) % 10 == 0
-
-
-_T = TypeVar("_T")
-
-
-class _Table:
-    """One TOML table, taken apart key by key, so that what is left over is unknown.
-
-    path: how a refusal names the table; entries of a list are counted from 1.
-    """
-
-    def __init__(self, name: str, path: str, content: dict[str, object]) -> None:
-        self.name = name
-        self.path = path
-        self._left = dict(content)
-
-    def refuse(self, key: str, why: str) -> NoReturn:
-        raise DefinitionRefused(f"{self.name}: {self.path}{key}: {why}")
-
-    def has(self, key: str) -> bool:
-        return key in self._left
-
-    def _take(self, key: str, kind: type[_T]) -> _T:
-        if key not in self._left:
-            self.refuse(key, "is missing")
-        value = self._left.pop(key)
-        # The exact type, because true would otherwise pass for the number 1.
-        if type(value) is not kind:
-            self.refuse(key, f"must be {_KINDS[kind]}")
-        return value
-
-    def text(self, key: str) -> str:
-        text = self._take(key, str).strip()
-        if not text:
-            self.refuse(key, "must not be empty")
-        return text
-
-    def one_of(self, key: str, words: Collection[str]) -> str:
-        text = self.text(key)
-        if text not in words:
-            self.refuse(key, f"must be one of {', '.join(words)}")
-        return text
-
-    def slug(self, key: str) -> str:
-        text = self.text(key)
-        if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", text):
-            self.refuse(key, "must be lower-case letters, digits and single hyphens")
-        return text
-
-    def loinc(self, key: str) -> str | None:
-        """The LOINC term under this key, if there is one."""
-        if not self.has(key):
-            return None
-        code = self.text(key)
-        if not has_valid_check_digit(code):
-            self.refuse(key, "is not a LOINC code: the check digit does not match")
-        return code
-
-    def score_loinc(self, key: str, panel: str | None) -> str | None:
-        """The LOINC term of something with a value, which a panel has not."""
-        code = self.loinc(key)
-        if code is not None and (code == panel or code in _PANELS):
-            self.refuse(key, "is the code of a panel, which is not a score")
-        return code
-
-    def whole_number(self, key: str, low: int, high: int) -> int:
-        number = self._take(key, int)
-        if not low <= number <= high:
-            self.refuse(key, f"must be from {low} to {high}")
-        return number
-
-    def truth(self, key: str) -> bool:
-        return self._take(key, bool)
-
-    def texts(self, key: str) -> tuple[str, ...]:
-        """A list of at least one text."""
-        values = self._take(key, list)
-        if not values or not all(isinstance(value, str) and value for value in values):
-            self.refuse(key, "must be a list of texts")
-        return tuple(values)
-
-    def table(self, key: str) -> "_Table":
-        return _Table(self.name, f"{self.path}{key}.", self._take(key, dict))
-
-    def tables(self, key: str) -> list["_Table"]:
-        """A list of at least one table."""
-        values = self._take(key, list)
-        if not values or not all(isinstance(value, dict) for value in values):
-            self.refuse(key, "must be a list of tables")
-        return [
-            _Table(self.name, f"{self.path}{key} #{count}.", value)
-            for count, value in enumerate(values, 1)
-        ]
-
-    def close(self) -> None:
-        """Raises: DefinitionRefused if any key was not asked for."""
-        for key in self._left:
-            self.refuse(key, "is not a key this file may have")
+    return _instrument(read_table(toml_text, name), reserved)
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +73,7 @@ class _Common:
     convention: bool
 
 
-def _instrument(table: _Table) -> Instrument:
+def _instrument(table: Table, reserved: Collection[str]) -> Instrument:
     common = _Common(
         key=table.slug("key"),
         recall=_recall(table.table("recall")),
@@ -192,33 +82,25 @@ def _instrument(table: _Table) -> Instrument:
         source=table.text("source"),
         convention=table.truth("convention"),
     )
+    if common.key in reserved:
+        table.refuse("key", "is the key of a questionnaire that comes with Afterglow")
+    if table.has("scores") and (table.has("items") or table.has("extras")):
+        table.refuse("scores", "are entered instead of items, not beside them")
     direction = _direction(table) if table.has("direction") else None
-    items = []
-    for entry in table.tables("items"):
-        if entry.has("direction") is not (direction is None):
-            entry.refuse("direction", "belongs either to the whole questionnaire or to every item")
-        items.append(_item(entry, common, direction or _direction(entry)))
-    extras = []
-    if table.has("extras"):
-        extras = [_item(entry, common, None) for entry in table.tables("extras")]
-    _refuse_duplicates(table, "items", "key", [item.key for item in items + extras])
-    _refuse_duplicates(table, "items", "LOINC code", [i.loinc for i in items + extras if i.loinc])
+    scores = _scores(table, direction)
+    items, extras = ([], []) if scores else _questions(table, common, direction)
 
-    missing = table.one_of("missing", (EVERY_ITEM_REQUIRED, ITEMS_STAND_ALONE))
-    if table.has("total") is not (missing == EVERY_ITEM_REQUIRED):
-        table.refuse("missing", f"must be {ITEMS_STAND_ALONE} exactly when there is no total")
-    total = None
-    if table.has("total"):
-        if direction is None:
-            table.refuse("direction", "is missing: a total has one for the whole questionnaire")
-        total = _total(table.table("total"), common, direction, items)
-    suicide_item = None
-    if table.has("suicide_item"):
-        suicide_item = _suicide_item(table.table("suicide_item"), items)
-
+    missing = table.one_of(
+        "missing",
+        (EVERY_SCORE_REQUIRED, EXACTLY_ONE_SCORE)
+        if scores
+        else (EVERY_ITEM_REQUIRED, ITEMS_STAND_ALONE),
+    )
+    total = _any_total(table, common, direction, items, scores, missing)
+    subscales = read_subscales(table, items)
     instrument = Instrument(
         key=common.key,
-        version=table.text("version"),
+        version=table.text("version", _LONGEST_VERSION),
         title=table.text("title"),
         lead_in=table.text("lead_in"),
         recall=common.recall,
@@ -228,27 +110,41 @@ def _instrument(table: _Table) -> Instrument:
         extras=tuple(extras),
         panel_loinc=common.panel_loinc,
         total=total,
-        suicide_item=suicide_item,
-        languages=table.texts("languages"),
+        suicide_item=read_suicide_item(table, items),
+        triage=read_triage(table, items),
+        subscales=subscales,
+        criteria=read_criteria(table, items, total, subscales, scores),
+        skips=read_skips(table, items),
+        rise=read_rise(table, items),
+        scores=scores,
+        offered_by_default=table.truth("offered_by_default")
+        if table.has("offered_by_default")
+        else True,
+        languages=(ENGLISH,),
         licence=table.text("licence"),
         notice=table.text("notice"),
         source=common.source,
         convention=common.convention,
     )
+    if instrument.suicide_item is not None and instrument.triage is not None:
+        table.refuse("triage", "and a suicide item cannot both say what an answer raises")
+    translated = read_translations(table, instrument, common.options)
+    languages = (ENGLISH, *(one.language for one in translated))
+    if set(table.texts("languages")) != set(languages):
+        table.refuse("languages", f"must be {ENGLISH} and every translation, and nothing else")
     table.close()
-    return instrument
+    return replace(
+        instrument,
+        languages=languages,
+        translated=tuple(replace(one, languages=languages) for one in translated),
+    )
 
 
-def _refuse_duplicates(table: _Table, key: str, what: str, values: Sequence[str | int]) -> None:
-    if len(set(values)) < len(values):
-        table.refuse(key, f"two of them have the same {what}")
-
-
-def _direction(table: _Table) -> Direction:
+def _direction(table: Table) -> Direction:
     return Direction(table.one_of("direction", tuple(Direction)))
 
 
-def _recall(table: _Table) -> Recall:
+def _recall(table: Table) -> Recall:
     recall = Recall(
         text=table.text("text"),
         days=table.whole_number("days", 0, 366),
@@ -260,20 +156,41 @@ def _recall(table: _Table) -> Recall:
     return recall
 
 
-def _options(table: _Table) -> tuple[Option, ...]:
+def _questions(
+    table: Table, common: _Common, direction: Direction | None
+) -> tuple[list[Item], list[Item]]:
+    """The items and the extras."""
+    entries = table.tables("items", _MOST_ITEMS)
+    items = []
+    for entry in entries:
+        if entry.has("direction") is not (direction is None):
+            entry.refuse("direction", "belongs either to the whole questionnaire or to every item")
+        items.append(_item(entry, common, direction or _direction(entry)))
+    more = table.tables_or_none("extras", _MOST_EXTRAS)
+    extras = [_item(entry, common, None) for entry in more]
+    both = list(zip(entries + more, items + extras, strict=True))
+    refuse_duplicates("key", [(entry, item.key) for entry, item in both])
+    refuse_duplicates("loinc", [(entry, item.loinc) for entry, item in both])
+    return items, extras
+
+
+def _options(table: Table) -> tuple[Option, ...]:
+    entries = table.tables("options", _LARGEST_ANSWER + 1)
     options = []
-    for entry in table.tables("options"):
-        answer_code = entry.text("loinc") if entry.has("loinc") else None
-        if answer_code is not None and not re.fullmatch(r"LA[0-9]+-[0-9]", answer_code):
-            entry.refuse("loinc", "is not a LOINC answer code (LA…)")
-        value = entry.whole_number("value", 0, _LARGEST_ANSWER)
-        options.append(Option(value=value, label=entry.text("label"), loinc=answer_code))
+    for entry in entries:
+        option = Option(
+            loinc=entry.answer_loinc("loinc"),
+            value=entry.whole_number("value", 0, _LARGEST_ANSWER),
+            label=entry.text("label"),
+        )
         entry.close()
-    _refuse_duplicates(table, "options", "value", [option.value for option in options])
+        options.append(option)
+    both = list(zip(entries, options, strict=True))
+    refuse_duplicates("value", [(entry, option.value) for entry, option in both])
     return tuple(options)
 
 
-def _item(table: _Table, common: _Common, direction: Direction | None) -> Item:
+def _item(table: Table, common: _Common, direction: Direction | None) -> Item:
     """One question; `direction` is None for an unscored extra."""
     key, text = table.slug("key"), table.text("text")
     loinc = table.score_loinc("loinc", common.panel_loinc)
@@ -317,9 +234,83 @@ def _item(table: _Table, common: _Common, direction: Direction | None) -> Item:
     )
 
 
-def _total(table: _Table, common: _Common, direction: Direction, items: list[Item]) -> Scale:
+def _scores(table: Table, common: Direction | None) -> tuple[GivenScore, ...]:
+    """The scores that are entered; none where there are items."""
+    entries = table.tables_or_none("scores", _MOST_EXTRAS)
+    scores = []
+    for entry in entries:
+        if common is not None and entry.has("direction"):
+            entry.refuse("direction", "belongs either to the whole questionnaire or to a score")
+        low = entry.whole_number("minimum", 0, _LARGEST_SCORE - 1)
+        score = GivenScore(
+            key=entry.slug("key"),
+            label=entry.text("label"),
+            minimum=low,
+            maximum=entry.whole_number("maximum", low + 1, _LARGEST_SCORE),
+            whole=entry.truth("whole"),
+            direction=_direction(entry) if entry.has("direction") else common,
+        )
+        entry.close()
+        scores.append(score)
+    both = list(zip(entries, scores, strict=True))
+    refuse_duplicates("key", [(entry, score.key) for entry, score in both])
+    return tuple(scores)
+
+
+def _any_total(
+    table: Table,
+    common: _Common,
+    direction: Direction | None,
+    items: list[Item],
+    scores: tuple[GivenScore, ...],
+    missing: str,
+) -> Scale | None:
+    """What a series of totals is measured on; None where there is no total."""
+    if not scores and table.has("total") is not (missing == EVERY_ITEM_REQUIRED):
+        table.refuse("missing", f"must be {ITEMS_STAND_ALONE} exactly when there is no total")
+    if not table.has("total"):
+        return None
+    if direction is None:
+        table.refuse("direction", "is missing: a total has one for the whole questionnaire")
+    if not scores:
+        return _total(table.table("total"), common, direction, items)
+    if [score.key for score in scores] != [TOTAL] or not scores[0].whole:
+        table.refuse("total", f"needs one whole score with the key {TOTAL} and no other")
+    entry = table.table("total")
+    return _measured(entry, common, direction, scores[0].minimum, scores[0].maximum)
+
+
+def _total(table: Table, common: _Common, direction: Direction, items: list[Item]) -> Scale:
+    """The total of answers."""
+    method = table.one_of("method", (SUM, MEAN)) if table.has("method") else SUM
+    multiplier = 1
+    if table.has("multiplier"):
+        multiplier = table.whole_number("multiplier", 1, _LARGEST_MULTIPLIER)
     low = sum(item.minimum for item in items)
     high = sum(item.maximum for item in items)
+    if method == MEAN:
+        if len({(item.minimum, item.maximum) for item in items}) > 1:
+            table.refuse("method", "may only be a mean of items with the same range")
+        if table.has("bands"):
+            # Between 4 and 5 there are other means, which no band would cover.
+            table.refuse("bands", "are ranges of whole totals, which a mean need not be")
+        low, high = low // len(items), high // len(items)
+    if high * multiplier > _LARGEST_SCORE:
+        table.refuse("", f"must not be able to exceed {_LARGEST_SCORE}")
+    return _measured(
+        table, common, direction, low * multiplier, high * multiplier, method, multiplier
+    )
+
+
+def _measured(
+    table: Table,
+    common: _Common,
+    direction: Direction,
+    low: int,
+    high: int,
+    method: str = SUM,
+    multiplier: int = 1,
+) -> Scale:
     bands: tuple[Band, ...] = ()
     bands_source, bands_convention = None, False
     if table.has("bands"):
@@ -342,6 +333,8 @@ def _total(table: _Table, common: _Common, direction: Direction, items: list[Ite
         bands=bands,
         bands_source=bands_source,
         bands_convention=bands_convention,
+        method=method,
+        multiplier=multiplier,
         reliable_change=_threshold(table, "reliable_change", 1, high - low),
         response_percent=_threshold(table, "response_percent", 1, 100),
         remission_below=_threshold(table, "remission_below", low + 1, high),
@@ -352,11 +345,12 @@ def _total(table: _Table, common: _Common, direction: Direction, items: list[Ite
     return scale
 
 
-def _bands(table: _Table, low: int, high: int) -> tuple[Band, ...]:
+def _bands(table: Table, low: int, high: int) -> tuple[Band, ...]:
     """The bands in order, which together cover every total exactly once."""
+    steps = table.tables("steps")
     bands: list[Band] = []
     expected = low
-    for step in table.tables("steps"):
+    for step in steps:
         band = Band(
             key=step.slug("key"),
             label=step.text("label"),
@@ -374,11 +368,12 @@ def _bands(table: _Table, low: int, high: int) -> tuple[Band, ...]:
         expected = band.high + 1
     if expected <= high:
         table.refuse("steps", "leave a gap at the top that no band covers")
-    _refuse_duplicates(table, "steps", "key", [band.key for band in bands])
+    both = list(zip(steps, bands, strict=True))
+    refuse_duplicates("key", [(step, band.key) for step, band in both])
     return tuple(bands)
 
 
-def _threshold(table: _Table, key: str, low: int, high: int) -> Threshold | None:
+def _threshold(table: Table, key: str, low: int, high: int) -> Threshold | None:
     if not table.has(key):
         return None
     entry = table.table(key)
@@ -389,28 +384,3 @@ def _threshold(table: _Table, key: str, low: int, high: int) -> Threshold | None
     )
     entry.close()
     return threshold
-
-
-def _suicide_item(table: _Table, items: list[Item]) -> SuicideItem:
-    keys = [item.key for item in items]
-    position = keys.index(table.one_of("item", keys))
-    mapping = table.table("levels")
-    raising = [level.value for level in Level if level is not Level.NONE]
-    levels: list[tuple[int, Level]] = []
-    for value in sorted(items[position].values):
-        if mapping.has(str(value)):
-            level = Level(mapping.one_of(str(value), raising))
-            if levels and level < levels[-1][1]:
-                mapping.refuse(str(value), "is a lower level than a lesser answer has")
-            levels.append((value, level))
-    if not levels:
-        table.refuse("levels", "must raise a level for at least one answer")
-    mapping.close()
-    suicide_item = SuicideItem(
-        position=position,
-        levels=tuple(levels),
-        source=table.text("source"),
-        convention=table.truth("convention"),
-    )
-    table.close()
-    return suicide_item

@@ -1,0 +1,358 @@
+"""A clinic's protocol, and what is due for a patient by it."""
+
+import json
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import Final, NamedTuple
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import BigInteger, Text, bindparam, cast, insert, literal_column, select
+from sqlalchemy import func as sql
+
+from app.checkins import packs, service
+from app.checkins.schemas import (
+    CheckInPage,
+    DueItemOut,
+    DueOut,
+    PlacedCheckInOut,
+    ProtocolIn,
+    ProtocolOut,
+    TimingOut,
+)
+from app.checkins.service import CheckInRow
+from app.checkins.tables import IS_FINAL, CheckIn, ClinicProtocol
+from app.clinical import instruments, protocol
+from app.clinical.instruments import Instrument
+from app.clinical.protocol import Answered, DueItem, Protocol, ProtocolRefused
+from app.kernel.clock import instant_of, microseconds
+from app.kernel.db import Ahead, Change, Db, Query
+from app.kernel.errors import Fault, Kind, Problem
+from app.kernel.identity import Caller, require_standing
+from app.kernel.log import logger
+from app.kernel.tables import columns
+from app.people.chart import Chart, Right
+from app.treatment import service as treatment
+from app.treatment.service import AskedDoses
+
+READ_DUE: Final = Right("due.read")
+LOOK_BACK: Final = timedelta(days=120)
+"""Longer than any window and the time in which a late answer still counts, but for protocols
+that say otherwise: an answer that is older belongs to nothing that is shown."""
+
+SHIPPED_VERSION: Final = 0
+
+
+class _Published(NamedTuple):
+    version: int
+    content: str
+    published_at: datetime
+
+
+class _Answers(NamedTuple):
+    instruments: list[str]
+    at: list[int]
+    ids: list[UUID]
+
+
+_protocol = columns(ClinicProtocol)
+_check_in = columns(CheckIn)
+PUBLISHED = Query(
+    select(_protocol.version, cast(_protocol.content, Text), _protocol.published_at)
+    .where(_protocol.clinic_id == bindparam("clinic_id"))
+    .order_by(_protocol.version.desc())
+    .limit(literal_column("1")),
+    _Published,
+)
+PUBLISH = Change(insert(ClinicProtocol))
+_recent = (
+    select(_check_in.instrument, _check_in.effective_at, _check_in.id)
+    .where(
+        _check_in.clinic_id == bindparam("clinic_id"),
+        _check_in.patient_id == bindparam("patient_id"),
+        _check_in.effective_at >= bindparam("since"),
+        IS_FINAL,
+    )
+    .order_by(_check_in.effective_at, _check_in.id)
+    .subquery()
+)
+ANSWERS = Query(
+    select(
+        sql.coalesce(sql.array_agg(_recent.c.instrument), literal_column("'{}'")),
+        sql.coalesce(
+            sql.array_agg(
+                cast(
+                    sql.date_part(literal_column("'epoch'"), _recent.c.effective_at)
+                    * literal_column("1000000"),
+                    BigInteger,
+                )
+            ),
+            literal_column("'{}'"),
+        ),
+        sql.coalesce(sql.array_agg(_recent.c.id), literal_column("'{}'")),
+    ),
+    _Answers,
+)
+
+
+class AskedDue(NamedTuple):
+    """What `due` goes by, asked for before it is known whether the caller may hear of it."""
+
+    doses: AskedDoses
+    planned: Ahead[datetime]
+    published: Ahead[_Published]
+    answers: Ahead[_Answers]
+
+
+class Course(NamedTuple):
+    """What a protocol is held against."""
+
+    protocol: Protocol
+    version: int
+    doses: list[int]
+    planned: list[int]
+    answered: list[Answered]
+
+
+def ask_due(db: Db, patient_id: UUID, since: datetime) -> AskedDue:
+    """Let the questions travel with the chart's. since: of the answers."""
+    return AskedDue(
+        treatment.ask_doses(db, patient_id),
+        db.ahead(treatment.PLANNED, patient_id=patient_id, after=since),
+        db.ahead(PUBLISHED),
+        db.ahead(ANSWERS, patient_id=patient_id, since=since),
+    )
+
+
+def course(db: Db, chart: Chart, asked: AskedDue) -> Course:
+    """What was asked, now that the chart is open."""
+    doses = asked.doses.of(chart)
+    published = asked.published.all()
+    answers = asked.answers.one()
+    held, version = _held(db, published[0] if published else None)
+    return Course(
+        held,
+        version,
+        doses,
+        [microseconds(at) for at in asked.planned.all()],
+        list(map(Answered, answers.instruments, answers.at, answers.ids)),
+    )
+
+
+def due(chart: Chart, known: Course, now: datetime) -> list[DueItem]:
+    """What is open, what comes next, and what became of what was asked lately."""
+    return protocol.due(
+        known.protocol,
+        enrolled_at=microseconds(chart.enrolled_at),
+        doses=known.doses,
+        planned=known.planned,
+        answered=known.answered,
+        zone=zone_of(chart.time_zone),
+        now=microseconds(now),
+        switched_on=_switched_on(chart, known.protocol),
+    )
+
+
+def read_due(db: Db, chart: Chart, asked: AskedDue, now: datetime) -> DueOut:
+    """The patient's list, in their own time zone."""
+    known = course(db, chart, asked)
+    zone = zone_of(chart.time_zone)
+    items: dict[str, list[DueItemOut]] = {"open": [], "next": [], "recent": []}
+    for item in due(chart, known, now):
+        items.get(item.state, items["recent"]).append(_out(item, zone))
+    return DueOut(
+        protocol_version=known.version,
+        time_zone=chart.time_zone,
+        as_of=now.astimezone(zone),
+        open=items["open"],
+        next=items["next"],
+        recent=items["recent"],
+    )
+
+
+def timings(
+    db: Db, chart: Chart, rows: Sequence[CheckInRow], doses: list[int], now: datetime
+) -> dict[UUID, TimingOut]:
+    """To which time point each of these check-ins belongs, and whether it came too late for it."""
+    if not rows:
+        return {}
+    oldest = min(row.effective_at for row in rows)
+    asked = ask_due(db, chart.patient_id, oldest - LOOK_BACK)
+    published = asked.published.all()
+    held, _ = _held(db, published[0] if published else None)
+    answers = asked.answers.one()
+    items = protocol.due(
+        held,
+        enrolled_at=microseconds(chart.enrolled_at),
+        doses=doses,
+        planned=[microseconds(at) for at in asked.planned.all()],
+        answered=list(map(Answered, answers.instruments, answers.at, answers.ids)),
+        zone=zone_of(chart.time_zone),
+        now=microseconds(now),
+        switched_on={row.instrument for row in rows},
+        since=microseconds(oldest - LOOK_BACK),
+    )
+    belong: dict[UUID, TimingOut] = {}
+    for item in items:
+        # In time for one point is in time, whatever else it came too late for.
+        if item.answered_by is not None and (
+            item.state == "answered" or item.answered_by not in belong
+        ):
+            belong[item.answered_by] = TimingOut(
+                due_key=item.key,
+                point=item.point,
+                label=item.label,
+                is_late=item.state == "late",
+            )
+    return belong
+
+
+def read_check_in(db: Db, chart: Chart, check_in_id: UUID, now: datetime) -> PlacedCheckInOut:
+    """One check-in, also a withdrawn one. Raises: Problem NOT_FOUND."""
+    return _placed(db, chart, [service.find(db, chart, check_in_id)], now)[0]
+
+
+def list_check_ins(
+    db: Db, chart: Chart, now: datetime, *, instrument: str | None, cursor: str | None, limit: int
+) -> CheckInPage:
+    """The patient's check-ins, of one instrument if it is named, newest first."""
+    page = service.newest(db, chart, instrument=instrument, cursor=cursor, limit=limit)
+    return CheckInPage(check_ins=_placed(db, chart, page.rows, now), next_cursor=page.next_cursor)
+
+
+def _placed(
+    db: Db, chart: Chart, rows: Sequence[CheckInRow], now: datetime
+) -> list[PlacedCheckInOut]:
+    doses = treatment.doses(db, chart)
+    belong = timings(db, chart, rows, doses, now)
+    return [
+        PlacedCheckInOut(**service.members(db, row, doses), timing=belong.get(row.id))
+        for row in rows
+    ]
+
+
+def read_protocol(db: Db, caller: Caller) -> ProtocolOut:
+    """The protocol that holds; version 0 is the one that ships. Raises: Problem NOT_SIGNED_IN."""
+    require_standing(db, caller)
+    published = db.first(PUBLISHED)
+    held, version = _held(db, published)
+    return ProtocolOut.model_validate(
+        {
+            **protocol.as_dict(held),
+            "version": version,
+            "published_at": published.published_at if published else None,
+        }
+    )
+
+
+def publish_protocol(
+    db: Db, caller: Caller, sent: ProtocolIn, base_version: int, now: datetime
+) -> ProtocolOut:
+    """Put a new version in force, for every patient of the clinic, from now on.
+
+    Raises: Problem FORBIDDEN, NOT_SIGNED_IN, PRECONDITION_FAILED, INVALID.
+    """
+    if caller.role != "administrator":
+        raise Problem(Kind.FORBIDDEN)
+    require_standing(db, caller)
+    content = sent.model_dump(exclude_none=True)
+    try:
+        own = {one.key: _recall_days(one) for one in packs.added(db)}
+        held = protocol.read(content, {**_shipped_recall_days(), **own})
+    except ProtocolRefused as refused:
+        faults = [Fault(pointer, reason) for pointer, reason in refused.errors]
+        raise Problem(Kind.INVALID, faults=faults) from None
+    earlier = db.first(PUBLISHED)
+    version = earlier.version if earlier else SHIPPED_VERSION
+    if version != base_version:
+        raise Problem(Kind.PRECONDITION_FAILED)
+    # Two that publish at once have the same number, and the second one finds it taken.
+    if db.after_collision:
+        raise Problem(Kind.PRECONDITION_FAILED)
+    db.add(
+        PUBLISH,
+        version=version + 1,
+        content=protocol.as_dict(held),
+        published_by=caller.membership_id,
+        published_at=now,
+    )
+    logger().info(
+        "clinic.protocol_published",
+        clinic=str(caller.clinic_id),
+        by=str(caller.membership_id),
+        version=version + 1,
+    )
+    return ProtocolOut.model_validate(
+        {**protocol.as_dict(held), "version": version + 1, "published_at": now}
+    )
+
+
+@lru_cache(256)
+def zone_of(name: str) -> ZoneInfo:
+    """An IANA time zone; it was checked when it was set."""
+    return ZoneInfo(name)
+
+
+def _held(db: Db, published: _Published | None) -> tuple[Protocol, int]:
+    """The protocol that holds, and its version."""
+    if published is None:
+        return _shipped(), SHIPPED_VERSION
+    own = tuple(
+        (key, _recall_days(packs.find(db, key)))
+        for key in sorted(_named(published.content) - _shipped_recall_days().keys())
+    )
+    return _read(published.content, own), published.version
+
+
+@lru_cache(1)
+def _shipped() -> Protocol:
+    return protocol.shipped(_shipped_recall_days())
+
+
+@lru_cache(1)
+def _shipped_recall_days() -> dict[str, int]:
+    return {one.key: _recall_days(one) for one in instruments.shipped()}
+
+
+def _recall_days(instrument: Instrument) -> int:
+    """For the rule about long recall: 0 for what may be asked on any day, such as a risk screen
+    since the last contact, however far that is back.
+    """
+    return instrument.recall.days if instrument.recall.minimum_days_from_dose else 0
+
+
+@lru_cache(256)
+def _read(content: str, own: tuple[tuple[str, int], ...]) -> Protocol:
+    """A published protocol. own: recall days of the clinic's own instruments in it."""
+    return protocol.read(json.loads(content), {**_shipped_recall_days(), **dict(own)})
+
+
+@lru_cache(256)
+def _named(content: str) -> frozenset[str]:
+    return frozenset(key for point in json.loads(content)["points"] for key in point["instruments"])
+
+
+def _switched_on(chart: Chart, held: Protocol) -> set[str]:
+    switches = chart.clinic.instruments
+    return {
+        key for point in held.points for key in point.instruments if packs.is_key_on(key, switches)
+    }
+
+
+def _out(item: DueItem, zone: ZoneInfo) -> DueItemOut:
+    def local(instant: int) -> datetime:
+        return instant_of(instant).astimezone(zone)
+
+    return DueItemOut.model_construct(
+        key=item.key,
+        point=item.point,
+        label=item.label,
+        instrument=item.instrument,
+        dose_number=item.dose_number,
+        opens_at=local(item.opens_at),
+        due_at=local(item.due_at),
+        expires_at=local(item.expires_at),
+        state=item.state,
+        check_in_id=item.answered_by,
+    )
