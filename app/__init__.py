@@ -6,7 +6,9 @@ The map of the house. Imports run one way, top to bottom:
     operations              what an operator does: up, demo, hours, audit, doctor
     main | worker           composition; keeps what the outbox promised
     trends                  read-only: trajectory, caseload
-    checkins                what a patient's phone sends; the pinned baseline
+    sync                    a phone that was away: upload, changes feed, bundle
+    reminders               devices, quiet hours, and what a patient was reminded of
+    checkins                what a patient's phone sends; instruments, protocol, what is due
     treatment | goals       dosing sessions and experience notes; integration goals
     safety                  flags, crisis lines, the safety block of every answer
     people                  clinics, invitations, patients, care links; opens Charts

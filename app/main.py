@@ -25,6 +25,7 @@ from app.kernel.vault import Keyring
 from app.kernel.watch import Health, note_backlog
 from app.kernel.wire import as_json
 from app.people.routes import routes as people
+from app.people.texts import OWN_TEXTS
 from app.reminders.routes import routes as reminders
 from app.safety.routes import routes as safety
 from app.sync.routes import routes as sync
@@ -61,7 +62,7 @@ def create_app(
         # FastAPI's own telemetry writes the text of exceptions to the log.
         telemetry={"logs": False},
     )
-    app.state.desk = Desk(database=database, issuer=issuer, clock=now)
+    app.state.desk = Desk(database=database, issuer=issuer, clock=now, own_texts=OWN_TEXTS)
     for feature in (
         people,
         checkins,

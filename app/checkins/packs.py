@@ -74,10 +74,24 @@ def find(db: Db, key: str, version: str | None = None) -> Instrument:
     try:
         return instruments.find(key, version)
     except UnknownInstrument:
-        for one in db.all(ADDED_AS, key=key):
+        for one in _added_as(db, key):
             if version in (None, one.version):
                 return _parsed(one.definition)
         raise
+
+
+def versions(db: Db, key: str) -> list[Instrument]:
+    """Every version of an instrument that is known here, the newest first.
+
+    Raises: UnknownInstrument.
+    """
+    try:
+        return [instruments.find(key)]
+    except UnknownInstrument:
+        every = [_parsed(one.definition) for one in _added_as(db, key)]
+        if not every:
+            raise
+        return every
 
 
 def added(db: Db) -> Iterator[Instrument]:
@@ -101,7 +115,7 @@ def is_on(instrument: Instrument, switches: dict[str, bool]) -> bool:
 
 
 def is_key_on(key: str, switches: dict[str, bool]) -> bool:
-    """The same by key alone: a clinic's own is switched when it is added."""
+    """The same by key alone: a clinic's own that is offered was switched on when it was added."""
     if key in switches:
         return switches[key]
     try:
@@ -149,7 +163,9 @@ def switch(
         raise not_found() from None
     if sent.is_on and not one.offered_by_default and not sent.accepts_notice:
         raise invalid("/accepts_notice", "must be true: this instrument has terms of its own")
-    _switch(db, caller, key, is_on=sent.is_on, now=now)
+    # Only what was once on is taken after it is off, so no more is remembered than that.
+    if sent.is_on or is_on(one, db.one(SWITCHES)):
+        _switch(db, caller, key, is_on=sent.is_on, now=now)
     is_own = key not in {shipped.key for shipped in instruments.shipped()}
     return _listed(one, {key: sent.is_on}, is_own=is_own)
 
@@ -183,9 +199,9 @@ def add(
             uploaded_by=caller.membership_id,
             uploaded_at=now,
         )
-        if one.key not in switches:
-            switches = {**switches, one.key: one.offered_by_default}
-            _switch(db, caller, one.key, is_on=one.offered_by_default, now=now)
+        if one.key not in switches and one.offered_by_default:
+            switches = {**switches, one.key: True}
+            _switch(db, caller, one.key, is_on=True, now=now)
     return _listed(one, switches, is_own=True), is_new
 
 

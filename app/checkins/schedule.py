@@ -37,9 +37,10 @@ from app.treatment import service as treatment
 from app.treatment.service import AskedDoses
 
 READ_DUE: Final = Right("due.read")
-LOOK_BACK: Final = timedelta(days=120)
-"""Longer than any window and the time in which a late answer still counts, but for protocols
-that say otherwise: an answer that is older belongs to nothing that is shown."""
+LOOK_BACK: Final = timedelta(days=500)
+"""As far back as an answer can matter: a window of a protocol lasts 400 days at most, and an answer
+counts as late for 90 more."""
+_LATE_AT_MOST: Final = timedelta(days=90)
 
 SHIPPED_VERSION: Final = 0
 
@@ -171,27 +172,21 @@ def read_due(db: Db, chart: Chart, asked: AskedDue, now: datetime) -> DueOut:
     )
 
 
-def timings(
-    db: Db, chart: Chart, rows: Sequence[CheckInRow], doses: list[int], now: datetime
+def _timings(
+    chart: Chart, rows: Sequence[CheckInRow], known: Course, now: datetime
 ) -> dict[UUID, TimingOut]:
     """To which time point each of these check-ins belongs, and whether it came too late for it."""
-    if not rows:
-        return {}
     oldest = min(row.effective_at for row in rows)
-    asked = ask_due(db, chart.patient_id, oldest - LOOK_BACK)
-    published = asked.published.all()
-    held, _ = _held(db, published[0] if published else None)
-    answers = asked.answers.one()
     items = protocol.due(
-        held,
+        known.protocol,
         enrolled_at=microseconds(chart.enrolled_at),
-        doses=doses,
-        planned=[microseconds(at) for at in asked.planned.all()],
-        answered=list(map(Answered, answers.instruments, answers.at, answers.ids)),
+        doses=known.doses,
+        planned=known.planned,
+        answered=known.answered,
         zone=zone_of(chart.time_zone),
         now=microseconds(now),
         switched_on={row.instrument for row in rows},
-        since=microseconds(oldest - LOOK_BACK),
+        since=microseconds(oldest - _LATE_AT_MOST),
     )
     belong: dict[UUID, TimingOut] = {}
     for item in items:
@@ -224,10 +219,13 @@ def list_check_ins(
 def _placed(
     db: Db, chart: Chart, rows: Sequence[CheckInRow], now: datetime
 ) -> list[PlacedCheckInOut]:
-    doses = treatment.doses(db, chart)
-    belong = timings(db, chart, rows, doses, now)
+    if not rows:
+        return []
+    oldest = min(row.effective_at for row in rows)
+    known = course(db, chart, ask_due(db, chart.patient_id, oldest - LOOK_BACK))
+    belong = _timings(chart, rows, known, now)
     return [
-        PlacedCheckInOut(**service.members(db, row, doses), timing=belong.get(row.id))
+        PlacedCheckInOut(**service.members(db, row, known.doses), timing=belong.get(row.id))
         for row in rows
     ]
 

@@ -3,6 +3,7 @@
     instruments/   each questionnaire as a TOML file, and the loader that checks it
     scoring        answers -> Score
     risk           answers -> Finding, even when most answers are missing
+    protocol/      what a clinic asks when, anchored to the doses; what is due
     trajectory     scores and doses over time -> Trajectory
 
 Why it is pure. Everything here takes plain values and returns plain values: no

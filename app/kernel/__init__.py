@@ -26,8 +26,15 @@ Who asks, and what is kept of it:
     tokens         access tokens: signed, verified, refused
     vault          sealed words, a data key per patient
     ledger         one row per change to a patient's record, chained by hash
+    entries        what is sent, amended and withdrawn: a retry, a conflict, or a change
     outbox         work promised in the same transaction, done by the worker
     watch          what the operator is told about the worker
+
+What leaves the server, and in whose language:
+
+    channels       mail, Web Push, signed webhooks
+    outbound       an HTTPS post that cannot be turned against us
+    texts          what a patient reads from the server, by locale, in a clinic's own words
 
 Time, and the place the server runs in:
 

@@ -84,6 +84,15 @@ _PARAMETERS: Final[dict[str, dict[str, Any]]] = {
     "patient_id": _PATIENT_ID,
     "instrument": _INSTRUMENT,
     "key": _INSTRUMENT,
+    "locale": {
+        "description": "A BCP 47 language tag.",
+        "schema": {
+            "type": "string",
+            "pattern": "^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$",
+            "maxLength": 35,
+            "examples": ["de-AT"],
+        },
+    },
     "accept-language": {
         "name": "Accept-Language",
         "description": "RFC 9110; English where there is nothing better.",

@@ -22,6 +22,7 @@ from tests.builders import (
     a_goal,
     a_note,
     a_world,
+    amended,
     now,
 )
 
@@ -123,6 +124,7 @@ def live(patient: Person, carer: Person) -> dict[str, str]:
     }
     sent |= {
         "notes private": (patient, a_note(words=canary, tier="private")),
+        "notes in conflict": (patient, a_note(words=canary)),
         "dosing-sessions planned": (carer, {"status": "preparation", "started_at": later}),
     }
     made = {
@@ -131,7 +133,26 @@ def live(patient: Person, carer: Person) -> dict[str, str]:
     pin = {"instrument": "phq-9", "check_in_id": made["check-ins"].json()["id"]}
     made["baselines"] = carer.post(f"{path}/baselines", pin)
     assert {answer.status_code for answer in made.values()} == {201}
-    return {kind: answer.json()["id"] for kind, answer in made.items()}
+    entries = {kind: answer.json()["id"] for kind, answer in made.items()}
+    entries["notes copied"] = changed_twice(patient, entries["notes in conflict"], canary)
+    return entries
+
+
+def changed_twice(patient: Person, note_id: str, words: str) -> str:
+    """Two phones changed this note at once. Returns: the note that keeps the second text."""
+    path = f"/v1/patients/{patient.patient_id}/notes/{note_id}"
+    amended(patient, path, a_note(words=f"{words}, says one"), 1)
+    late = {
+        "kind": "note",
+        "op": "amend",
+        "id": note_id,
+        "base_version": 1,
+        "entry": a_note(words=f"{words}, says another"),
+    }
+    [result] = patient.post("/v1/sync", {"changes": [late]}).json()["results"]
+    assert result["status"] == "conflict"
+    kept_as: str = result["kept_as"]
+    return kept_as
 
 
 def invited(clinic: Clinic, by: Person, role: str) -> Person:

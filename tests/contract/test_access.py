@@ -192,6 +192,7 @@ class Try:
 
 PUBLIC: Final = Try(NAMING_NOBODY, "public")
 CHECK_IN = a_check_in()
+GOAL_ID = "00000000-0000-4000-8000-000000000001"
 FIRST_VERSION = (("If-Match", '"1"'),)
 EXPECTED: Final[dict[tuple[str, str], list[Try]]] = {
     ("GET", f"{PATIENT}/check-ins"): [
@@ -211,8 +212,7 @@ EXPECTED: Final[dict[tuple[str, str], list[Try]]] = {
         Try(WITHDRAW_ANSWERS, kind="check-ins to withdraw", headers=FIRST_VERSION)
     ],
     ("GET", f"{PATIENT}/check-ins/{{check_in_id}}/versions"): [
-        Try(READ_CLINICAL, kind="check-ins"),
-        Try(READ_CLINICAL, kind="check-ins to amend"),
+        Try(READ_CLINICAL, kind="check-ins")
     ],
     ("POST", f"{PATIENT}/check-ins"): [
         Try(WRITE_OWN, body=CHECK_IN),
@@ -270,16 +270,11 @@ EXPECTED: Final[dict[tuple[str, str], list[Try]]] = {
     ],
     ("GET", f"{PATIENT}/bundle"): [Try(OWN), Try(OWN, query="?country=DE")],
     ("POST", "/v1/sync"): [
-        Try(SYNC, "sync", body={"changes": []}),
         Try(
             SYNC,
             "sync",
-            body={
-                "changes": [
-                    {"kind": "goal", "op": "withdraw", "id": str(uuid4()), "base_version": 1}
-                ]
-            },
-        ),
+            body={"changes": [{"kind": "goal", "op": "create", "id": GOAL_ID, "entry": a_goal()}]},
+        )
     ],
     ("GET", "/v1/caseload"): [Try(NAMING_NOBODY, "panel")],
     ("GET", "/v1/flags"): [Try(NAMING_NOBODY, "inbox")],
@@ -638,6 +633,7 @@ def parameters(stage: Stage, ids: Ids, name: str) -> dict[str, Any]:
         "OWN_NOTE_TO_CHANGE": {"id": entries["notes"]},
         "OWN_NOTES_TO_CHANGE": {"ids": [entries["notes"]]},
         "PRIVATE_OF": {"ids": [entries["notes private"]]},
+        "COPIES": {"id": entries["notes in conflict"]},
         "GOAL": {"id": entries["goals"]},
         "GOAL_TO_CHANGE": {"id": entries["goals"]},
         "GOALS_TO_CHANGE": {"ids": [entries["goals"]]},

@@ -16,12 +16,12 @@ Rules, each of which loses or doubles something when it is left out:
 3. A change is made on a version: the newest that this phone has seen of the entry, or what the
    changes waiting before it will make of that. It keeps it until it is settled.
 4. In a conflict somebody else's change came first. The server keeps the text of a note as a note
-   of its own (`kept_as`), and what was typed after it goes on there, as private as either. Of a check-in or a goal this
-   phone sends what was typed again, on the server's version; if that one was withdrawn, as a new
-   entry.
+   of its own (`kept_as`), and what was typed after it goes on there, as private as either. Of a
+   check-in or a goal this phone sends what was typed again, on the server's version; if that one
+   was withdrawn, as a new entry.
 5. An upload that cannot be taken as a whole is sent again in halves, so that one change that
    cannot be read stands in no other's way. A change that was refused is set aside and shown to
-   the person; it is not thrown away.
+   the person, not thrown away, and what they typed after it goes on without it.
 6. The cursor moves on when what was read is kept.
 """
 
@@ -254,14 +254,15 @@ class Phone:
         as_sent = [dict(change) for change in batch]
         for change, was, result in zip(batch, as_sent, results, strict=True):
             if result["status"] == "refused":
-                self._set_aside(change, result["problem"])
+                if change == was:  # else it was moved together with one before it
+                    self._set_aside(change, result["problem"])
                 continue
             self._learn(was["kind"], was["id"], result["version"], result["entry"])
             if result["status"] != "conflict":
                 self.queue.remove(change)
             elif was["kind"] == "note":
                 self._follow(change, result["kept_as"], batch)
-            elif change == was:  # else it was moved together with one before it
+            elif change == was:
                 self._insist(change)
         self._keep()
 
@@ -301,8 +302,16 @@ class Phone:
             change.update(op="create")
 
     def _set_aside(self, change: Json, problem: Json) -> None:
+        """It never was, and what was typed after it goes on without it."""
         self.queue.remove(change)
         self.refused.append({"change": change, "problem": problem})
+        waiting = self._waiting(change["kind"], change["id"])
+        for version, one in enumerate(waiting, change["base_version"]):
+            one.update(base_version=version)
+        if waiting and change["op"] == "create":
+            if waiting[0]["op"] == "withdraw":
+                self.queue.remove(waiting[0])
+            waiting[0].update(op="create")
         self._keep()
 
     def _keep(self) -> None:

@@ -8,12 +8,11 @@ sign of danger is before the care team.
 import json
 import os
 from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from random import Random
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 from fastapi.testclient import TestClient
@@ -22,6 +21,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
+    initialize,
     precondition,
     rule,
     run_state_machine_as_test,
@@ -35,14 +35,17 @@ from tests.conftest import MONDAY_NOON, Behind, Clock
 from tests.phone.client import Answer, Json, NoAnswer, NotNow, Phone, Transport
 
 IS_SOAK: Final = os.environ.get("AFTERGLOW_SOAK") == "1"
-EXAMPLES: Final = 500 if IS_SOAK else 40
-STEPS: Final = 100 if IS_SOAK else 30
+EXAMPLES: Final = 1000 if IS_SOAK else 60
+STEPS: Final = 50 if IS_SOAK else 40
 PHONES: Final = 3
 LEVELS: Final = ["none", "low", "moderate", "high"]
 PATHS: Final = {"check_in": "check-ins", "note": "notes", "goal": "goals"}
 
-FATES = st.sampled_from(["well", "well", "request lost", "answer lost", "twice", "late", "busy"])
+FATES = st.sampled_from(["well", "request lost", "answer lost", "twice", "late", "busy"])
 KINDS = st.sampled_from(sorted(PATHS))
+AT = st.integers(0, PHONES - 1)
+WHICH = st.integers(0, 9)
+MOODS = st.integers(0, 3)
 
 
 @dataclass(frozen=True)
@@ -170,43 +173,61 @@ class Phones(RuleBasedStateMachine):
         self.rubbish = 0
         self.team = Follower(stage.ask(stage.clinic.therapist), self.person)
 
-    @rule(at=st.integers(0, PHONES - 1), kind=KINDS, mood=st.integers(0, 3), told=st.booleans())
+    @initialize()
+    def begin(self) -> None:
+        """All know one entry of each kind."""
+        for kind in PATHS:
+            self.write(0, kind, 0, told=True)
+        for device in self.devices:
+            device.phone.catch_up()
+
+    @rule(at=AT, kind=KINDS, mood=MOODS, told=st.booleans())
     def write(self, at: int, kind: str, mood: int, told: bool) -> None:
         device = self.devices[at]
         device.phone.create(kind, self.type_entry(device, kind, mood, told))
 
-    @rule(
-        at=st.integers(0, PHONES - 1),
-        kind=KINDS,
-        which=st.integers(0, 9),
-        mood=st.integers(0, 3),
-        told=st.booleans(),
-        is_same_time=st.booleans(),
-    )
-    def edit(
-        self, at: int, kind: str, which: int, mood: int, told: bool, is_same_time: bool
-    ) -> None:
-        device = self.devices[at]
-        if found := device.one_of(kind, which):
-            entry_id, before = found
-            entry = self.type_entry(device, kind, mood, told)
-            if is_same_time and kind != "check_in":
-                entry["recorded_at"] = before["recorded_at"]
-            device.phone.amend(kind, entry_id, entry)
+    @rule(at=AT, which=WHICH, mood=MOODS)
+    def answer_again(self, at: int, which: int, mood: int) -> None:
+        self.edit(at, "check_in", which, mood)
 
-    @rule(at=st.integers(0, PHONES - 1), kind=KINDS, which=st.integers(0, 9))
+    @rule(at=AT, which=WHICH, told=st.booleans(), is_same_time=st.booleans())
+    def write_a_note_again(self, at: int, which: int, told: bool, is_same_time: bool) -> None:
+        self.edit(at, "note", which, told=told, is_same_time=is_same_time)
+
+    @rule(at=AT, which=WHICH, is_same_time=st.booleans())
+    def say_a_goal_otherwise(self, at: int, which: int, is_same_time: bool) -> None:
+        self.edit(at, "goal", which, is_same_time=is_same_time)
+
+    @rule(kind=KINDS, which=WHICH, moods=st.permutations(range(PHONES)), told=st.booleans())
+    def all_edit_the_same(self, kind: str, which: int, moods: list[int], told: bool) -> None:
+        for at, mood in enumerate(moods):
+            self.edit(at, kind, which, mood, told=told is (mood == 0))
+
+    @rule(at=AT, kind=KINDS, which=WHICH)
     def withdraw(self, at: int, kind: str, which: int) -> None:
         device = self.devices[at]
         if found := device.one_of(kind, which):
             device.phone.withdraw(kind, found[0])
 
-    @rule(at=st.integers(0, PHONES - 1))
-    def write_what_nobody_can_take(self, at: int) -> None:
+    @rule(at=AT, kind=KINDS, which=WHICH, mood=MOODS)
+    def one_withdraws_what_the_next_edits(self, at: int, kind: str, which: int, mood: int) -> None:
+        self.withdraw(at, kind, which)
+        self.edit((at + 1) % PHONES, kind, which, mood)
+
+    @precondition(lambda self: self.rubbish < 3)
+    @rule(at=AT, which=WHICH, is_new=st.booleans())
+    def write_what_nobody_can_take(self, at: int, which: int, is_new: bool) -> None:
         self.rubbish += 1
-        self.devices[at].phone.create("check_in", {"instrument": "phq-9", "answers": [9] * 9})
+        phone = self.devices[at].phone
+        rubbish = {"instrument": "phq-9", "answers": [9] * 9}
+        found = self.devices[at].one_of("check_in", which)
+        if is_new or found is None:
+            phone.create("check_in", rubbish)
+        else:
+            phone.amend("check_in", found[0], rubbish)
 
     @rule(
-        at=st.integers(0, PHONES - 1),
+        at=AT,
         fates=st.lists(FATES, max_size=4),
         most=st.sampled_from([1, 2, 3, 500]),
         limit=st.sampled_from([1, 2, 200]),
@@ -226,6 +247,11 @@ class Phones(RuleBasedStateMachine):
             pass
         device.network.fates.clear()
 
+    @rule(fates=st.lists(FATES, min_size=PHONES, max_size=PHONES), most=st.sampled_from([2, 500]))
+    def all_use_the_network(self, fates: list[str], most: int) -> None:
+        for at, fate in enumerate(fates):
+            self.use_the_network(at, [fate], most, 200, is_whole=False)
+
     @precondition(lambda self: any(device.network.underway for device in self.devices))
     @rule(which=st.integers(0, 99))
     def something_late_arrives(self, which: int) -> None:
@@ -234,27 +260,47 @@ class Phones(RuleBasedStateMachine):
         device.network.underway.remove(said)
         assert device.network.deliver(said).status == 200
 
-    @rule(at=st.integers(0, PHONES - 1))
-    def restart(self, at: int) -> None:
-        self.devices[at].restart()
-
-    @rule(at=st.integers(0, PHONES - 1), minutes=st.sampled_from([-100_000, -61, 0, 3, 1441, 9999]))
-    def set_the_clock(self, at: int, minutes: int) -> None:
-        self.devices[at].ahead = timedelta(minutes=minutes)
-
-    @rule(minutes=st.sampled_from([1, 30, 600]))
-    def wait(self, minutes: int) -> None:
+    @rule(
+        at=AT,
+        minutes=st.sampled_from([1, 30, 600]),
+        ahead=st.sampled_from([-100_000, -61, 0, 3, 1441, 9999]),
+        is_restarted=st.booleans(),
+    )
+    def time_passes(self, at: int, minutes: int, ahead: int, is_restarted: bool) -> None:
         self.stage.clock.turn(minutes=minutes)
+        self.devices[at].ahead = timedelta(minutes=ahead)
+        if is_restarted:
+            self.devices[at].restart()
 
     @rule(limit=st.sampled_from([1, 3, 200]))
     def let_the_team_look(self, limit: int) -> None:
         self.team.follow(limit)
 
-    def type_entry(self, device: Device, kind: str, mood: int, told: bool) -> Json:
+    def edit(
+        self,
+        at: int,
+        kind: str,
+        which: int,
+        mood: int = 0,
+        *,
+        told: bool = True,
+        is_same_time: bool = False,
+    ) -> None:
+        """Somebody amends one of those that their phone shows."""
+        device = self.devices[at]
+        if found := device.one_of(kind, which):
+            entry_id, before = found
+            at_the_time = before["recorded_at"] if is_same_time else None
+            entry = self.type_entry(device, kind, mood, told, at_the_time)
+            device.phone.amend(kind, entry_id, entry)
+
+    def type_entry(
+        self, device: Device, kind: str, mood: int, told: bool, recorded_at: str | None = None
+    ) -> Json:
         """Something that was never typed before."""
         number = len(self.typed) + 1
         at = self.stage.clock.at + device.ahead + timedelta(microseconds=number)
-        entry: Json = {"recorded_at": at.isoformat()}
+        entry: Json = {"recorded_at": recorded_at or at.isoformat()}
         if kind == "check_in":
             entry |= {"instrument": "phq-9", "answers": [number % 4, *[1] * 7, mood]}
         elif kind == "note":
@@ -279,7 +325,6 @@ class Phones(RuleBasedStateMachine):
         self.assert_nothing_is_lost_or_doubled(versions)
         self.assert_danger_is_flagged(versions)
         self.assert_a_replay_changes_nothing()
-        assert self.patient_id is not None
         assert self.stage.fault_in(self.patient_id) is None
 
     @property
@@ -418,28 +463,25 @@ def contents(entries: dict[UUID, Json]) -> dict[UUID, Json]:
     }
 
 
-def play(machine: Callable[[], Phones], **changes: Any) -> None:
-    """The same games every time."""
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]
-        machine,
-        settings=hypothesis_settings(
-            **{
-                "max_examples": EXAMPLES,
-                "stateful_step_count": STEPS,
-                "deadline": None,
-                "derandomize": True,
-                "database": None,
-                "suppress_health_check": list(HealthCheck),
-            }
-            | changes
-        ),
-    )
-
-
 def test_whatever_phones_and_networks_do_everybody_agrees_in_the_end_and_nothing_is_lost(
     timed_client: TestClient, direct: Direct, behind: Behind, clock: Clock, tmp_path: Path
 ) -> None:
     clinic = a_clinic(timed_client, direct, at=clock.at)
     stage = Stage(timed_client, direct, behind, clock, clinic, tmp_path)
 
-    play(lambda: Phones(stage))
+    class Here(Phones):
+        def __init__(self) -> None:
+            super().__init__(stage)
+
+    # The same games every time, however long they take.
+    run_state_machine_as_test(
+        Here,
+        settings=hypothesis_settings(
+            max_examples=EXAMPLES,
+            stateful_step_count=STEPS,
+            deadline=None,
+            derandomize=True,
+            database=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
