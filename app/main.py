@@ -24,9 +24,11 @@ from app.kernel.tokens import SigningKeys
 from app.kernel.vault import Keyring
 from app.kernel.watch import Health, note_backlog
 from app.kernel.wire import as_json
+from app.people.chart import COUNTRY_OF
 from app.people.routes import routes as people
 from app.people.texts import OWN_TEXTS
 from app.reminders.routes import routes as reminders
+from app.safety.crisis import whom_to_call
 from app.safety.routes import routes as safety
 from app.sync.routes import routes as sync
 from app.treatment.routes import routes as treatment
@@ -62,7 +64,14 @@ def create_app(
         # FastAPI's own telemetry writes the text of exceptions to the log.
         telemetry={"logs": False},
     )
-    app.state.desk = Desk(database=database, issuer=issuer, clock=now, own_texts=OWN_TEXTS)
+    app.state.desk = Desk(
+        database=database,
+        issuer=issuer,
+        clock=now,
+        own_texts=OWN_TEXTS,
+        country_of=COUNTRY_OF,
+        help_in=whom_to_call,
+    )
     for feature in (
         people,
         checkins,

@@ -31,6 +31,7 @@ from app.kernel.tables import columns, table
 from app.people.chart import CARE, Chart, Right
 from app.safety import service as safety
 from app.safety.schemas import FlagRef
+from app.safety.service import Sign
 from app.treatment import service as treatment
 
 READ_CHECK_INS: Final = Right("check_ins.read")
@@ -392,16 +393,8 @@ def _record(
 
 
 def _raise_flag(db: Db, chart: Chart, row: CheckInRow, finding: Finding, now: datetime) -> FlagRef:
-    return safety.raise_flag(
-        db,
-        chart,
-        finding,
-        source_kind=KIND,
-        source_id=row.id,
-        recorded_at=row.recorded_at,
-        effective_at=row.effective_at,
-        now=now,
-    )
+    sign = Sign(KIND, row.id, row.recorded_at, row.effective_at)
+    return safety.raise_flag(db, chart, finding, sign, now)
 
 
 def members(db: Db, row: CheckInRow, doses: Sequence[int]) -> dict[str, Any]:

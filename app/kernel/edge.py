@@ -6,12 +6,16 @@ hot path: the body is validated straight from its bytes, the function runs in a 
 (`db.Database.run`), its answer is turned into bytes, the transaction commits, and only then
 does the response leave. A route function takes any of
 
-    visit: Signed | Public      who is asking, when, and the transaction
+    visit: Signed | Public | Calling      who is asking, when, and the transaction
     <name>: str                 path parameters, such as `patient_id`
     sent: SomeModel             the JSON (or form) body, a strict pydantic model
     <name>: <type> = <default>  query and header parameters
 
-and returns a model (answered with the route's status), a `Reply`, or a `Problem` that must not
+`Calling` is for a call for help, which nothing may turn away: a help token will do, and what
+cannot be read of the body or the parameters is passed over. A route whose answer has a `safety`
+block says whom to call in its problems too.
+
+A route returns a model (answered with the route's status), a `Reply`, or a `Problem` that must not
 undo what was stored. A problem's title is in the language that Accept-Language asks for, also
 where only the caller's clinic has it in that language.
 """
@@ -20,6 +24,7 @@ from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequen
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, Any, Final
+from urllib.parse import parse_qsl
 
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -33,7 +38,7 @@ from app.kernel.clock import Clock
 from app.kernel.db import Database, Db, Query
 from app.kernel.errors import Kind, Problem
 from app.kernel.identity import Caller, Issuer
-from app.kernel.strict import body_reader, parameter_reader
+from app.kernel.strict import body_reader, lenient_reader, parameter_reader
 from app.kernel.texts import ENGLISH, NOTHING_OWN, best_locale, is_shipped, speak
 
 Scope = MutableMapping[str, Any]
@@ -45,7 +50,9 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 PROBLEM_MEDIA: Final = "application/problem+json"
 MAX_BODY: Final = 1024 * 1024
 """Bytes of any body, unless its address is listed."""
-LARGER_BODIES: Final = {"/v1/sync": 8 * 1024 * 1024}
+CALL_BODY: Final = 64 * 1024
+"""Bytes that are read of a call for help, which may send any number."""
+LARGER_BODIES: Final = {"/v1/sync": 8 * 1024 * 1024, "/v1/patients/me/flags": 1 << 62}
 """Bytes of a body, by address."""
 
 
@@ -77,13 +84,16 @@ class Reply:
 class Desk:
     """What the edge works with; one per application.
 
-    own_texts: asks for what the caller's clinic says in its own words, as JSON text.
+    own_texts: asks for what the caller's clinic says in its own words, as JSON text. country_of:
+    asks where the patient `:patient_id` lives. help_in: whom to call in a country, by locales.
     """
 
     database: Database
     issuer: Issuer
     clock: Clock
     own_texts: Query[str] | None = None
+    country_of: Query[str] | None = None
+    help_in: Callable[[str, Sequence[str]], Mapping[str, object]] | None = None
 
 
 _bearer = OAuth2PasswordBearer(
@@ -99,6 +109,11 @@ def _is_public() -> None:
     """A marker: nobody needs to be signed in."""
 
 
+def _is_calling(_: Annotated[str | None, Depends(_bearer)]) -> None:
+    """A marker: somebody calls for help, with an access token or a help token."""
+
+
+Calling = Annotated[Visit, Depends(_is_calling)]
 Signed = Annotated[Visit, Depends(_is_signed)]
 Public = Annotated[Visit, Depends(_is_public)]
 
@@ -115,8 +130,12 @@ class Route(APIRoute):
         (visit,) = dependant.dependencies
         self._visit_name = str(visit.name)
         self._is_signed = visit.call is _is_signed
+        self._is_calling = visit.call is _is_calling
+        answer = self.response_model
+        self._says_whom_to_call = "safety" in getattr(answer, "model_fields", {})
         self._success = self.status_code or 200
-        self._read_body = body_reader(self.body_field) if self.body_field else None
+        read = lenient_reader if self._is_calling else body_reader
+        self._read_body = read(self.body_field) if self.body_field else None
         self._body_name = dependant.body_params[0].name if self.body_field else ""
         named = [*dependant.query_params, *dependant.header_params]
         self._read_parameters = parameter_reader(named) if named else None
@@ -131,13 +150,15 @@ class Route(APIRoute):
         caller = _NOBODY
         done: _Rendered | Problem
         try:
-            caller = authenticate(sent_headers, desk, now) if self._is_signed else _NOBODY
+            if self._is_signed or self._is_calling:
+                caller = authenticate(sent_headers, desk, now, is_calling=self._is_calling)
             given: dict[str, Any] = scope["path_params"].copy()
             if self._read_parameters is not None:
                 given |= self._read_parameters(scope["query_string"], sent_headers)
             if self._read_body is not None:
                 media = sent_headers.get(b"content-type", b"")
-                given[self._body_name] = self._read_body(media, await _whole_body(receive))
+                whole = _beginning_of(receive) if self._is_calling else _whole_body(receive)
+                given[self._body_name] = self._read_body(media, await whole)
             client = scope["client"]
             address = client[0] if client else ""
 
@@ -153,6 +174,8 @@ class Route(APIRoute):
         except Problem as problem:
             done = problem
         if isinstance(done, Problem):
+            if self._says_whom_to_call:
+                await _say_whom_to_call(done, scope["query_string"], sent_headers, desk, caller)
             done = await _told(done, sent_headers, desk, caller)
         status, headers, body = done
         await send({"type": "http.response.start", "status": status, "headers": headers})
@@ -164,8 +187,12 @@ def router(tag: str) -> APIRouter:
     return APIRouter(route_class=Route, tags=[tag])
 
 
-def authenticate(headers: Mapping[bytes, bytes], desk: Desk, now: datetime) -> Caller:
+def authenticate(
+    headers: Mapping[bytes, bytes], desk: Desk, now: datetime, *, is_calling: bool = False
+) -> Caller:
     """Whose token this is; account state is read later, in the transaction.
+
+    is_calling: a help token will do.
 
     Raises: Problem NOT_SIGNED_IN.
     """
@@ -174,6 +201,8 @@ def authenticate(headers: Mapping[bytes, bytes], desk: Desk, now: datetime) -> C
         raise Problem(Kind.NOT_SIGNED_IN, headers={"WWW-Authenticate": "Bearer"})
     if scheme.lower() == b"bearer":
         caller = desk.issuer.caller(token.decode("latin-1"), now.timestamp())
+        if caller is None and is_calling:
+            caller = desk.issuer.read_help_token(token.decode("latin-1"), now)
         if caller is not None:
             return caller
     raise Problem(Kind.NOT_SIGNED_IN, headers={"WWW-Authenticate": 'Bearer error="invalid_token"'})
@@ -189,6 +218,50 @@ async def _whole_body(receive: Receive) -> bytes:
         message = await receive()
         parts.append(message.get("body", b""))
     return b"".join(parts)
+
+
+async def _beginning_of(receive: Receive) -> bytes:
+    """As much of a body as a call for help may have; the rest is not waited for."""
+    body = b""
+    more = True
+    while more and len(body) <= CALL_BODY:
+        message = await receive()
+        body += message.get("body", b"")
+        more = bool(message.get("more_body"))
+    return body[:CALL_BODY]
+
+
+async def _say_whom_to_call(
+    problem: Problem,
+    query: bytes,
+    sent_headers: Mapping[bytes, bytes],
+    desk: Desk,
+    caller: Caller,
+) -> None:
+    """What could not be stored may have been a sign of danger: the problem carries the lines."""
+    if desk.help_in is None:
+        return
+    country = dict(parse_qsl(query.decode("latin-1"))).get("country", "")
+    if not country and caller.patient_id is not None and problem.kind.status < 500:
+        country = await _country_of(desk, caller) or ""
+    accepted = sent_headers.get(b"accept-language")
+    wanted = best_locale(accepted.decode("latin-1") if accepted else None)
+    problem.extra = {**problem.extra, "help": desk.help_in(country, wanted)}
+
+
+async def _country_of(desk: Desk, caller: Caller) -> str | None:
+    query = desk.country_of
+    if query is None:
+        return None
+
+    def ask(db: Db) -> str | None:
+        db.enter(caller.clinic_id)
+        return db.first(query, patient_id=caller.patient_id)
+
+    try:
+        return await desk.database.run(ask)
+    except Problem:
+        return None
 
 
 _Rendered = tuple[int, list[tuple[bytes, bytes]], bytes]

@@ -23,6 +23,8 @@ class Kind(Enum):
     NOT_FOUND = 404, "There is nothing here for you"
     METHOD_NOT_ALLOWED = 405, "This address does not take that method"
     ID_REUSED = 409, "This id was already used for something else"
+    ALREADY_ACKNOWLEDGED = 409, "Somebody else is seeing to this already"
+    FLAG_CLOSED = 409, "This flag was closed"
     ALREADY_EXISTS = 409, "This already exists"
     WITHDRAWN = 409, "This was withdrawn"
     INVITATION_USED = 409, "This invitation was already used"

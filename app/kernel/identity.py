@@ -38,6 +38,7 @@ AUDIENCE: Final = "afterglow"
 ROLES: Final = frozenset({"patient", "clinician", "administrator"})
 ACCESS_LIFETIME: Final = timedelta(minutes=10)
 REFRESH_LIFETIME: Final = timedelta(days=90)
+HELP_LIFETIME: Final = timedelta(days=365)
 LOST_REPLY: Final = timedelta(seconds=60)
 THROTTLE_WINDOW: Final = timedelta(minutes=15)
 # On one name from one address. Somebody elsewhere who guesses at a patient's password must not
@@ -140,8 +141,35 @@ class Issuer:
         except ValueError:
             return None  # the mac folds case, space and the like, so this is ours spelt otherwise
 
-    def _mac(self, body: str) -> str:
-        return self.keyring.blind_index(body, purpose="refresh-token").hex()
+    def help_token(self, standing: "Standing", now: datetime) -> str | None:
+        """Good for one thing only, calling for help, for a year; patients have one.
+
+        It outlives a sign-in that ended, a suspended account and a withdrawn consent.
+        """
+        if standing.patient_id is None:
+            return None
+        until = (now + HELP_LIFETIME).date().toordinal()
+        ids = (standing.clinic_id, standing.membership_id, standing.patient_id)
+        body = ".".join(["help", *(one.hex for one in ids), str(until)])
+        return f"{body}.{self._mac(body, 'help-token')}"
+
+    def read_help_token(self, token: str, now: datetime) -> Caller | None:
+        """Who calls for help, if we made the token and its year is not over."""
+        body, _, mac = token.rpartition(".")
+        if len(token) > 250 or not hmac.compare_digest(
+            self._mac(body, "help-token").encode(), mac.encode()
+        ):
+            return None
+        try:
+            _, clinic, membership, patient, until = body.split(".")
+            if now.date().toordinal() > int(until):
+                return None
+            return Caller(UUID(int=0), UUID(clinic), UUID(membership), "patient", UUID(patient), 0)
+        except ValueError:
+            return None
+
+    def _mac(self, body: str, purpose: str = "refresh-token") -> str:
+        return self.keyring.blind_index(body, purpose=purpose).hex()
 
 
 def _caller_of(subject: str, issued_at: int, private: Mapping[str, Any]) -> Caller:
@@ -177,6 +205,7 @@ class Tokens(NamedTuple):
     access_token: str
     refresh_token: str
     standing: Standing
+    help_token: str | None
 
 
 class _Known(NamedTuple):
@@ -409,6 +438,7 @@ def refresh(db: Db, issuer: Issuer, *, refresh_token: str, now: datetime) -> Tok
         issuer.access_token(standing, now),
         issuer.refresh_token(clinic_id, family_id, generation),
         standing,
+        issuer.help_token(standing, now),
     )
 
 
@@ -546,6 +576,7 @@ def begin_family(db: Db, issuer: Issuer, standing: Standing, now: datetime) -> T
         issuer.access_token(standing, now),
         issuer.refresh_token(standing.clinic_id, family_id, 1),
         standing,
+        issuer.help_token(standing, now),
     )
 
 

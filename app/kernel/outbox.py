@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ARRAY, any_, bindparam, func, literal_column, or_, select, update
+from sqlalchemy import ARRAY, and_, any_, bindparam, func, literal_column, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.types import BigInteger, Text
 from uuid_utils.compat import uuid7
@@ -58,7 +58,10 @@ CLAIM = Query(
     .where(
         _item.done_at.is_(None),
         _item.topic == any_(bindparam("topics", type_=ARRAY(Text))),
-        or_(_item.attempts == 0, _item.due_at <= bindparam("now")),
+        or_(
+            and_(_item.attempts == 0, _item.is_timer.is_(False)),
+            _item.due_at <= bindparam("now"),
+        ),
     )
     .order_by(_item.due_at, _item.id)
     .limit(bindparam("limit", type_=BigInteger))
@@ -72,6 +75,11 @@ LATER = Change(
     update(OutboxItem)
     .where(_item.id == bindparam("item_id"))
     .values(due_at=bindparam("retry_at"), attempts=_item.attempts + 1)
+)
+HASTEN = Change(
+    update(OutboxItem)
+    .where(_item.dedupe_key == bindparam("key"), _item.done_at.is_(None))
+    .values(due_at=func.least(_item.due_at, bindparam("now")))
 )
 BACKLOG = Query(
     select(
@@ -87,10 +95,18 @@ _beat = upsert(Heartbeat).values(name=bindparam("beat_name"), at=bindparam("now"
 BEAT = Change(_beat.on_conflict_do_update(index_elements=["name"], set_={"at": _beat.excluded.at}))
 
 
-def promise(db: Db, topic: str, *, body: dict[str, Any], dedupe_key: str, now: datetime) -> None:
+def promise(
+    db: Db,
+    topic: str,
+    *,
+    body: dict[str, Any],
+    dedupe_key: str,
+    now: datetime,
+    at: datetime | None = None,
+) -> None:
     """Promise work; it exists if and only if the transaction commits.
 
-    dedupe_key: the same promise made twice is kept once.
+    dedupe_key: the same promise made twice is kept once. at: not before then; None: at once.
     """
     db.add(
         PROMISE,
@@ -99,10 +115,17 @@ def promise(db: Db, topic: str, *, body: dict[str, Any], dedupe_key: str, now: d
         dedupe_key=dedupe_key,
         body=body,
         created_at=now,
-        due_at=now,
+        due_at=at or now,
+        is_timer=at is not None,
         attempts=0,
         done_at=None,
     )
+    db.add(RING)
+
+
+def hasten(db: Db, dedupe_key: str, now: datetime) -> None:
+    """A timer that is to go off now."""
+    db.add(HASTEN, key=dedupe_key, now=now)
     db.add(RING)
 
 

@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 
 from fastapi import params
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic_core import ErrorDetails, from_json, to_json
 
 from app.kernel.errors import Fault, Kind, Problem
 
@@ -74,6 +74,34 @@ def body_reader(body_field: Any) -> Callable[[bytes, bytes], Any]:
             raise problem_of(error) from None
 
     return read_form if isinstance(body_field.field_info, params.Form) else read_json
+
+
+def lenient_reader(body_field: Any) -> Callable[[bytes, bytes], Any]:
+    """As `body_reader`, for what must not be turned away: every member that can be read, or none.
+
+    The model has a default for each member. What is no JSON object is its `note`, as far as it is
+    text.
+    """
+    model: type[BaseModel] = body_field.field_info.annotation
+
+    def read(_: bytes, body: bytes) -> Any:
+        try:
+            said = from_json(body, allow_inf_nan=False)
+        except ValueError:
+            said = body.decode(errors="ignore").replace("\0", "").strip() or None
+        if not isinstance(said, dict):
+            said = {"note": said} if isinstance(said, str) else {}
+        kept = {}
+        for name in model.model_fields.keys() & said.keys():
+            one = to_json({name: said[name]})
+            try:
+                model.model_validate_json(one)
+            except ValidationError:
+                continue
+            kept[name] = said[name]
+        return model.model_validate_json(to_json(kept))
+
+    return read
 
 
 def parameter_reader(

@@ -231,7 +231,8 @@ class LedgerRow(SQLModel, table=True):
 class OutboxItem(SQLModel, table=True):
     """Work promised in the transaction that made it necessary.
 
-    body: ids and codes only. dedupe_key: the same promise twice is one.
+    body: ids and codes only. dedupe_key: the same promise twice is one. is_timer: it is not due
+    before its time; everything else is due at once, whatever a clock says.
     """
 
     __tablename__ = "outbox"
@@ -247,6 +248,7 @@ class OutboxItem(SQLModel, table=True):
     body: dict[str, Any] = json()
     created_at: datetime = instant()
     due_at: datetime = instant()
+    is_timer: bool
     attempts: int
     done_at: datetime | None = instant(nullable=True)
 

@@ -167,6 +167,7 @@ def _chart_query(
     patient_is: ColumnElement[bool],
     is_linked: ColumnElement[bool],
     member_is: ColumnElement[bool] = _MEMBER_NAMED,
+    *standing: ColumnElement[bool],
 ) -> Query[_Opened]:
     """From the membership outwards, so that no row means: you are signed out."""
     members = table(Membership)
@@ -206,7 +207,7 @@ def _chart_query(
         .where(
             _member.clinic_id == bindparam("clinic_id"),
             member_is,
-            _member.is_active,
+            *(standing or (_member.is_active,)),
         ),
         _Opened,
     )
@@ -221,6 +222,19 @@ UNATTENDED_CHART = _chart_query(
     and_(_patient.id == _member.patient_id, has_consented(_patient.id, _member.clinic_id)),
     literal(True),
     and_(_member.patient_id == bindparam("patient_id"), _patient.id.is_not(None)),
+)
+# Whoever is suspended, or took their consent back, may call for help all the same.
+CALLERS_CHART = _chart_query(
+    _patient.id == _member.patient_id,
+    literal(True),
+    and_(_MEMBER_NAMED, _patient.id == bindparam("patient_id")),
+    literal(True),
+)
+COUNTRY_OF = Query(
+    select(_patient.country).where(
+        _patient.clinic_id == bindparam("clinic_id"), _patient.id == bindparam("patient_id")
+    ),
+    lambda country: country,
 )
 NOBODY: Final = UUID(int=0)
 LOG_ACCESS = Change(insert(AccessLog))
@@ -253,6 +267,18 @@ def open_chart(db: Db, caller: Caller, patient_ref: str, right: Right, now: date
             raise Problem(Kind.FORBIDDEN)
         _log(db, caller, patient_id, right, now)
     return _chart(db, opened, caller.clinic_id, patient_id, caller.membership_id, caller.role)
+
+
+def open_for_call(db: Db, caller: Caller) -> Chart:
+    """A patient's own record, to keep that they called for help; whatever became of their account.
+
+    Raises: Problem NOT_FOUND.
+    """
+    patient_id = whose(caller, "me")
+    opened = db.first(CALLERS_CHART, membership_id=caller.membership_id, patient_id=patient_id)
+    if opened is None:
+        raise not_found()
+    return _chart(db, opened, caller.clinic_id, patient_id, caller.membership_id, "patient")
 
 
 def open_unattended(db: Db, patient_id: UUID, now: datetime) -> Chart | None:

@@ -155,6 +155,7 @@ def _token_reply(tokens: Tokens) -> Reply:
             clinic_id=standing.clinic_id,
             membership_id=standing.membership_id,
             patient_id=standing.patient_id,
+            help_token=tokens.help_token,
         ),
         headers={"Cache-Control": "no-store"},
     )

@@ -65,6 +65,10 @@ class TokenOut(Open):
     clinic_id: UUID
     membership_id: UUID
     patient_id: UUID | None
+    help_token: Annotated[
+        str | None,
+        Field(description="A patient's: for POST /v1/patients/me/flags alone, for a year."),
+    ]
 
 
 class EmergencyContact(Wire):

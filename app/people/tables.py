@@ -74,7 +74,10 @@ class Patient(SQLModel, table=True):
 
 
 class CareLink(SQLModel, table=True):
-    """A clinician cares for a patient from one instant to another."""
+    """A clinician cares for a patient from one instant to another.
+
+    kind: `coverage` is given by telling somebody of a flag (flag_id), and ends with it.
+    """
 
     __tablename__ = "care_link"
     __table_args__ = (
@@ -82,7 +85,7 @@ class CareLink(SQLModel, table=True):
         of_clinic("membership_id", "membership"),
         Index(None, "clinic_id", "membership_id", "patient_id"),
         Index(None, "clinic_id", "patient_id"),
-        one_of("kind", "assigned"),
+        one_of("kind", "assigned", "coverage"),
         {"info": DISTRIBUTED},
     )
     clinic_id: UUID = key()
@@ -90,6 +93,7 @@ class CareLink(SQLModel, table=True):
     patient_id: UUID
     membership_id: UUID
     kind: str = text()
+    flag_id: UUID | None
     began_at: datetime = instant()
     ends_at: datetime | None = instant(nullable=True)
 

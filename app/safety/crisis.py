@@ -1,11 +1,12 @@
 """Whom to call, by country."""
 
 import tomllib
+from collections.abc import Sequence
 from functools import lru_cache
 from importlib.resources import files
 from typing import Any
 
-from app.kernel.texts import ENGLISH, NOTHING_OWN, say
+from app.kernel.texts import ENGLISH, NOTHING_OWN, say, shipped_for
 from app.safety.schemas import CrisisLine, Help
 
 
@@ -52,3 +53,11 @@ def help_in(country: str, locale: str = ENGLISH, own: str = NOTHING_OWN) -> Help
         crisis_lines=[CrisisLine(**line, verified_on=verified_on) for line in row["lines"]],
         advice=say("advice.call-emergency-number", locale, own=own, number=row["emergency"]),
     )
+
+
+def whom_to_call(country: str, wanted: Sequence[str]) -> dict[str, object]:
+    """The same for a problem, which may have kept somebody's sign of danger from being stored.
+
+    country: as it was sent, if it was. wanted: locales, best first.
+    """
+    return help_in(country_meant(country) or "", shipped_for(wanted)).model_dump(mode="json")

@@ -4,12 +4,26 @@ from typing import Annotated
 
 from fastapi import Header, Query
 
-from app.kernel.edge import Public, Reply, Signed, router
+from app.kernel.edge import Calling, Public, Reply, Signed, router
+from app.kernel.etag import etag
+from app.kernel.fields import CountryMeant
 from app.kernel.paging import Cursor, Limit, next_link
 from app.kernel.texts import best_locale, shipped_for
-from app.safety import inbox
+from app.people.chart import entry_id, open_chart, open_for_call
+from app.safety import calls, cases, inbox
 from app.safety.crisis import country_meant, help_in
-from app.safety.schemas import FlagPage, Help
+from app.safety.schemas import (
+    CommentIn,
+    ContactIn,
+    FlagIn,
+    FlagPage,
+    FlagState,
+    FlagStatePage,
+    HandOverIn,
+    Help,
+    RaisedOut,
+    ResolveIn,
+)
 
 routes = router("safety")
 
@@ -21,6 +35,77 @@ def list_flags(visit: Signed, cursor: Cursor = None, limit: Limit = 50) -> Reply
     """Flags that nobody has resolved, worst first, then oldest first."""
     page = inbox.list_flags(visit.db, visit.caller, after=cursor, limit=limit, now=visit.now)
     return Reply(page, headers=next_link("/v1/flags", page.next_cursor, limit))
+
+
+_FLAG = "/v1/flags/{flag_id}"
+_FLAGS_OF_PATIENT = "/v1/patients/{patient_id}/flags"
+
+
+@routes.post(
+    "/v1/patients/me/flags",
+    status_code=201,
+    response_model=RaisedOut,
+    operation_id="call_for_help",
+)
+def call_for_help(visit: Calling, sent: FlagIn, country: CountryMeant = None) -> Reply:
+    """I need help. Takes almost any body, and the help token that signing in gave: it is good for
+    this alone, for a year, whatever became of the account.
+    """
+    chart = open_for_call(visit.db, visit.caller)
+    raised, is_new = calls.call_for_help(visit.db, chart, sent, country=country, now=visit.now)
+    return Reply(raised, 201 if is_new else 200)
+
+
+@routes.post(
+    _FLAGS_OF_PATIENT, status_code=201, response_model=RaisedOut, operation_id="raise_flag"
+)
+def raise_flag(visit: Signed, patient_id: str, sent: FlagIn) -> Reply:
+    """A clinician is worried about a patient of theirs."""
+    chart = open_chart(visit.db, visit.caller, patient_id, calls.RAISE_FLAGS, visit.now)
+    raised, is_new = calls.raise_concern(visit.db, chart, sent, visit.now)
+    return Reply(raised, 201 if is_new else 200)
+
+
+@routes.get(_FLAGS_OF_PATIENT, response_model=FlagStatePage, operation_id="list_patient_flags")
+def list_patient_flags(visit: Signed, patient_id: str) -> Reply:
+    """A patient's flags, and what was done about them. A patient sees who and when, no notes."""
+    chart = open_chart(visit.db, visit.caller, patient_id, cases.READ_STATE, visit.now)
+    return Reply(cases.states(visit.db, chart))
+
+
+@routes.post(_FLAG + "/acknowledge", response_model=FlagState, operation_id="acknowledge_flag")
+def acknowledge_flag(visit: Signed, flag_id: str) -> Reply:
+    """I am seeing to this. Once a round; somebody else is told who was first (409)."""
+    flag = cases.acknowledge(visit.db, visit.caller, entry_id(flag_id), visit.now)
+    return _told(flag)
+
+
+@routes.post(_FLAG + "/hand-over", response_model=FlagState, operation_id="hand_over_flag")
+def hand_over_flag(visit: Signed, flag_id: str, sent: HandOverIn) -> Reply:
+    """Give it to another clinician, who is told at once."""
+    return _told(cases.hand_over(visit.db, visit.caller, entry_id(flag_id), sent, visit.now))
+
+
+@routes.post(_FLAG + "/contacts", response_model=FlagState, operation_id="record_contact")
+def record_contact(visit: Signed, flag_id: str, sent: ContactIn) -> Reply:
+    """Keep that somebody was spoken to, or could not be reached."""
+    return _told(cases.record_contact(visit.db, visit.caller, entry_id(flag_id), sent, visit.now))
+
+
+@routes.post(_FLAG + "/comments", response_model=FlagState, operation_id="comment_on_flag")
+def comment_on_flag(visit: Signed, flag_id: str, sent: CommentIn) -> Reply:
+    """A note for one's colleagues; the patient never sees it."""
+    return _told(cases.comment(visit.db, visit.caller, entry_id(flag_id), sent, visit.now))
+
+
+@routes.post(_FLAG + "/resolve", response_model=FlagState, operation_id="resolve_flag")
+def resolve_flag(visit: Signed, flag_id: str, sent: ResolveIn) -> Reply:
+    """Close it, with what was decided and why. Only a clinician can."""
+    return _told(cases.resolve(visit.db, visit.caller, entry_id(flag_id), sent, visit.now))
+
+
+def _told(flag: FlagState) -> Reply:
+    return Reply(flag, headers={"ETag": etag(flag.version)})
 
 
 @routes.get("/v1/crisis-lines", response_model=Help, operation_id="read_crisis_lines")

@@ -1,12 +1,13 @@
 """What crosses the wire about safety."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import Field
 
-from app.kernel.strict import Open
+from app.kernel.fields import Instant, Words
+from app.kernel.strict import Open, Wire
 
 
 class CrisisLine(Open):
@@ -39,9 +40,13 @@ class FlagRef(Open):
     """The flag that an answer raised or joined."""
 
     id: UUID
+    kind: Annotated[str, Field(description="suicide-risk or physical")]
     level: Annotated[str, Field(description="low, moderate or high")]
     status: Annotated[str, Field(description="open, acknowledged or resolved")]
     round: int
+    is_historic: Annotated[
+        bool, Field(description="It was recorded long before it arrived, and alarmed nobody.")
+    ]
 
 
 class SafetyOut(Open):
@@ -59,6 +64,107 @@ class SafetyOut(Open):
     level: Annotated[str, Field(description="none, low, moderate or high")]
     reasons: list[str]
     flag: FlagRef | None
+
+
+class FlagEventOut(Open):
+    """What somebody did about a flag. A patient sees who and when, and no note."""
+
+    round: int
+    action: Annotated[
+        str, Field(description="acknowledged, handed-over, contacted, commented or resolved")
+    ]
+    by: str
+    to: str | None
+    at: datetime
+    disposition: str | None
+    note: str | None
+
+
+class FlagState(FlagRef):
+    """A flag, and what was done about it."""
+
+    version: int
+    raised_at: datetime
+    round_began_at: datetime
+    acknowledged_by: Annotated[str | None, Field(description="Who sees to the newest round.")]
+    acknowledged_at: datetime | None
+    events: list[FlagEventOut]
+
+
+class FlagStatePage(Open):
+    """Newest first; at most a hundred."""
+
+    flags: list[FlagState]
+
+
+class Place(Wire):
+    """Where somebody says they are."""
+
+    latitude: Annotated[float, Field(ge=-90, le=90)]
+    longitude: Annotated[float, Field(ge=-180, le=180)]
+    accuracy_metres: Annotated[float | None, Field(ge=0, le=1_000_000)] = None
+
+
+class FlagIn(Wire):
+    """A call for help, or a clinician's own concern. Of a patient's call every member may be left
+    out, and what cannot be read is passed over.
+    """
+
+    id: UUID | None = None
+    kind: Literal["suicide-risk", "physical"] = "suicide-risk"
+    level: Annotated[
+        Literal["low", "moderate", "high"],
+        Field(description="A clinician's; a patient's call is always high."),
+    ] = "high"
+    note: Annotated[
+        Words | None, Field(description="Sealed; read by clinicians who see the flag.")
+    ] = None
+    place: Annotated[
+        Place | None, Field(description="Shared with whoever sees the flag, if it is sent.")
+    ] = None
+    recorded_at: Instant | None = None
+
+
+class RaisedOut(Open):
+    """The flag that was raised or joined, and whom to call."""
+
+    id: Annotated[UUID, Field(description="Of the call; the flag is in `safety`.")]
+    received_at: datetime
+    safety: SafetyOut
+
+
+class HandOverIn(Wire):
+    """Who sees to it from now on."""
+
+    to: Annotated[UUID, Field(description="The membership of another clinician.")]
+    note: Words | None = None
+
+
+class ContactIn(Wire):
+    """Somebody was spoken to, or could not be reached."""
+
+    outcome: Literal["reached", "not-reached", "reached-somebody-else"]
+    note: Words | None = None
+
+
+class CommentIn(Wire):
+    """A note for one's colleagues."""
+
+    note: Words
+
+
+class ResolveIn(Wire):
+    """What was decided, and why."""
+
+    disposition: Literal[
+        "plan-agreed",
+        "seen-in-person",
+        "referred",
+        "emergency-services",
+        "entered-in-error",
+        "other",
+    ]
+    note: Words
 
 
 class EvidenceOut(Open):

@@ -1,7 +1,7 @@
 """Raising flags, telling the care team, and the safety block of an answer."""
 
 from datetime import datetime, timedelta
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import (
@@ -9,6 +9,7 @@ from sqlalchemy import (
     bindparam,
     case,
     insert,
+    literal_column,
     or_,
     select,
     update,
@@ -30,19 +31,70 @@ from app.safety.tables import Flag, FlagEvidence, Notice
 TELL_TOPIC = "flag.round"
 ROUND_LASTS: Final = timedelta(hours=24)
 """Evidence that joins later than this begins a round of its own: our convention."""
+HISTORIC_AFTER: Final = timedelta(days=14)
+"""Danger that arrives later than this is put into the inbox as past, and alarms nobody."""
+SAME_CALL: Final = timedelta(seconds=60)
+"""Calls for help within this, while the first is unanswered, are one call: our convention."""
 
 
 class NobodyToTell(Exception):
     """A clinic without a clinician for this patient and without an administrator."""
 
 
-class _OpenFlag(NamedTuple):
+class FlagRow(NamedTuple):
+    """A flag as it is stored."""
+
     id: UUID
+    patient_id: UUID
+    kind: str
     version: int
     level: str
     status: str
     round: int
+    is_historic: bool
+    acknowledged_by: UUID | None
+    acknowledged_at: datetime | None
+    assigned_to: UUID | None
+    raised_at: datetime
     round_began_at: datetime
+
+    def ref(self) -> FlagRef:
+        """What is told of it."""
+        return FlagRef(
+            id=self.id,
+            kind=self.kind,
+            level=self.level,
+            status=self.status,
+            round=self.round,
+            is_historic=self.is_historic,
+        )
+
+    def entry(self, **more: Any) -> dict[str, Any]:
+        """The flag as the ledger keeps it: its state, and what just happened."""
+        return {
+            "kind": self.kind,
+            "level": self.level,
+            "status": self.status,
+            "round": self.round,
+            "is_historic": self.is_historic,
+            **more,
+        }
+
+
+class Sign(NamedTuple):
+    """A sign of danger. source_kind, source_id: the entry it was found in.
+
+    is_call: somebody asks for help, now; it begins a round whatever came before.
+    words: sealed, what they wrote with it.
+    """
+
+    source_kind: str
+    source_id: UUID
+    recorded_at: datetime
+    effective_at: datetime
+    kind: str = "suicide-risk"
+    is_call: bool = False
+    words: bytes | None = None
 
 
 _flag = columns(Flag)
@@ -53,21 +105,29 @@ _link = columns(CareLink)
 _patient = columns(Patient)
 _data_key = columns(DataKey)
 
-URGENCY = case({"high": 3, "moderate": 2, "low": 1}, value=_flag.level, else_=0)
 
-_OPEN_FLAG = tuple(getattr(_flag, name) for name in _OpenFlag._fields)
+def urgency_of(flag: Any) -> Any:
+    """SQL: how far up a flag stands, by its columns; what is past stands below all else."""
+    by_level = case({"high": 3, "moderate": 2, "low": 1}, value=flag.level, else_=0)
+    return case((flag.is_historic, literal_column("0")), else_=by_level)
+
+
+URGENCY = urgency_of(_flag)
+
+_FLAG = tuple(getattr(_flag, name) for name in FlagRow._fields)
 OPEN_FLAG = Query(
-    select(*_OPEN_FLAG)
+    select(*_FLAG)
     .where(
         _flag.clinic_id == bindparam("clinic_id"),
         _flag.patient_id == bindparam("patient_id"),
+        _flag.kind == bindparam("kind"),
         _flag.status != "resolved",
     )
     .with_for_update(),
-    _OpenFlag,
+    FlagRow,
 )
 FLAG_OF_SOURCE = Query(
-    select(*_OPEN_FLAG)
+    select(*_FLAG)
     .join_from(
         table(FlagEvidence),
         table(Flag),
@@ -81,20 +141,17 @@ FLAG_OF_SOURCE = Query(
     )
     # The newest: an amendment may have begun another after the first was resolved.
     .order_by(_flag.raised_at.desc()),
-    _OpenFlag,
+    FlagRow,
 )
 ADD_FLAG = Change(insert(Flag))
-JOIN_FLAG = Change(
+_CHANGED = (
+    "version", "level", "status", "round", "is_historic", "acknowledged_by", "acknowledged_at",
+    "assigned_to", "round_began_at",
+)  # fmt: skip
+CHANGE_FLAG = Change(
     update(Flag)
     .where(_flag.clinic_id == bindparam("clinic_id"), _flag.id == bindparam("flag_id"))
-    .values(
-        version=bindparam("to_version"),
-        level=bindparam("to_level"),
-        status=bindparam("to_status"),
-        round=bindparam("to_round"),
-        round_began_at=bindparam("to_round_began_at"),
-        updated_at=bindparam("now"),
-    )
+    .values({name: bindparam(f"to_{name}") for name in _CHANGED}, updated_at=bindparam("now"))
 )
 ADD_EVIDENCE = Change(insert(FlagEvidence))
 ADD_NOTICE = Change(upsert(Notice).on_conflict_do_nothing())
@@ -127,106 +184,128 @@ ADMINISTRATORS = Query(
 )
 
 
-def raise_flag(
-    db: Db,
-    chart: Chart,
-    finding: Finding,
-    *,
-    source_kind: str,
-    source_id: UUID,
-    recorded_at: datetime,
-    effective_at: datetime,
-    now: datetime,
-) -> FlagRef:
+def raise_flag(db: Db, chart: Chart, finding: Finding, sign: Sign, now: datetime) -> FlagRef:
     """Put a sign of danger before the care team: flag, evidence, ledger and promise together.
 
-    Joins the patient's open flag if there is one; see the package for what that does.
+    Joins the patient's open flag of this kind if there is one; see the package for what that does.
     """
     level = finding.level.value
-    earlier = db.first(OPEN_FLAG, patient_id=chart.patient_id)
+    is_historic = not sign.is_call and now - sign.effective_at > HISTORIC_AFTER
+    earlier = db.first(OPEN_FLAG, patient_id=chart.patient_id, kind=sign.kind)
     if earlier is None:
-        flag = FlagRef(id=uuid7(), level=level, status="open", round=1)
-        version, action, is_new_round = 1, "flag.raised", True
-        db.add(
-            ADD_FLAG,
-            **flag.model_dump(),
+        flag = FlagRow(
+            id=uuid7(),
             patient_id=chart.patient_id,
-            version=version,
+            kind=sign.kind,
+            version=1,
+            level=level,
+            status="open",
+            round=1,
+            is_historic=is_historic,
+            acknowledged_by=None,
+            acknowledged_at=None,
+            assigned_to=None,
             raised_at=now,
             round_began_at=now,
-            updated_at=now,
         )
+        db.add(ADD_FLAG, **flag._asdict(), updated_at=now)
+        action, begins_round = "flag.raised", not is_historic
     else:
-        joined_level = max(Level(earlier.level), finding.level).value
-        is_new_round = (
-            joined_level != earlier.level
-            or finding.level is Level.HIGH
-            or earlier.status != "open"
-            or now - earlier.round_began_at > ROUND_LASTS
-        )
-        flag = FlagRef(
-            id=earlier.id,
-            level=joined_level,
-            # A new round needs its own acknowledgement.
-            status="open" if is_new_round else earlier.status,
-            round=earlier.round + is_new_round,
-        )
-        version, action = earlier.version + 1, "flag.joined"
-        db.add(
-            JOIN_FLAG,
-            flag_id=flag.id,
-            to_version=version,
-            to_level=flag.level,
-            to_status=flag.status,
-            to_round=flag.round,
-            to_round_began_at=now if is_new_round else earlier.round_began_at,
-            now=now,
-        )
+        action, begins_round = "flag.joined", _begins_round(earlier, finding, sign, now)
+        flag = earlier._replace(version=earlier.version + 1)
+        if begins_round:
+            flag = flag._replace(
+                level=max(Level(earlier.level), finding.level).value,
+                # A new round needs its own acknowledgement.
+                status="open",
+                round=earlier.round + 1,
+                is_historic=False,
+                acknowledged_by=None,
+                acknowledged_at=None,
+                round_began_at=now,
+            )
+        change_flag(db, flag, now)
     db.add(
         ADD_EVIDENCE,
         id=uuid7(),
         flag_id=flag.id,
-        source_kind=source_kind,
-        source_id=source_id,
+        source_kind=sign.source_kind,
+        source_id=sign.source_id,
         level=level,
         reasons=list(finding.reasons),
-        recorded_at=recorded_at,
-        effective_at=effective_at,
+        is_historic=is_historic,
+        words=sign.words,
+        recorded_at=sign.recorded_at,
+        effective_at=sign.effective_at,
         received_at=now,
     )
+    evidence = {
+        "source_kind": sign.source_kind,
+        "source_id": str(sign.source_id),
+        "level": level,
+        "reasons": list(finding.reasons),
+        "is_historic": is_historic,
+    }
+    record(db, chart, action, flag, now, evidence=evidence)
+    if begins_round:
+        promise_round(db, flag, now)
+    return flag.ref()
+
+
+def _begins_round(earlier: FlagRow, finding: Finding, sign: Sign, now: datetime) -> bool:
+    """Whether evidence that joins a flag is told again; it never joins in silence, unless it was
+    recorded long ago, or is the same call again while the first one still rings.
+    """
+    age = now - earlier.round_began_at
+    if sign.is_call:
+        rings = earlier.status == "open" and Level(earlier.level) is Level.HIGH
+        return not rings or earlier.is_historic or age > SAME_CALL
+    if now - sign.effective_at > HISTORIC_AFTER:
+        return False
+    return (
+        finding.level > Level(earlier.level)
+        or finding.level is Level.HIGH
+        or earlier.status != "open"
+        or earlier.is_historic
+        or age > ROUND_LASTS
+    )
+
+
+def change_flag(db: Db, flag: FlagRow, now: datetime) -> None:
+    """Store a flag as it now is."""
+    values = {f"to_{name}": getattr(flag, name) for name in _CHANGED}
+    db.add(CHANGE_FLAG, flag_id=flag.id, now=now, **values)
+
+
+def record(
+    db: Db, page: ledger.Page, action: str, flag: FlagRow, now: datetime, **more: Any
+) -> None:
+    """One row of the patient's ledger about a flag."""
     ledger.record(
         db,
-        chart,
+        page,
         action,
         kind="flag",
         id=flag.id,
-        version=version,
-        entry={
-            "level": flag.level,
-            "status": flag.status,
-            "round": flag.round,
-            "evidence": {
-                "source_kind": source_kind,
-                "source_id": str(source_id),
-                "level": level,
-                "reasons": list(finding.reasons),
-            },
-        },
+        version=flag.version,
+        entry=flag.entry(**more),
         now=now,
     )
-    if is_new_round:
-        outbox.promise(
-            db,
-            TELL_TOPIC,
-            body={
-                "flag_id": str(flag.id),
-                "patient_id": str(chart.patient_id),
-                "round": flag.round,
-            },
-            dedupe_key=f"{TELL_TOPIC}/{flag.id}/{flag.round}",
-            now=now,
-        )
-    return flag
+
+
+def promise_round(db: Db, flag: FlagRow, now: datetime) -> None:
+    """That a round will be told."""
+    outbox.promise(
+        db,
+        TELL_TOPIC,
+        body={
+            "flag_id": str(flag.id),
+            "patient_id": str(flag.patient_id),
+            "round": flag.round,
+        },
+        dedupe_key=f"{TELL_TOPIC}/{flag.id}/{flag.round}",
+        now=now,
+    )
 
 
 def flag_of(db: Db, chart: Chart, source_kind: str, source_id: UUID) -> FlagRef | None:
@@ -236,7 +315,7 @@ def flag_of(db: Db, chart: Chart, source_kind: str, source_id: UUID) -> FlagRef 
     )
     if found is None:
         return None
-    return FlagRef(id=found.id, level=found.level, status=found.status, round=found.round)
+    return found.ref()
 
 
 def safety_block(

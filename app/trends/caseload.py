@@ -15,6 +15,7 @@ from sqlalchemy import (
     case,
     func,
     literal,
+    literal_column,
     select,
     tuple_,
 )
@@ -28,7 +29,7 @@ from app.people.admission import open_name
 from app.people.chart import Right, cared_for, note_shown, open_panel
 from app.people.tables import Patient
 from app.safety.schemas import FlagRef
-from app.safety.service import URGENCY
+from app.safety.service import URGENCY, urgency_of
 from app.safety.tables import Flag
 from app.treatment import service as treatment
 from app.treatment.tables import DosingSession
@@ -45,6 +46,8 @@ class _Case(NamedTuple):
     level: str | None
     status: str | None
     round: int | None
+    kind: str | None
+    is_historic: bool | None
     raised_at: datetime | None
     last_check_in_at: datetime | None
     last_phq9_total: float | None
@@ -80,6 +83,22 @@ def _newest(column: ColumnElement[Any], *conditions: ColumnElement[bool]) -> Any
 _COMPLETE_PHQ9 = (_check_in.instrument == "phq-9", _check_in.complete)
 
 
+# A patient may have one of each kind.
+_other = table(Flag).alias()
+_WORST_FLAG = (
+    select(_other.c.id)
+    .where(
+        _other.c.clinic_id == _patient.clinic_id,
+        _other.c.patient_id == _patient.id,
+        _other.c.status != literal_column("'resolved'"),
+    )
+    .order_by(urgency_of(_other.c).desc(), _other.c.raised_at)
+    .limit(literal_column("1"))
+    .correlate(table(Patient))
+    .scalar_subquery()
+)
+
+
 def _caseload() -> Query[_Case]:
     urgency = case((_flag.id.is_(None), 0), else_=URGENCY)
     last_check_in_at = _newest(_check_in.effective_at)
@@ -92,6 +111,8 @@ def _caseload() -> Query[_Case]:
             _flag.level,
             _flag.status,
             _flag.round,
+            _flag.kind,
+            _flag.is_historic,
             _flag.raised_at,
             last_check_in_at.label("last_check_in_at"),
             _newest(_check_in.total, *_COMPLETE_PHQ9).label("last_phq9_total"),
@@ -123,11 +144,7 @@ def _caseload() -> Query[_Case]:
             )
             .outerjoin(
                 table(Flag),
-                and_(
-                    _flag.clinic_id == _patient.clinic_id,
-                    _flag.patient_id == _patient.id,
-                    _flag.status != "resolved",
-                ),
+                and_(_flag.clinic_id == _patient.clinic_id, _flag.id == _WORST_FLAG),
             )
         )
         .where(
@@ -195,7 +212,16 @@ def _case_out(db: Db, caller: Caller, row: _Case) -> CaseOut:
         assert row.level is not None
         assert row.status is not None
         assert row.round is not None
-        flag = FlagRef(id=row.flag_id, level=row.level, status=row.status, round=row.round)
+        assert row.kind is not None
+        assert row.is_historic is not None
+        flag = FlagRef(
+            id=row.flag_id,
+            kind=row.kind,
+            level=row.level,
+            status=row.status,
+            round=row.round,
+            is_historic=row.is_historic,
+        )
     return CaseOut(
         patient_id=row.patient_id,
         name=open_name(db.vault, caller.clinic_id, row.patient_id, row.wrapped, row.contact),

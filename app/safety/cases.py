@@ -1,0 +1,351 @@
+"""What the care team does about a flag: see to it, hand it over, record contact, close it.
+
+Whoever acts is named. A round is acknowledged by one person: the same person again is told so,
+somebody else is told who was first. Nothing but a clinician closes a flag, and what was written
+about it is sealed with the patient's key and shown to clinicians only.
+"""
+
+import json
+from datetime import datetime
+from typing import Final, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import and_, bindparam, insert, select, update
+from uuid_utils.compat import uuid7
+
+from app.kernel import identity
+from app.kernel.db import Change, Db, Query
+from app.kernel.errors import Kind, Problem, invalid, not_found
+from app.kernel.identity import Caller
+from app.kernel.tables import Membership, columns, table
+from app.kernel.wire import as_json
+from app.people.chart import CARE, Chart, Right, open_chart
+from app.people.tables import CareLink
+from app.safety import service
+from app.safety.schemas import (
+    CommentIn,
+    ContactIn,
+    FlagEventOut,
+    FlagState,
+    FlagStatePage,
+    HandOverIn,
+    ResolveIn,
+)
+from app.safety.service import FlagRow
+from app.safety.tables import Flag, FlagEvent
+
+ACT_ON_FLAGS: Final = Right("flags.act", is_for_patient=False)
+READ_STATE: Final = Right("flags.state")
+_STATES: Final = 100
+
+
+class _Event(NamedTuple):
+    id: UUID
+    round: int
+    action: str
+    by_member: UUID
+    to_member: UUID | None
+    disposition: str | None
+    words: bytes | None
+    at: datetime
+    by_name: bytes
+    to_name: bytes | None
+
+
+class _Member(NamedTuple):
+    id: UUID
+    role: str
+    privileges: list[str]
+    name: bytes
+
+
+_flag = columns(Flag)
+_event = columns(FlagEvent)
+_member = columns(Membership)
+_link = columns(CareLink)
+_FLAG = tuple(getattr(_flag, name) for name in FlagRow._fields)
+_by = table(Membership).alias("by_member")
+_to = table(Membership).alias("to_member")
+
+WHOSE_FLAG = Query(
+    select(_flag.patient_id).where(
+        _flag.clinic_id == bindparam("clinic_id"), _flag.id == bindparam("flag_id")
+    ),
+    lambda patient_id: patient_id,
+)
+FLAG_TO_CHANGE = Query(
+    select(*_FLAG)
+    .where(_flag.clinic_id == bindparam("clinic_id"), _flag.id == bindparam("flag_id"))
+    .with_for_update(),
+    FlagRow,
+)
+FLAGS_OF_PATIENT = Query(
+    select(*_FLAG)
+    .where(_flag.clinic_id == bindparam("clinic_id"), _flag.patient_id == bindparam("patient_id"))
+    .order_by(_flag.raised_at.desc(), _flag.id)
+    .limit(_STATES),
+    FlagRow,
+)
+ADD_EVENT = Change(insert(FlagEvent))
+EVENTS = Query(
+    select(*(getattr(_event, name) for name in _Event._fields[:-2]), _by.c.name, _to.c.name)
+    .join_from(
+        table(FlagEvent),
+        _by,
+        and_(_by.c.clinic_id == _event.clinic_id, _by.c.id == _event.by_member),
+    )
+    .outerjoin(_to, and_(_to.c.clinic_id == _event.clinic_id, _to.c.id == _event.to_member))
+    .where(_event.clinic_id == bindparam("clinic_id"), _event.flag_id == bindparam("flag_id"))
+    .order_by(_event.at, _event.id),
+    _Event,
+)
+MEMBER = Query(
+    select(_member.id, _member.role, _member.privileges, _member.name).where(
+        _member.clinic_id == bindparam("clinic_id"),
+        _member.id == bindparam("membership_id"),
+        _member.is_active,
+    ),
+    _Member,
+)
+END_COVERAGE = Change(
+    update(CareLink)
+    .where(
+        _link.clinic_id == bindparam("clinic_id"),
+        _link.flag_id == bindparam("flag_id"),
+        _link.kind == "coverage",
+        _link.ends_at > bindparam("now"),
+    )
+    .values(ends_at=bindparam("now"))
+)
+
+
+class _Case(NamedTuple):
+    """A flag that somebody may act on."""
+
+    chart: Chart
+    flag: FlagRow
+
+
+def acknowledge(db: Db, caller: Caller, flag_id: UUID, now: datetime) -> FlagState:
+    """Say: I am seeing to this round. The same person again changes nothing.
+
+    Raises: Problem NOT_FOUND, FORBIDDEN, ALREADY_ACKNOWLEDGED (and by whom), FLAG_CLOSED.
+    """
+    chart, flag = _open(db, caller, flag_id, now)
+    if flag.status == "acknowledged":
+        if flag.acknowledged_by == caller.membership_id:
+            return state(db, chart, flag)
+        assert flag.acknowledged_by is not None
+        first = db.one(MEMBER_NAME, membership_id=flag.acknowledged_by)
+        raise Problem(
+            Kind.ALREADY_ACKNOWLEDGED,
+            extra={
+                "acknowledged_by": _name(db, chart.clinic_id, flag.acknowledged_by, first),
+                "acknowledged_at": _instant(flag.acknowledged_at),
+            },
+        )
+    flag = _acknowledged(flag, caller, now)
+    return _changed(db, chart, flag, "flag.acknowledged", "acknowledged", now)
+
+
+def hand_over(db: Db, caller: Caller, flag_id: UUID, sent: HandOverIn, now: datetime) -> FlagState:
+    """Give it to another clinician, who is told in a round of their own.
+
+    Raises: Problem NOT_FOUND, FORBIDDEN, INVALID (nobody who could), FLAG_CLOSED.
+    """
+    chart, flag = _open(db, caller, flag_id, now)
+    to = db.first(MEMBER, membership_id=sent.to)
+    if to is None or to.role != "clinician" or CARE.isdisjoint(to.privileges):
+        raise invalid("/to", "is no clinician of this clinic who sees clinical content")
+    flag = flag._replace(
+        version=flag.version + 1,
+        status="open",
+        round=flag.round + 1,
+        assigned_to=to.id,
+        acknowledged_by=None,
+        acknowledged_at=None,
+        round_began_at=now,
+    )
+    handed = _changed(
+        db, chart, flag, "flag.handed_over", "handed-over", now, to=to.id, note=sent.note
+    )
+    service.promise_round(db, flag, now)
+    return handed
+
+
+def record_contact(
+    db: Db, caller: Caller, flag_id: UUID, sent: ContactIn, now: datetime
+) -> FlagState:
+    """Keep that somebody was spoken to, or could not be reached.
+
+    Raises: Problem NOT_FOUND, FORBIDDEN, FLAG_CLOSED.
+    """
+    chart, flag = _open(db, caller, flag_id, now)
+    flag = flag._replace(version=flag.version + 1)
+    return _changed(
+        db,
+        chart,
+        flag,
+        "flag.contacted",
+        "contacted",
+        now,
+        disposition=sent.outcome,
+        note=sent.note,
+    )
+
+
+def comment(db: Db, caller: Caller, flag_id: UUID, sent: CommentIn, now: datetime) -> FlagState:
+    """A note for one's colleagues; the patient never sees it.
+
+    Raises: Problem NOT_FOUND, FORBIDDEN, FLAG_CLOSED.
+    """
+    chart, flag = _open(db, caller, flag_id, now)
+    flag = flag._replace(version=flag.version + 1)
+    return _changed(db, chart, flag, "flag.commented", "commented", now, note=sent.note)
+
+
+def resolve(db: Db, caller: Caller, flag_id: UUID, sent: ResolveIn, now: datetime) -> FlagState:
+    """Close it, with what was decided and why. The care links that telling gave end with it.
+
+    Raises: Problem NOT_FOUND, FORBIDDEN, FLAG_CLOSED.
+    """
+    chart, flag = _open(db, caller, flag_id, now)
+    flag = flag._replace(version=flag.version + 1, status="resolved")
+    db.add(END_COVERAGE, flag_id=flag.id, now=now)
+    return _changed(
+        db,
+        chart,
+        flag,
+        "flag.resolved",
+        "resolved",
+        now,
+        disposition=sent.disposition,
+        note=sent.note,
+    )
+
+
+def states(db: Db, chart: Chart) -> FlagStatePage:
+    """The patient's flags, newest first, as far as this reader may see what was done."""
+    rows = db.all(FLAGS_OF_PATIENT, patient_id=chart.patient_id)
+    return FlagStatePage(flags=[state(db, chart, row) for row in rows])
+
+
+def state(db: Db, chart: Chart, flag: FlagRow) -> FlagState:
+    """A flag, and what was done about it; a patient sees who and when, and nobody's notes."""
+    events = [
+        FlagEventOut(
+            round=one.round,
+            action=one.action,
+            by=_name(db, chart.clinic_id, one.by_member, one.by_name),
+            to=None
+            if one.to_member is None or one.to_name is None
+            else _name(db, chart.clinic_id, one.to_member, one.to_name),
+            at=one.at,
+            disposition=None if chart.is_own else one.disposition,
+            note=None if chart.is_own else _note(chart, one),
+        )
+        for one in db.all(EVENTS, flag_id=flag.id)
+        if not (chart.is_own and one.action == "commented")
+    ]
+    acknowledged = next((one for one in reversed(events) if one.action == "acknowledged"), None)
+    is_acknowledged = flag.acknowledged_by is not None and acknowledged is not None
+    return FlagState(
+        **flag.ref().model_dump(),
+        version=flag.version,
+        raised_at=flag.raised_at,
+        round_began_at=flag.round_began_at,
+        acknowledged_by=acknowledged.by if is_acknowledged and acknowledged else None,
+        acknowledged_at=flag.acknowledged_at,
+        events=events,
+    )
+
+
+MEMBER_NAME = Query(
+    select(_member.name).where(
+        _member.clinic_id == bindparam("clinic_id"), _member.id == bindparam("membership_id")
+    ),
+    lambda name: name,
+)
+
+
+def _open(db: Db, caller: Caller, flag_id: UUID, now: datetime) -> _Case:
+    """The flag, locked, if the caller may act on it. Raises: Problem."""
+    if caller.role != "clinician":
+        raise Problem(Kind.FORBIDDEN)
+    patient_id = db.first(WHOSE_FLAG, flag_id=flag_id)
+    if patient_id is None:
+        identity.require_standing(db, caller)
+        raise not_found()
+    chart = open_chart(db, caller, str(patient_id), ACT_ON_FLAGS, now)
+    flag = db.one(FLAG_TO_CHANGE, flag_id=flag_id)
+    if flag.status == "resolved":
+        raise Problem(Kind.FLAG_CLOSED)
+    return _Case(chart, flag)
+
+
+def _acknowledged(flag: FlagRow, caller: Caller, now: datetime) -> FlagRow:
+    return flag._replace(
+        version=flag.version + 1,
+        status="acknowledged",
+        acknowledged_by=caller.membership_id,
+        acknowledged_at=now,
+    )
+
+
+def _changed(
+    db: Db,
+    chart: Chart,
+    flag: FlagRow,
+    action: str,
+    event: str,
+    now: datetime,
+    *,
+    to: UUID | None = None,
+    disposition: str | None = None,
+    note: str | None = None,
+) -> FlagState:
+    """Store the flag, what was done, and the ledger's row."""
+    service.change_flag(db, flag, now)
+    event_id = uuid7()
+    words = None
+    if note is not None:
+        words = chart.data_key.seal(
+            as_json({"note": note}), table="flag_event", column="words", row=event_id
+        )
+    db.add(
+        ADD_EVENT,
+        id=event_id,
+        flag_id=flag.id,
+        round=flag.round,
+        action=event,
+        by_member=chart.actor_id,
+        to_member=to,
+        disposition=disposition,
+        words=words,
+        at=now,
+    )
+    # Notes stay out of the ledger's entry: a patient reads it in the changes feed.
+    service.record(
+        db,
+        chart,
+        action,
+        flag,
+        now,
+        event={"action": event, "by": str(chart.actor_id), "to": None if to is None else str(to)},
+    )
+    return state(db, chart, flag)
+
+
+def _note(chart: Chart, one: _Event) -> str | None:
+    if one.words is None:
+        return None
+    opened = chart.data_key.open(one.words, table="flag_event", column="words", row=one.id)
+    return str(json.loads(opened)["note"])
+
+
+def _name(db: Db, clinic_id: UUID, membership_id: UUID, sealed: bytes) -> str:
+    return identity.member_name(db.vault, clinic_id, membership_id, sealed)
+
+
+def _instant(at: datetime | None) -> str | None:
+    return None if at is None else at.isoformat()
