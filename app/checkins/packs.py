@@ -66,6 +66,10 @@ SWITCH = Change(
 )
 
 
+# In this order: the first one that is switched on.
+FOLLOW_UPS: Final = ("c-ssrs-screener", "c-ssrs-since-last-contact")
+
+
 def find(db: Db, key: str, version: str | None = None) -> Instrument:
     """What ships under this key, or what the transaction's clinic added; the newest by default.
 
@@ -112,6 +116,11 @@ def offered(db: Db, switches: dict[str, bool]) -> list[Instrument]:
 def is_on(instrument: Instrument, switches: dict[str, bool]) -> bool:
     """Whether a clinic offers an instrument. switches: its own."""
     return switches.get(instrument.key, instrument.offered_by_default)
+
+
+def follow_up(switches: dict[str, bool]) -> str | None:
+    """What is asked after a single question found a sign of danger, where a clinic uses it."""
+    return next((key for key in FOLLOW_UPS if is_key_on(key, switches)), None)
 
 
 def is_key_on(key: str, switches: dict[str, bool]) -> bool:

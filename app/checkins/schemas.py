@@ -292,6 +292,9 @@ class CriterionOut(Open):
     items: dict[str, int]
     percent: int | None
     of: list[str]
+    raises: Annotated[
+        str | None, Field(description="How urgently, where it tells of a danger to the body.")
+    ]
     source: str
     convention: bool
 

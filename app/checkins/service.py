@@ -128,8 +128,11 @@ def submit(db: Db, chart: Chart, sent: CheckInIn, known: Known[CheckInRow], now:
     row = _row(sent.id or uuid7(), 1, instrument, sent, score, finding, now)
     db.add(ADD_CHECK_IN, **row._asdict(), patient_id=chart.patient_id)
     _record(db, chart, "check_in.submitted", row, known, now)
-    flag = _raise_flag(db, chart, row, finding, now) if finding.flagged else None
-    return Kept(row, finding, flag, True)
+    body = risk.assess_body(instrument, score.criteria)
+    flag = _raise_flag(db, chart, row, body, now, "physical") if body.flagged else None
+    if finding.flagged:
+        flag = _raise_flag(db, chart, row, finding, now)
+    return Kept(row, finding if finding.flagged or not body.flagged else body, flag, True)
 
 
 def amend(
@@ -164,6 +167,12 @@ def amend(
         )
     _change(db, chart, row)
     _record(db, chart, "check_in.amended", row, known, now)
+    body = risk.assess_body(instrument, score.criteria)
+    met = (changing.results or {}).get("criteria", {})
+    if body.flagged and set(body.reasons) - set(risk.assess_body(instrument, met).reasons):
+        flag = _raise_flag(db, chart, row, body, now, "physical")
+        if not finding.flagged:
+            return Kept(row, body, flag, True)
     before = _finding(db, changing, chart)
     is_worse = finding.level > before.level or set(finding.reasons) - set(before.reasons)
     if finding.flagged and is_worse:
@@ -203,8 +212,23 @@ def submitted(
     """The answer to who sent it. country: where the app says the patient is."""
     return SubmittedOut(
         **members(db, kept.row, doses),
-        safety=safety.safety_block(db, chart, kept.finding, kept.flag, country=country, now=now),
+        safety=safety.safety_block(
+            db,
+            chart,
+            kept.finding,
+            kept.flag,
+            country=country,
+            now=now,
+            next_instrument=_next_instrument(chart, kept),
+        ),
     )
+
+
+def _next_instrument(chart: Chart, kept: Kept) -> str | None:
+    """What to ask now: a single question that found a sign is followed by the screener."""
+    if not kept.finding.flagged or kept.row.instrument in packs.FOLLOW_UPS:
+        return None
+    return packs.follow_up(chart.clinic.instruments)
 
 
 def find(db: Db, chart: Chart, check_in_id: UUID) -> CheckInRow:
@@ -315,7 +339,10 @@ def _assess(instrument: Instrument, answers: Sequence[int | None], chart: Chart)
     # A slip in a clinic's setting stops no check-in; `assess` passes over what it cannot read.
     levels: Any = chart.clinic.raised_levels
     raised = levels.get(instrument.key) if isinstance(levels, dict) else None
-    return risk.assess(instrument, answers, raised if isinstance(raised, dict) else None)
+    finding = risk.assess(instrument, answers, raised if isinstance(raised, dict) else None)
+    if instrument.suicide_item is not None and packs.follow_up(chart.clinic.instruments) is None:
+        return risk.without_follow_up(finding)
+    return finding
 
 
 def _finding(db: Db, row: CheckInRow, chart: Chart) -> Finding:
@@ -392,8 +419,15 @@ def _record(
     known.is_now(row, entry)
 
 
-def _raise_flag(db: Db, chart: Chart, row: CheckInRow, finding: Finding, now: datetime) -> FlagRef:
-    sign = Sign(KIND, row.id, row.recorded_at, row.effective_at)
+def _raise_flag(
+    db: Db,
+    chart: Chart,
+    row: CheckInRow,
+    finding: Finding,
+    now: datetime,
+    kind: str = "suicide-risk",
+) -> FlagRef:
+    sign = Sign(KIND, row.id, row.recorded_at, row.effective_at, kind)
     return safety.raise_flag(db, chart, finding, sign, now)
 
 

@@ -15,11 +15,26 @@ from dataclasses import dataclass
 from app.clinical.instruments import Instrument, Level, Triage
 from app.clinical.scoring import AnswersRefused, is_offered, not_offered
 
-__all__ = ["NOT_ASSESSED", "Finding", "Level", "RaisedRefused", "assess", "check_raised"]
+__all__ = [
+    "NOT_ASSESSED",
+    "Finding",
+    "Level",
+    "RaisedRefused",
+    "assess",
+    "assess_body",
+    "check_raised",
+    "without_follow_up",
+]
 
 _NOT_ASSESSED_CODE = "not-assessed"
 INCOMPLETE = "incomplete"
 RAISED_BY_CLINIC = "raised-by-clinic"
+NO_FOLLOW_UP = "no-follow-up"
+_NEXT = {
+    Level.LOW: Level.MODERATE,
+    Level.MODERATE: Level.HIGH,
+    Level.HIGH: Level.HIGH,
+}
 
 
 class RaisedRefused(ValueError):
@@ -90,6 +105,34 @@ def assess(
     if level > shipped:
         return Finding(level, True, (item.code, RAISED_BY_CLINIC))
     return Finding(level, True, (item.code,))
+
+
+def assess_body(instrument: Instrument, criteria: Mapping[str, bool | None]) -> Finding:
+    """A danger to the body among the criteria that are met: red bladder answers.
+
+    criteria: as `scoring.score` found them.
+    """
+    met = [
+        criterion
+        for criterion in instrument.criteria
+        if criterion.raises is not None and criteria.get(criterion.key)
+    ]
+    if not met:
+        return NOT_ASSESSED
+    level = max(criterion.raises for criterion in met if criterion.raises is not None)
+    return Finding(level, False, tuple(f"{instrument.key}.{one.key}" for one in met))
+
+
+def without_follow_up(finding: Finding) -> Finding:
+    """A sign that nobody can ask further about is one level graver: our convention.
+
+    For an item that asks a single question, where the clinic does not use the screener that
+    would follow it.
+    """
+    if not finding.flagged:
+        return finding
+    level = max(finding.level, _NEXT[finding.level])
+    return Finding(level, finding.assessed, (*finding.reasons, NO_FOLLOW_UP))
 
 
 def check_raised(instrument: Instrument, raised: Mapping[str, str]) -> None:

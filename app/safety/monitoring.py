@@ -23,6 +23,7 @@ class Told(Enum):
     CARE_TEAM = "monitoring.care-team"
     ADMINISTRATORS = "monitoring.administrators"
     NOBODY = "monitoring.nobody"
+    HISTORIC = "monitoring.historic"
 
 
 class _Say(Protocol):

@@ -64,6 +64,9 @@ class SafetyOut(Open):
     level: Annotated[str, Field(description="none, low, moderate or high")]
     reasons: list[str]
     flag: FlagRef | None
+    next_instrument: Annotated[
+        str | None, Field(description="To be asked at once; null where the clinic uses none.")
+    ]
 
 
 class FlagEventOut(Open):

@@ -326,13 +326,20 @@ def safety_block(
     *,
     country: str | None,
     now: datetime,
+    next_instrument: str | None = None,
 ) -> SafetyOut:
-    """What a patient is told in the same answer. country: what the app sends, if anything."""
+    """What a patient is told in the same answer. country: what the app sends, if anything.
+
+    next_instrument: what to ask at once.
+    """
     where = country_meant(country) or chart.country or chart.clinic.country
     help_here = help_in(where, chart.locale, chart.clinic.texts)
+    is_physical = flag is not None and flag.kind == "physical"
     is_worker_silent = False
     told = Told.NOBODY_NEEDED
-    if flag is not None:
+    if flag is not None and flag.is_historic:
+        told = Told.HISTORIC
+    elif flag is not None:
         told = _told(db, chart.patient_id, now)
         seen_at = outbox.worker_seen_at(db)
         is_worker_silent = seen_at is None or now - seen_at > WORKER_SILENT_AFTER
@@ -341,9 +348,11 @@ def safety_block(
         level=finding.level.value,
         reasons=list(finding.reasons),
         flag=flag,
+        next_instrument=next_instrument,
         country=help_here.country,
         emergency_number=help_here.emergency_number,
-        crisis_lines=help_here.crisis_lines,
+        # A line for people who think of suicide is no answer to a body in danger.
+        crisis_lines=[] if is_physical else help_here.crisis_lines,
         clinic_phone=chart.clinic.phone,
         advice=help_here.advice,
         monitoring_statement=statement(

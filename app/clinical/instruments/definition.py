@@ -302,13 +302,17 @@ Rule: TypeAlias = TotalCut | ItemPattern | AnyItem | PercentOfMaximum
 
 @dataclass(frozen=True, slots=True)
 class Criterion:
-    """A published yes-or-no reading of a score. It is a reason to look, not a diagnosis."""
+    """A published yes-or-no reading of a score. It is a reason to look, not a diagnosis.
+
+    raises: how urgently, where what it says is a danger to the body; None for all others.
+    """
 
     key: str
     label: str
     rule: Rule
     source: str
     convention: bool
+    raises: Level | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -549,6 +553,7 @@ class Instrument:
             "items": {},
             "percent": None,
             "of": [],
+            "raises": criterion.raises and criterion.raises.value,
             "source": criterion.source,
             "convention": criterion.convention,
         }

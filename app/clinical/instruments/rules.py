@@ -152,6 +152,7 @@ def read_criteria(
             rule=fitting[0](entry),
             source=entry.text("source"),
             convention=entry.truth("convention"),
+            raises=Level(entry.one_of("raises", _RAISING)) if entry.has("raises") else None,
         )
         entry.close()
         criteria.append(criterion)
