@@ -29,7 +29,9 @@ from app.people.routes import routes as people
 from app.people.texts import OWN_TEXTS
 from app.reminders.routes import routes as reminders
 from app.safety.crisis import whom_to_call
+from app.safety.routes import live
 from app.safety.routes import routes as safety
+from app.safety.stream import Hub
 from app.sync.routes import routes as sync
 from app.treatment.routes import routes as treatment
 from app.trends.routes import routes as trends
@@ -46,10 +48,12 @@ def create_app(
     assert settings.database_url is not None
     issuer = Issuer(signing_keys, keyring, settings.base_url)
     database = Database(settings.database_url, keyring, size=settings.connections)
+    hub = Hub(database, now, settings.listen_url or settings.database_url)
 
     @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        yield
+    async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, Callable[[], None]]]:
+        yield {"end_streams": hub.end}
+        await hub.close()
         await database.close()
 
     app = FastAPI(
@@ -75,6 +79,7 @@ def create_app(
     for feature in (
         people,
         checkins,
+        live(hub),
         safety,
         treatment,
         goals,

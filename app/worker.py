@@ -3,9 +3,10 @@
 A promise that cannot be kept now is tried again later; one that is held by a worker that died
 is free again the moment its connection is gone.
 
-Two loops, each with a connection of its own. `run` tells care teams of danger and waits for
-nothing else. `run_errands` does what may be slow: it looks for what patients are to be reminded
-of, and writes to their devices.
+Three loops, each with a connection of its own. `run` tells care teams of danger, which is a row in
+their inbox, and waits for nothing else. `run_alarms` writes to the addresses of those who were
+told. `run_errands` looks for what patients are to be reminded of, and writes to their devices. So a
+slow address holds up nobody but others that are written to.
 """
 
 from collections.abc import Callable, Mapping
@@ -26,6 +27,7 @@ from app.kernel.log import logger
 from app.kernel.outbox import Due
 from app.people.clinics import all_clinics
 from app.reminders import service as reminders
+from app.safety import alerts
 from app.safety import service as safety
 
 IDLE_SECONDS: Final = 0.5
@@ -36,13 +38,7 @@ Keepers = Mapping[str, Callable[[Db, dict[str, Any], datetime], None]]
 
 
 def _tell(db: Db, body: dict[str, Any], now: datetime) -> None:
-    safety.tell(
-        db,
-        flag_id=UUID(body["flag_id"]),
-        patient_id=UUID(body["patient_id"]),
-        round_=body["round"],
-        now=now,
-    )
+    alerts.keep_round(db, flag_id=UUID(body["flag_id"]), round_=body["round"], now=now)
 
 
 KEEPERS: Final[Keepers] = {safety.TELL_TOPIC: _tell}
@@ -51,6 +47,11 @@ KEEPERS: Final[Keepers] = {safety.TELL_TOPIC: _tell}
 def errands(channels: Channels) -> Keepers:
     """What may be slow."""
     return {reminders.DELIVER_TOPIC: partial(reminders.deliver, channels=channels)}
+
+
+def alarms(channels: Channels, link: str) -> Keepers:
+    """Writing to those who have to see a flag. link: where flags are looked at."""
+    return {alerts.DELIVER_TOPIC: partial(alerts.deliver, at=channels, link=link)}
 
 
 class Bell:

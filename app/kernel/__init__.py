@@ -5,6 +5,7 @@ Between a service and PostgreSQL:
     db             the only way to PostgreSQL, and the only thing that commits
     wire           a conversation in libpq's pipeline mode
     plain          synchronous code on an event loop
+    bell           hears what other processes say through it
     tables         how tables are declared, and the kernel's own
     embedded       a PostgreSQL of our own for development, demo and tests
 
@@ -13,6 +14,7 @@ Between a client and a service:
     frame          what every response has in common
     lanes          finds a route by its address
     edge           HTTP to a plain function and back, commit before the response
+    events         an answer that goes on: server-sent events
     strict         bodies, query parameters and headers, read strictly
     fields         the kinds of value that cross the wire, each bounded
     errors         the closed catalogue of problems a client can meet

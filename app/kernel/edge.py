@@ -15,8 +15,8 @@ does the response leave. A route function takes any of
 cannot be read of the body or the parameters is passed over. A route whose answer has a `safety`
 block says whom to call in its problems too.
 
-A route returns a model (answered with the route's status), a `Reply`, or a `Problem` that must not
-undo what was stored. A problem's title is in the language that Accept-Language asks for, also
+A route returns a model (answered with the route's status), a `Reply`, an answer that goes on
+(`Live`), or a `Problem` that must not undo what was stored. A problem's title is in the language that Accept-Language asks for, also
 where only the caller's clinic has it in that language.
 """
 
@@ -78,6 +78,18 @@ class Reply:
     status: int | None = None
     headers: dict[str, str] = field(default_factory=dict)
     media_type: str = "application/json"
+
+
+class Live:
+    """An answer that goes on, after the transaction that allowed it is committed."""
+
+    async def open(self) -> None:
+        """Before anything is answered. Raises: Problem."""
+        raise NotImplementedError
+
+    async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer, as ASGI, until it ends; always called once it was opened."""
+        raise NotImplementedError
 
 
 @dataclass(slots=True, frozen=True)
@@ -148,7 +160,7 @@ class Route(APIRoute):
         now = desk.clock()
         sent_headers = dict(scope["headers"])
         caller = _NOBODY
-        done: _Rendered | Problem
+        done: _Rendered | Live | Problem
         try:
             if self._is_signed or self._is_calling:
                 caller = authenticate(sent_headers, desk, now, is_calling=self._is_calling)
@@ -162,17 +174,24 @@ class Route(APIRoute):
             client = scope["client"]
             address = client[0] if client else ""
 
-            def work(db: Db) -> _Rendered | Problem:
+            def work(db: Db) -> _Rendered | Live | Problem:
                 if caller is not _NOBODY:
                     db.enter(caller.clinic_id)
                 given[self._visit_name] = Visit(db, now, address, desk.issuer, caller)
                 answer = self.endpoint(**given)
                 # A problem returned and not raised, so that what the verb stored is kept.
-                return answer if isinstance(answer, Problem) else _render(answer, self._success)
+                if isinstance(answer, (Problem, Live)):
+                    return answer
+                return _render(answer, self._success)
 
             done = await desk.database.run(work)
+            if isinstance(done, Live):
+                await done.open()
         except Problem as problem:
             done = problem
+        if isinstance(done, Live):
+            await done.serve(scope, receive, send)
+            return
         if isinstance(done, Problem):
             if self._says_whom_to_call:
                 await _say_whom_to_call(done, scope["query_string"], sent_headers, desk, caller)

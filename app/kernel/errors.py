@@ -35,6 +35,7 @@ class Kind(Enum):
     INVALID = 422, "Some of what was sent is not valid"
     PRECONDITION_REQUIRED = 428, "If-Match is needed to change this"
     TOO_MANY_ATTEMPTS = 429, "Too many attempts; try again later"
+    TOO_MANY_STREAMS = 429, "You follow too many streams already; close one"
     INTERNAL = 500, "Something went wrong on our side"
     UNAVAILABLE = 503, "The service cannot answer right now; nothing was stored"
     OUTCOME_UNKNOWN = (

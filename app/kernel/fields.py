@@ -87,6 +87,12 @@ ShortWords = Annotated[
     AfterValidator(_not_blank),
     Field(min_length=1, max_length=200),
 ]
+Sentence = Annotated[
+    str,
+    AfterValidator(_plain_text),
+    AfterValidator(_not_blank),
+    Field(min_length=1, max_length=500, description="Free text; sealed when stored."),
+]
 Code = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[a-z0-9][a-z0-9._-]*$")]
 Country = Annotated[
     str,

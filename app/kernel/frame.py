@@ -26,10 +26,13 @@ from app.kernel.log import logger
 _HEADERS: Final = [
     (b"x-content-type-options", b"nosniff"),
     (b"strict-transport-security", b"max-age=63072000; includeSubDomains"),
-    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
     (b"referrer-policy", b"no-referrer"),
 ]
-_NO_STORE: Final = (b"cache-control", b"no-store")
+# What an answer says of these itself holds: of two policies a browser would keep to both.
+_UNLESS_SAID: Final = [
+    (b"cache-control", b"no-store"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+]
 
 REQUESTS: Final = Counter("afterglow_requests", "Requests answered.", ["method", "status"])
 SECONDS: Final = Histogram(
@@ -68,9 +71,9 @@ class Frame:
             if message["type"] == "http.response.start":
                 is_started = True
                 headers = message["headers"]
+                said = {name for name, _ in headers}
                 headers.extend(_HEADERS)
-                if not any(name == b"cache-control" for name, _ in headers):
-                    headers.append(_NO_STORE)
+                headers.extend(one for one in _UNLESS_SAID if one[0] not in said)
                 self._count(scope["method"], message["status"], perf_counter() - began)
             await send(message)
 

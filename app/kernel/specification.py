@@ -210,7 +210,7 @@ def _describe_successes(operation: dict[str, Any], schemas: dict[str, Any]) -> N
         response = responses[status]
         response["description"] = _SUCCESS[status]
         answer = _json_schema(response, schemas)
-        if not answer:
+        if not answer and "application/json" in response["content"]:
             del response["content"]
         headers = {"ETag": "version", "Link": "next_cursor"}
         sent = [name for name, member in headers.items() if member in answer.get("properties", {})]

@@ -87,17 +87,30 @@ def admit(
     return admitted
 
 
-def link_care(db: Db, page: ledger.Page, membership_id: UUID, now: datetime) -> None:
-    """From now on this clinician cares for the patient whose page it is."""
+def link_care(
+    db: Db,
+    page: ledger.Page,
+    membership_id: UUID,
+    now: datetime,
+    *,
+    covers: UUID | None = None,
+    ends_at: datetime | None = None,
+) -> None:
+    """A clinician cares for a patient from now on.
+
+    covers: the flag that they were told of, when that is the reason. ends_at: None for no end.
+    """
     link_id = uuid7()
+    kind = "assigned" if covers is None else "coverage"
     db.add(
         ADD_CARE_LINK,
         id=link_id,
         patient_id=page.patient_id,
         membership_id=membership_id,
-        kind="assigned",
+        kind=kind,
+        flag_id=covers,
         began_at=now,
-        ends_at=None,
+        ends_at=ends_at,
     )
     ledger.record(
         db,
@@ -106,7 +119,7 @@ def link_care(db: Db, page: ledger.Page, membership_id: UUID, now: datetime) -> 
         kind="care_link",
         id=link_id,
         version=1,
-        entry={"kind": "assigned", "membership_id": str(membership_id)},
+        entry={"kind": kind, "membership_id": str(membership_id)},
         now=now,
     )
 

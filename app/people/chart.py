@@ -147,14 +147,18 @@ def has_consented(
 
 
 def cared_for(
-    patient_id: ColumnElement[UUID], clinic_id: ColumnElement[UUID]
+    patient_id: ColumnElement[UUID],
+    clinic_id: ColumnElement[UUID],
+    membership_id: ColumnElement[UUID] | None = None,
 ) -> ColumnElement[bool]:
-    """SQL: the member `:membership_id` has a care link and the patient's consent, at `:now`."""
+    """SQL: the member (`:membership_id`) has a care link and the patient's consent, at `:now`."""
+    if membership_id is None:
+        membership_id = bindparam("membership_id")
     now: BindParameter[datetime] = bindparam("now")
     return and_(
         exists().where(
             _link.clinic_id == clinic_id,
-            _link.membership_id == bindparam("membership_id"),
+            _link.membership_id == membership_id,
             _link.patient_id == patient_id,
             _link.began_at <= now,
             or_(_link.ends_at.is_(None), _link.ends_at > now),
@@ -230,6 +234,12 @@ CALLERS_CHART = _chart_query(
     and_(_MEMBER_NAMED, _patient.id == bindparam("patient_id")),
     literal(True),
 )
+COVERED_CHART = _chart_query(
+    _patient.id == _member.patient_id,
+    literal(True),
+    and_(_member.patient_id == bindparam("patient_id"), _patient.id.is_not(None)),
+    literal(True),
+)
 COUNTRY_OF = Query(
     select(_patient.country).where(
         _patient.clinic_id == bindparam("clinic_id"), _patient.id == bindparam("patient_id")
@@ -279,6 +289,14 @@ def open_for_call(db: Db, caller: Caller) -> Chart:
     if opened is None:
         raise not_found()
     return _chart(db, opened, caller.clinic_id, patient_id, caller.membership_id, "patient")
+
+
+def open_covering(db: Db, patient_id: UUID) -> Chart | None:
+    """For the worker: to note in a patient's ledger that somebody was told of their flag."""
+    opened = db.first(COVERED_CHART, patient_id=patient_id)
+    if opened is None or db.clinic_id is None:
+        return None
+    return _chart(db, opened, db.clinic_id, patient_id, NOBODY, "system")
 
 
 def open_unattended(db: Db, patient_id: UUID, now: datetime) -> Chart | None:

@@ -17,10 +17,13 @@ Decided:
 - Every answer to what a patient sends carries the `safety` block: the crisis lines of their
   country, who has been told and when they are on duty, and what was found. It is true at that
   moment and never says that anyone is watching.
+- The safety plan is the patient's own: they alone write it, and whoever cares for them reads it.
+  It is in the block where danger was flagged, and a plan that cannot be read keeps no call back.
 - Crisis lines are data with a source. A country without a verified row gets an empty list and a
   plain sentence, never another country's line.
 
     flag           one per episode: level, status, round
     flag_evidence  what raised it or joined it
     notice         who was told in which round
+    safety_plan    what the patient means to do, newest version
 """

@@ -21,7 +21,7 @@ from app.kernel.tables import Membership, columns, table
 from app.kernel.wire import as_json
 from app.people.chart import CARE, Chart, Right, open_chart
 from app.people.tables import CareLink
-from app.safety import service
+from app.safety import alerts, service
 from app.safety.schemas import (
     CommentIn,
     ContactIn,
@@ -31,7 +31,7 @@ from app.safety.schemas import (
     HandOverIn,
     ResolveIn,
 )
-from app.safety.service import FlagRow
+from app.safety.service import FLAG_TO_CHANGE, FlagRow
 from app.safety.tables import Flag, FlagEvent
 
 ACT_ON_FLAGS: Final = Right("flags.act", is_for_patient=False)
@@ -72,12 +72,6 @@ WHOSE_FLAG = Query(
         _flag.clinic_id == bindparam("clinic_id"), _flag.id == bindparam("flag_id")
     ),
     lambda patient_id: patient_id,
-)
-FLAG_TO_CHANGE = Query(
-    select(*_FLAG)
-    .where(_flag.clinic_id == bindparam("clinic_id"), _flag.id == bindparam("flag_id"))
-    .with_for_update(),
-    FlagRow,
 )
 FLAGS_OF_PATIENT = Query(
     select(*_FLAG)
@@ -144,6 +138,7 @@ def acknowledge(db: Db, caller: Caller, flag_id: UUID, now: datetime) -> FlagSta
                 "acknowledged_at": _instant(flag.acknowledged_at),
             },
         )
+    alerts.cancel(db, flag, now)
     flag = _acknowledged(flag, caller, now)
     return _changed(db, chart, flag, "flag.acknowledged", "acknowledged", now)
 
@@ -157,6 +152,7 @@ def hand_over(db: Db, caller: Caller, flag_id: UUID, sent: HandOverIn, now: date
     to = db.first(MEMBER, membership_id=sent.to)
     if to is None or to.role != "clinician" or CARE.isdisjoint(to.privileges):
         raise invalid("/to", "is no clinician of this clinic who sees clinical content")
+    alerts.cancel(db, flag, now)
     flag = flag._replace(
         version=flag.version + 1,
         status="open",
@@ -211,6 +207,7 @@ def resolve(db: Db, caller: Caller, flag_id: UUID, sent: ResolveIn, now: datetim
     """
     chart, flag = _open(db, caller, flag_id, now)
     flag = flag._replace(version=flag.version + 1, status="resolved")
+    alerts.cancel(db, flag, now)
     db.add(END_COVERAGE, flag_id=flag.id, now=now)
     return _changed(
         db,

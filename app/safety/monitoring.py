@@ -9,7 +9,7 @@ from app.kernel.texts import say
 from app.safety.coverage import Duty, duty
 
 _DAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-_MONTHS: Final = (
+MONTHS: Final = (
     "january", "february", "march", "april", "may", "june",
     "july", "august", "september", "october", "november", "december",
 )  # fmt: skip
@@ -90,7 +90,7 @@ def _when(on_duty: Duty, minute: datetime, speak: _Say) -> str:
         "date.day-and-hour",
         weekday=speak(f"date.{_DAYS[at.weekday()]}"),
         day=at.day,
-        month=speak(f"date.{_MONTHS[at.month - 1]}"),
+        month=speak(f"date.{MONTHS[at.month - 1]}"),
         hour=hour,
         zone=zone,
     )

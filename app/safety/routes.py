@@ -1,17 +1,19 @@
-"""The inbox of flags, and whom to call."""
+"""The inbox of flags, the safety plan, and whom to call."""
 
 from typing import Annotated
 
 from fastapi import Header, Query
+from fastapi.responses import HTMLResponse
 
 from app.kernel.edge import Calling, Public, Reply, Signed, router
-from app.kernel.etag import etag
+from app.kernel.etag import IfMatch, etag, version_named
 from app.kernel.fields import CountryMeant
 from app.kernel.paging import Cursor, Limit, next_link
 from app.kernel.texts import best_locale, shipped_for
 from app.people.chart import entry_id, open_chart, open_for_call
-from app.safety import calls, cases, inbox
+from app.safety import calls, cases, inbox, plan
 from app.safety.crisis import country_meant, help_in
+from app.safety.plan_page import POLICY
 from app.safety.schemas import (
     CommentIn,
     ContactIn,
@@ -23,7 +25,12 @@ from app.safety.schemas import (
     Help,
     RaisedOut,
     ResolveIn,
+    SafetyPlanIn,
+    SafetyPlanOut,
+    SafetyPlanVersions,
+    WrittenSafetyPlanOut,
 )
+from app.safety.service import unasked_block
 
 routes = router("safety")
 
@@ -106,6 +113,65 @@ def resolve_flag(visit: Signed, flag_id: str, sent: ResolveIn) -> Reply:
 
 def _told(flag: FlagState) -> Reply:
     return Reply(flag, headers={"ETag": etag(flag.version)})
+
+
+_PLAN = "/v1/patients/{patient_id}/safety-plan"
+
+
+@routes.get(_PLAN, response_model=SafetyPlanOut, operation_id="read_safety_plan")
+def read_safety_plan(visit: Signed, patient_id: str) -> Reply:
+    """What the patient means to do when it gets hard. 404 until they have written it."""
+    chart = open_chart(visit.db, visit.caller, patient_id, plan.READ_PLAN, visit.now)
+    found = plan.read_plan(visit.db, chart)
+    return Reply(found, headers={"ETag": _plan_tag(found.version)})
+
+
+@routes.put(_PLAN, response_model=WrittenSafetyPlanOut, operation_id="write_safety_plan")
+def write_safety_plan(
+    visit: Signed, patient_id: str, sent: SafetyPlanIn, if_match: IfMatch = None
+) -> Reply:
+    """Write one's own plan, all of it; nobody else can. If-Match is `"1"` until there is one, and
+    then the ETag of what was read.
+    """
+    base_version = version_named(if_match) - 1
+    chart = open_chart(visit.db, visit.caller, patient_id, plan.WRITE_PLAN, visit.now)
+    known = plan.look_up(visit.db, chart)
+    written, _ = plan.write_plan(visit.db, chart, sent, known, base_version, visit.now)
+    safety = unasked_block(visit.db, chart, visit.now)
+    answer = WrittenSafetyPlanOut(**dict(written), safety=safety)
+    return Reply(answer, headers={"ETag": _plan_tag(written.version)})
+
+
+@routes.get(
+    _PLAN + "/versions",
+    response_model=SafetyPlanVersions,
+    operation_id="list_safety_plan_versions",
+)
+def list_safety_plan_versions(visit: Signed, patient_id: str) -> Reply:
+    """The plan as it was from its first version on."""
+    chart = open_chart(visit.db, visit.caller, patient_id, plan.READ_PLAN, visit.now)
+    return Reply(plan.plan_versions(visit.db, chart))
+
+
+@routes.get(
+    _PLAN + "/page",
+    response_model=None,
+    response_class=HTMLResponse,
+    operation_id="read_safety_plan_page",
+)
+def read_safety_plan_page(visit: Signed, patient_id: str, country: CountryMeant = None) -> Reply:
+    """The plan to be printed, in the patient's language, with whom to call first. It needs no
+    network once it is there.
+    """
+    chart = open_chart(visit.db, visit.caller, patient_id, plan.READ_PLAN, visit.now)
+    printed = plan.plan_page(visit.db, chart, country)
+    headers = {"Content-Security-Policy": POLICY}
+    return Reply(printed, headers=headers, media_type="text/html; charset=utf-8")
+
+
+def _plan_tag(version: int) -> str:
+    """Tags count from 1, and the plan that nobody has written yet is version 0."""
+    return etag(version + 1)
 
 
 @routes.get("/v1/crisis-lines", response_model=Help, operation_id="read_crisis_lines")

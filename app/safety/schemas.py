@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from app.kernel.fields import Instant, Words
+from app.kernel.fields import Instant, Phone, Sentence, Words
 from app.kernel.strict import Open, Wire
 
 
@@ -49,6 +49,83 @@ class FlagRef(Open):
     ]
 
 
+MAX_OF_A_LIST = 20
+"""Entries in each list of a safety plan."""
+
+_Texts = Annotated[list[Sentence], Field(max_length=MAX_OF_A_LIST)]
+
+
+class PlanContactIn(Wire):
+    """Somebody to turn to."""
+
+    name: Sentence
+    phone: Phone | None = None
+
+
+class SafetyPlanIn(Wire):
+    """A patient's plan for hard hours, all of it: what is left out is empty."""
+
+    id: Annotated[
+        UUID | None, Field(description="The patient's, if it is sent: everybody has one plan.")
+    ] = None
+    signs_i_notice: _Texts = []
+    things_i_can_do: _Texts = []
+    places_and_people: Annotated[_Texts, Field(description="That take my mind off it.")] = []
+    people_i_can_tell: Annotated[list[PlanContactIn], Field(max_length=MAX_OF_A_LIST)] = []
+    services_i_can_call: Annotated[
+        list[PlanContactIn],
+        Field(
+            max_length=MAX_OF_A_LIST,
+            description="One's own; the crisis lines of the country are told beside them.",
+        ),
+    ] = []
+    making_home_safer: _Texts = []
+    reasons_to_keep_going: _Texts = []
+    recorded_at: Instant
+    sent_at: Instant | None = None
+
+
+class PlanContact(Open):
+    """Somebody to turn to."""
+
+    name: str
+    phone: str | None
+
+
+class SafetyPlanOut(Open):
+    """A patient's plan for hard hours, in their own words. The instants are of this version."""
+
+    id: Annotated[UUID, Field(description="The patient's.")]
+    version: int
+    signs_i_notice: list[str]
+    things_i_can_do: list[str]
+    places_and_people: list[str]
+    people_i_can_tell: list[PlanContact]
+    services_i_can_call: list[PlanContact]
+    making_home_safer: list[str]
+    reasons_to_keep_going: list[str]
+    recorded_at: datetime
+    received_at: datetime
+    effective_at: datetime
+    clock_ahead_seconds: int | None
+
+
+class SafetyPlanVersion(Open):
+    """A plan as it once was."""
+
+    version: int
+    action: Annotated[str, Field(examples=["safety_plan.amended"])]
+    at: datetime
+    by: str
+    safety_plan: SafetyPlanOut
+
+
+class SafetyPlanVersions(Open):
+    """Every version, the first one first."""
+
+    versions: list[SafetyPlanVersion]
+
+
 class SafetyOut(Open):
     """In every answer to what a patient sends: whom to call, who has been told, what was found."""
 
@@ -67,6 +144,16 @@ class SafetyOut(Open):
     next_instrument: Annotated[
         str | None, Field(description="To be asked at once; null where the clinic uses none.")
     ]
+    safety_plan: Annotated[
+        SafetyPlanOut | None,
+        Field(description="The patient's own, where danger was flagged; null if there is none."),
+    ]
+
+
+class WrittenSafetyPlanOut(SafetyPlanOut):
+    """A plan as the answer to its sending. Nobody reads its words for signs of danger."""
+
+    safety: SafetyOut
 
 
 class FlagEventOut(Open):
@@ -208,3 +295,53 @@ class FlagPage(Open):
 
     flags: list[FlagOut]
     next_cursor: str | None
+
+
+_Line = Annotated[str, Field(max_length=1000)]
+
+
+class EscalationStepIn(Wire):
+    """A step: who is told, how many minutes after the round began, in which hours, by what."""
+
+    who: Annotated[_Line, Field(description="care-team, next or administrators")]
+    after_minutes: Annotated[int, Field(ge=0, le=1_000_000)]
+    hours: Annotated[_Line, Field(description="at-all-hours, within-coverage or next-coverage")]
+    channels: Annotated[
+        list[_Line],
+        Field(max_length=10, description="inbox, email, web-push, webhook, stream"),
+    ]
+
+
+class EscalationLevelsIn(Wire):
+    """The steps of each level, in order."""
+
+    low: Annotated[list[EscalationStepIn], Field(max_length=40)]
+    moderate: Annotated[list[EscalationStepIn], Field(max_length=40)]
+    high: Annotated[list[EscalationStepIn], Field(max_length=40)]
+
+
+class EscalationIn(Wire):
+    """How a clinic escalates a flag that nobody answers."""
+
+    source: _Line
+    convention: bool
+    levels: EscalationLevelsIn
+
+
+class EscalationStepOut(Open):
+    """A step, as it was published."""
+
+    who: str
+    after_minutes: int
+    hours: str
+    channels: list[str]
+
+
+class EscalationOut(Open):
+    """The policy that holds. version: 0 is the one that ships."""
+
+    version: int
+    published_at: datetime | None
+    source: str
+    convention: bool
+    levels: Annotated[dict[str, list[EscalationStepOut]], Field(description="By level.")]

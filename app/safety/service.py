@@ -23,6 +23,7 @@ from app.kernel.db import Change, Db, Query, itself
 from app.kernel.tables import DataKey, Membership, columns, table
 from app.people.chart import CARE, Chart, has_consented
 from app.people.tables import CareLink, Patient
+from app.safety import plan
 from app.safety.crisis import country_meant, help_in
 from app.safety.monitoring import WORKER_SILENT_AFTER, Told, statement
 from app.safety.schemas import FlagRef, SafetyOut
@@ -35,10 +36,6 @@ HISTORIC_AFTER: Final = timedelta(days=14)
 """Danger that arrives later than this is put into the inbox as past, and alarms nobody."""
 SAME_CALL: Final = timedelta(seconds=60)
 """Calls for help within this, while the first is unanswered, are one call: our convention."""
-
-
-class NobodyToTell(Exception):
-    """A clinic without a clinician for this patient and without an administrator."""
 
 
 class FlagRow(NamedTuple):
@@ -126,6 +123,18 @@ OPEN_FLAG = Query(
     .with_for_update(),
     FlagRow,
 )
+FLAG = Query(
+    select(*_FLAG).where(
+        _flag.clinic_id == bindparam("clinic_id"), _flag.id == bindparam("flag_id")
+    ),
+    FlagRow,
+)
+FLAG_TO_CHANGE = Query(
+    select(*_FLAG)
+    .where(_flag.clinic_id == bindparam("clinic_id"), _flag.id == bindparam("flag_id"))
+    .with_for_update(),
+    FlagRow,
+)
 FLAG_OF_SOURCE = Query(
     select(*_FLAG)
     .join_from(
@@ -151,7 +160,9 @@ _CHANGED = (
 CHANGE_FLAG = Change(
     update(Flag)
     .where(_flag.clinic_id == bindparam("clinic_id"), _flag.id == bindparam("flag_id"))
-    .values({name: bindparam(f"to_{name}") for name in _CHANGED}, updated_at=bindparam("now"))
+    .values(
+        {**{name: bindparam(f"to_{name}") for name in _CHANGED}, "updated_at": bindparam("now")}
+    )
 )
 ADD_EVIDENCE = Change(insert(FlagEvidence))
 ADD_NOTICE = Change(upsert(Notice).on_conflict_do_nothing())
@@ -222,6 +233,8 @@ def raise_flag(db: Db, chart: Chart, finding: Finding, sign: Sign, now: datetime
                 is_historic=False,
                 acknowledged_by=None,
                 acknowledged_at=None,
+                # It was handed over for what was known then; this is told to everybody again.
+                assigned_to=None,
                 round_began_at=now,
             )
         change_flag(db, flag, now)
@@ -293,8 +306,8 @@ def record(
     )
 
 
-def promise_round(db: Db, flag: FlagRow, now: datetime) -> None:
-    """That a round will be told."""
+def promise_round(db: Db, flag: FlagRow, now: datetime, at: datetime | None = None) -> None:
+    """That a round will be told; looked at again at this instant, if one is named."""
     outbox.promise(
         db,
         TELL_TOPIC,
@@ -303,8 +316,9 @@ def promise_round(db: Db, flag: FlagRow, now: datetime) -> None:
             "patient_id": str(flag.patient_id),
             "round": flag.round,
         },
-        dedupe_key=f"{TELL_TOPIC}/{flag.id}/{flag.round}",
+        dedupe_key=f"{TELL_TOPIC}/{flag.id}/{flag.round}/{at.isoformat() if at else 'begins'}",
         now=now,
+        at=at,
     )
 
 
@@ -335,6 +349,8 @@ def safety_block(
     where = country_meant(country) or chart.country or chart.clinic.country
     help_here = help_in(where, chart.locale, chart.clinic.texts)
     is_physical = flag is not None and flag.kind == "physical"
+    # The plan is no answer to a body in danger either, and unflagged nobody waits for it.
+    asked = None if flag is None or is_physical else plan.ask_plan(db, chart)
     is_worker_silent = False
     told = Told.NOBODY_NEEDED
     if flag is not None and flag.is_historic:
@@ -349,6 +365,7 @@ def safety_block(
         reasons=list(finding.reasons),
         flag=flag,
         next_instrument=next_instrument,
+        safety_plan=None if asked is None else plan.told(chart, asked),
         country=help_here.country,
         emergency_number=help_here.emergency_number,
         # A line for people who think of suicide is no answer to a body in danger.
@@ -378,25 +395,3 @@ def _told(db: Db, patient_id: UUID, now: datetime) -> Told:
     if db.all(CARERS, patient_id=patient_id, now=now):
         return Told.CARE_TEAM
     return Told.ADMINISTRATORS if db.all(ADMINISTRATORS) else Told.NOBODY
-
-
-def tell(db: Db, *, flag_id: UUID, patient_id: UUID, round_: int, now: datetime) -> None:
-    """Keep the promise of `raise_flag`: put a round before everyone who must see it.
-
-    Without a clinician who may see the patient's record now, the administrators are told.
-    Raises: NobodyToTell, so that the promise stays and somebody who joins later hears of it.
-    """
-    carers: list[UUID] = db.all(CARERS, patient_id=patient_id, now=now)
-    recipients = carers or db.all(ADMINISTRATORS)
-    if not recipients:
-        raise NobodyToTell
-    for membership_id in recipients:
-        db.add(
-            ADD_NOTICE,
-            id=uuid7(),
-            flag_id=flag_id,
-            round=round_,
-            membership_id=membership_id,
-            channel="inbox",
-            told_at=now,
-        )

@@ -1,13 +1,23 @@
-"""Flags, their evidence, and who was told."""
+"""Flags, their evidence, who was told, and the patient's own plan."""
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, UniqueConstraint, text
-from sqlmodel import SQLModel
+from sqlmodel import Field, SQLModel
 
 from app.kernel import tables
-from app.kernel.tables import DISTRIBUTED, instant, key, of_clinic, one_of, sealed, texts
+from app.kernel.tables import (
+    DISTRIBUTED,
+    instant,
+    key,
+    of_clinic,
+    one_of,
+    sealed,
+    seconds,
+    texts,
+)
 
 KINDS = ("suicide-risk", "physical")
 ACTIONS = ("acknowledged", "handed-over", "contacted", "commented", "resolved")
@@ -128,3 +138,106 @@ class FlagEvent(SQLModel, table=True):
     disposition: str | None = tables.text(nullable=True)
     words: bytes | None = sealed(nullable=True)
     at: datetime = instant()
+
+
+class FlagStep(SQLModel, table=True):
+    """One step of a round: who is told, and when. See `escalation`.
+
+    named: whom a hand-over means.
+    """
+
+    __tablename__ = "flag_step"
+    __table_args__ = (
+        of_clinic("flag_id", "flag"),
+        one_of("who", "care-team", "next", "administrators", "named"),
+        one_of("state", "planned", "done", "cancelled"),
+        {"info": DISTRIBUTED},
+    )
+    clinic_id: UUID = key()
+    flag_id: UUID = key()
+    round: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    number: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    who: str = tables.text()
+    channels: list[str] = texts()
+    due_at: datetime = instant()
+    named: UUID | None
+    state: str = tables.text()
+    done_at: datetime | None = instant(nullable=True)
+
+
+class AlertAddress(SQLModel, table=True):
+    """Where a member of a clinic is told of flags, beside the inbox. address: sealed JSON.
+
+    failing_since: the first failure after the last success. ended_reason: `removed`, `gone`, or
+    `dead`: it failed for a day.
+    """
+
+    __tablename__ = "alert_address"
+    __table_args__ = (
+        of_clinic("membership_id", "membership"),
+        one_of("channel", "email", "web-push", "webhook"),
+        one_of("ended_reason", "removed", "gone", "dead"),
+        {"info": DISTRIBUTED},
+    )
+    clinic_id: UUID = key()
+    membership_id: UUID = key()
+    id: UUID = key()
+    channel: str = tables.text()
+    address: bytes = sealed()
+    created_at: datetime = instant()
+    failing_since: datetime | None = instant(nullable=True)
+    ended_at: datetime | None = instant(nullable=True)
+    ended_reason: str | None = tables.text(nullable=True)
+
+
+class AlertDelivery(SQLModel, table=True):
+    """One attempt to tell one member of one step over one channel. why: a code of ours."""
+
+    __tablename__ = "alert_delivery"
+    __table_args__ = (
+        of_clinic("flag_id", "flag"),
+        Index(None, "clinic_id", "flag_id", "at"),
+        one_of("outcome", "sent", "gone", "not-now"),
+        {"info": DISTRIBUTED},
+    )
+    clinic_id: UUID = key()
+    id: UUID = key()
+    flag_id: UUID
+    round: int
+    step: int
+    membership_id: UUID
+    address_id: UUID
+    channel: str = tables.text()
+    outcome: str = tables.text()
+    why: str | None = tables.text(nullable=True)
+    at: datetime = instant()
+
+
+class ClinicEscalation(SQLModel, table=True):
+    """One version of how a clinic escalates; the newest holds. content: see `escalation`."""
+
+    __tablename__ = "clinic_escalation"
+    __table_args__ = ({"info": DISTRIBUTED},)
+    clinic_id: UUID = key()
+    version: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    content: dict[str, Any] = tables.json()
+    published_by: UUID
+    published_at: datetime = instant()
+
+
+class SafetyPlan(SQLModel, table=True):
+    """What a patient means to do when it gets hard; one each, and this is its newest version.
+
+    words: sealed JSON, see `plan`. The instants are those of this version.
+    """
+
+    __tablename__ = "safety_plan"
+    __table_args__ = (of_clinic("patient_id", "patient"), {"info": DISTRIBUTED})
+    clinic_id: UUID = key()
+    patient_id: UUID = key()
+    version: int
+    words: bytes = sealed()
+    recorded_at: datetime = instant()
+    received_at: datetime = instant()
+    effective_at: datetime = instant()
+    clock_ahead_seconds: int | None = seconds()

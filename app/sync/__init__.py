@@ -16,6 +16,8 @@ Decided:
 - Nothing typed is lost in a conflict. The change of a note is kept as a note of its own
   (`kept_as`); for the other kinds the phone gets the server's copy and may send its own on top of
   that version, where every version stays readable.
+- There is one safety plan, under the patient's own id: of two phones that write the first one, the
+  later is in conflict. It is amended, never withdrawn.
 - `seq` is the cursor: it grows with every change to the record. Rows that the reader may not see
   leave gaps, and the cursor moves on over them. What a phone does not know it passes over, so new
   kinds of entries do not break an old app.

@@ -7,6 +7,7 @@ from app.checkins import packs
 from app.checkins.schemas import InstrumentOut
 from app.kernel.db import Db
 from app.people.chart import Chart, Right
+from app.safety import plan
 from app.safety import service as safety
 from app.safety.schemas import Help
 from app.sync.schemas import BundleOut, ClinicContact
@@ -15,7 +16,10 @@ READ_BUNDLE: Final = Right("bundle.read", privileges=frozenset())
 
 
 def read_bundle(db: Db, chart: Chart, country: str | None, now: datetime) -> BundleOut:
-    """Whom to call, and the questionnaires of this clinic. country: where the patient is."""
+    """Whom to call, the patient's own plan, and the questionnaires of this clinic.
+
+    country: where the patient is.
+    """
     block = safety.unasked_block(db, chart, now, country=country)
     return BundleOut(
         help=Help(
@@ -28,6 +32,7 @@ def read_bundle(db: Db, chart: Chart, country: str | None, now: datetime) -> Bun
             name=chart.clinic.name, phone=chart.clinic.phone, country=chart.clinic.country
         ),
         monitoring_statement=block.monitoring_statement,
+        safety_plan=plan.find_plan(db, chart),
         instruments=[
             InstrumentOut.model_validate(one.as_dict())
             for one in packs.offered(db, chart.clinic.instruments)

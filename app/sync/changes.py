@@ -86,4 +86,5 @@ _VISIBLE: Final[dict[str, Callable[[Chart, _Entry], _Entry]]] = {
     "goal": _whole,
     "note": _note,
     "profile": _own,
+    "safety_plan": _whole,
 }

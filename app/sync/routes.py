@@ -47,6 +47,8 @@ def read_changes(
     "/v1/patients/{patient_id}/bundle", response_model=BundleOut, operation_id="read_bundle"
 )
 def read_bundle(visit: Signed, patient_id: str, country: CountryMeant = None) -> Reply:
-    """What a phone keeps for when there is no network: whom to call, and the questionnaires."""
+    """What a phone keeps for when there is no network: whom to call, one's own safety plan, and
+    the questionnaires.
+    """
     chart = open_chart(visit.db, visit.caller, patient_id, bundle.READ_BUNDLE, visit.now)
     return Reply(bundle.read_bundle(visit.db, chart, country, visit.now))

@@ -10,12 +10,12 @@ from app.checkins.schemas import CheckInIn, CheckInOut, InstrumentOut
 from app.goals.schemas import GoalIn, GoalOut
 from app.kernel.fields import Instant
 from app.kernel.strict import Open, Wire
-from app.safety.schemas import Help, SafetyOut
+from app.safety.schemas import Help, SafetyOut, SafetyPlanIn, SafetyPlanOut
 from app.treatment.schemas import NoteIn, NoteOut
 
 MAX_CHANGES = 500
 
-EntryKind = Literal["check_in", "note", "goal"]
+EntryKind = Literal["check_in", "note", "goal", "safety_plan"]
 
 
 class ChangeIn(Wire):
@@ -23,7 +23,10 @@ class ChangeIn(Wire):
 
     kind: EntryKind
     op: Literal["create", "amend", "withdraw"]
-    id: Annotated[UUID, Field(description="The entry's, made by the client.")]
+    id: Annotated[
+        UUID,
+        Field(description="The entry's, made by the client; of a safety plan the patient's own."),
+    ]
     patient_id: Annotated[
         UUID | None, Field(description="Whose entry it is; only one's own are taken.")
     ] = None
@@ -32,7 +35,7 @@ class ChangeIn(Wire):
         Field(ge=0, le=999_999_999, description="The version it was made on; 0 for a new entry."),
     ] = 0
     entry: Annotated[
-        SkipValidation[CheckInIn | NoteIn | GoalIn | None],
+        SkipValidation[CheckInIn | NoteIn | GoalIn | SafetyPlanIn | None],
         Field(description="What the entry says from now on; nothing for a withdrawal."),
     ] = None
 
@@ -81,7 +84,8 @@ class ChangeOut(Open):
     ]
     version: Annotated[int | None, Field(description="The entry's, as it now is.")] = None
     entry: Annotated[
-        CheckInOut | NoteOut | GoalOut | None, Field(description="The server's copy.")
+        CheckInOut | NoteOut | GoalOut | SafetyPlanOut | None,
+        Field(description="The server's copy."),
     ] = None
     kept_as: Annotated[
         UUID | None, Field(description="In a conflict: the note that keeps the text that was sent.")
@@ -136,5 +140,6 @@ class BundleOut(Open):
     monitoring_statement: Annotated[
         str, Field(description="As it was when this was read; it says until when it holds.")
     ]
+    safety_plan: Annotated[SafetyPlanOut | None, Field(description="Null until one is written.")]
     instruments: list[InstrumentOut]
     made_at: datetime

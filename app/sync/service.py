@@ -19,8 +19,9 @@ from app.kernel.entries import Known
 from app.kernel.errors import Fault, Kind, Problem, invalid
 from app.kernel.strict import Wire, problem_of
 from app.people.chart import Chart, Right
+from app.safety import plan
 from app.safety import service as safety
-from app.safety.schemas import FlagRef
+from app.safety.schemas import FlagRef, SafetyPlanIn
 from app.sync.schemas import ChangeIn, ChangeOut, ChangeProblem, FaultOut, SyncIn, SyncOut
 from app.treatment import notes
 from app.treatment import service as treatment
@@ -59,13 +60,16 @@ _Known = Known[Any]
 
 
 class _Kind(NamedTuple):
-    """How the changes of one kind of entry are made. existing: by `:ids`, locked."""
+    """How the changes of one kind of entry are made. existing: by `:ids`, locked.
+
+    withdraw: None for what cannot be.
+    """
 
     model: type[Wire]
     existing: Query[Any]
     create: Callable[[_Upload, Any, _Known], _Done]
     amend: Callable[[_Upload, Any, _Known, int], _Done]
-    withdraw: Callable[[_Upload, _Known, int], _Done]
+    withdraw: Callable[[_Upload, _Known, int], _Done] | None
     copy: Callable[[_Upload, Any], Any]
 
 
@@ -141,6 +145,8 @@ def _wrong_with(change: ChangeIn) -> Iterator[Fault]:
         yield Fault("/base_version", "is required: the version that was changed")
     if change.op == "withdraw" and change.entry is not None:
         yield Fault("/entry", "must be left out of a withdrawal")
+    if change.op == "withdraw" and _KINDS[change.kind].withdraw is None:
+        yield Fault("/op", "must not be withdraw: what this kind says is amended")
 
 
 def _what_there_is(upload: _Upload, changes: list[_Change]) -> dict[str, dict[UUID, _Known]]:
@@ -164,6 +170,7 @@ def _make(upload: _Upload, index: int, one: _Change, known: _Known) -> ChangeOut
             done = kind.amend(upload, one.sent, known, change.base_version)
             status = "amended"
         else:
+            assert kind.withdraw is not None  # or it was refused when it was read
             done = kind.withdraw(upload, known, change.base_version)
             status = "withdrawn"
     except Problem as problem:
@@ -285,5 +292,18 @@ _KINDS: Final[dict[str, _Kind]] = {
             *goals.withdraw_goal(up.db, up.chart, known, base, up.now)
         ),
         copy=lambda up, row: goals.out(up.chart, row),
+    ),
+    plan.KIND: _Kind(
+        model=SafetyPlanIn,
+        existing=plan.PLANS_TO_CHANGE,
+        # What another phone wrote first is a conflict and no reused id: there is one plan.
+        create=lambda up, sent, known: _Done(
+            *plan.write_plan(up.db, up.chart, sent, known, 0, up.now)
+        ),
+        amend=lambda up, sent, known, base: _Done(
+            *plan.write_plan(up.db, up.chart, sent, known, base, up.now)
+        ),
+        withdraw=None,
+        copy=lambda up, row: plan.out(up.chart, row),
     ),
 }

@@ -1,0 +1,363 @@
+"""Telling the clinic of a round, step by step, until somebody answers.
+
+`escalation` says what has to be done and when; this keeps it, one row per step, under the flag's
+lock, so that a step is planned once and done once however many workers there are. The promise of a
+round is kept again and again: each time it does what is due and promises itself for the next step.
+
+A message says nothing of whom or what: only that there is something to look at, and a link.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Any, Final, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import Text, bindparam, cast, literal_column, or_, select
+from sqlalchemy import update as sql_update
+from sqlalchemy.dialects.postgresql import insert as upsert
+from uuid_utils.compat import uuid7
+
+from app.clinical.risk import Level
+from app.kernel import channels, outbox, texts
+from app.kernel.channels import Channels, Gone, NotNow
+from app.kernel.db import Change, Db, Query, itself
+from app.kernel.log import logger
+from app.kernel.tables import Membership, columns
+from app.people.admission import link_care
+from app.people.chart import CARE, Chart, open_covering
+from app.people.tables import CareLink, Clinic
+from app.safety import addresses, escalation, policies
+from app.safety.escalation import Outcome, PlannedStep, Round, Status, StepState, Who
+from app.safety.service import (
+    ADD_NOTICE,
+    ADMINISTRATORS,
+    CARERS,
+    FLAG,
+    FLAG_TO_CHANGE,
+    FlagRow,
+    promise_round,
+)
+from app.safety.tables import FlagStep, Notice
+
+DELIVER_TOPIC: Final = "flag.deliver"
+COVERAGE_LASTS: Final = timedelta(days=3)
+"""A care link that came with being told ends by itself, if nobody resolves the flag before."""
+DEAD_AFTER: Final = 3
+"""Attempts on one address; then the next step is hastened, and it is tried on."""
+
+
+class _StepRow(NamedTuple):
+    number: int
+    who: str
+    channels: list[str]
+    due_at: datetime
+    named: UUID | None
+    state: str
+
+    def step(self) -> PlannedStep:
+        """As `escalation` has it."""
+        return PlannedStep(
+            number=self.number,
+            who=Who(self.who),
+            channels=tuple(escalation.Channel(one) for one in self.channels),
+            due_at=self.due_at,
+            named=self.named,
+            state=StepState(self.state),
+        )
+
+
+class _Clinic(NamedTuple):
+    coverage: str
+    time_zone: str
+    texts: str
+
+
+_step = columns(FlagStep)
+_notice = columns(Notice)
+_member = columns(Membership)
+_link = columns(CareLink)
+_clinic = columns(Clinic)
+STEPS = Query(
+    select(*(getattr(_step, name) for name in _StepRow._fields))
+    .where(
+        _step.clinic_id == bindparam("clinic_id"),
+        _step.flag_id == bindparam("flag_id"),
+        _step.round == bindparam("round"),
+    )
+    .order_by(_step.number),
+    _StepRow,
+)
+_kept = upsert(FlagStep)
+KEEP_STEP = Change(
+    _kept.on_conflict_do_update(
+        index_elements=["clinic_id", "flag_id", "round", "number"],
+        set_={name: _kept.excluded[name] for name in ("due_at", "state", "done_at")},
+    )
+)
+NEXT_TO_TELL = Query(
+    select(_member.id)
+    .where(
+        _member.clinic_id == bindparam("clinic_id"),
+        _member.role == "clinician",
+        _member.is_active,
+        _member.privileges.overlap(sorted(CARE)),
+        ~select(_notice.id)
+        .where(
+            _notice.clinic_id == _member.clinic_id,
+            _notice.flag_id == bindparam("flag_id"),
+            _notice.round == bindparam("round"),
+            _notice.membership_id == _member.id,
+        )
+        .exists(),
+    )
+    .order_by(_member.created_at, _member.id)
+    .limit(literal_column("1")),
+    itself,
+)
+IS_ACTIVE = Query(
+    select(_member.id).where(
+        _member.clinic_id == bindparam("clinic_id"),
+        _member.id == bindparam("membership_id"),
+        _member.is_active,
+    ),
+    itself,
+)
+IS_LINKED = Query(
+    select(_link.id).where(
+        _link.clinic_id == bindparam("clinic_id"),
+        _link.patient_id == bindparam("patient_id"),
+        _link.membership_id == bindparam("membership_id"),
+        _link.began_at <= bindparam("now"),
+        or_(_link.ends_at.is_(None), _link.ends_at > bindparam("now")),
+    ),
+    itself,
+)
+ABOUT_CLINIC = Query(
+    select(cast(_clinic.coverage, Text), _clinic.time_zone, cast(_clinic.texts, Text)).where(
+        _clinic.clinic_id == bindparam("clinic_id")
+    ),
+    _Clinic,
+)
+
+
+def keep_round(db: Db, *, flag_id: UUID, round_: int, now: datetime) -> None:
+    """Do what is due of a round, and promise what comes next."""
+    flag = db.first(FLAG_TO_CHANGE, flag_id=flag_id)
+    if flag is None or flag.round != round_ or flag.status != "open":
+        return  # another round took its place, or somebody answered
+    current = _planned(db, flag)
+    for step in escalation.due(current, now):
+        outcome = _tell(db, flag, step, now)
+        current = escalation.told(current, step, outcome, now)
+        if outcome is Outcome.NOBODY and step.who is Who.CARE_TEAM:
+            current = _with_administrators_now(current, now)
+    _keep(db, flag, current, now)
+    next_at = escalation.next_due_at(current)
+    if next_at is not None:
+        promise_round(db, flag, now, at=next_at)
+
+
+def hasten(db: Db, *, flag_id: UUID, round_: int, step: int, now: datetime) -> None:
+    """A channel of this step is dead: the next step comes now."""
+    flag = db.first(FLAG_TO_CHANGE, flag_id=flag_id)
+    if flag is None or flag.round != round_ or flag.status != "open":
+        return
+    _keep(db, flag, escalation.hasten(_planned(db, flag), step, now), now)
+    promise_round(db, flag, now, at=now)
+
+
+def deliver(db: Db, body: Mapping[str, Any], now: datetime, at: Channels, link: str) -> None:
+    """Write to one address of one member, unless the round was answered meanwhile.
+
+    link: where flags are looked at.
+    Raises: outbox.NotYet, so that it is tried again later.
+    """
+    flag_id, membership_id = UUID(body["flag_id"]), UUID(body["membership_id"])
+    flag = db.first(FLAG, flag_id=flag_id)
+    address = db.first(
+        addresses.ADDRESS, membership_id=membership_id, address_id=UUID(body["address_id"])
+    )
+    if flag is None or address is None or address.ended_at is not None:
+        return
+    if flag.round != body["round"] or flag.status != "open":
+        return
+    about = db.one(ABOUT_CLINIC)
+    outcome = addresses.send(
+        db,
+        at,
+        address,
+        subject=texts.say("alert.subject", "en", own=about.texts),
+        body=texts.say("alert.body", "en", own=about.texts, link=link),
+        payload={
+            "flag_id": body["flag_id"],
+            "round": body["round"],
+            "step": body["step"],
+            "link": link,
+        },
+        delivery=UUID(body["delivery_id"]),
+        now=now,
+    )
+    addresses.note_delivery(
+        db, address, outcome, now, flag_id=flag_id, round_=body["round"], step=body["step"]
+    )
+    if isinstance(outcome, NotNow):
+        promise_delivery(db, {**body, "attempt": body["attempt"] + 1}, now, outcome)
+    if not isinstance(outcome, channels.Sent) and body["attempt"] + 1 >= (
+        1 if isinstance(outcome, Gone) else DEAD_AFTER
+    ):
+        hasten(db, flag_id=flag_id, round_=body["round"], step=body["step"], now=now)
+
+
+def promise_delivery(
+    db: Db, body: Mapping[str, Any], now: datetime, after: NotNow | None = None
+) -> None:
+    """That one address is written to: at once, or again after it did not take it."""
+    at = None
+    if after is not None:
+        # 2, 4, 8 … 300 seconds, and never all of them at the same moment.
+        wait = min(300.0, 2.0 ** min(body["attempt"], 9))
+        jitter = UUID(body["delivery_id"]).int % 1000 / 1000
+        at = now + timedelta(seconds=max(wait * (1 + jitter / 2), after.retry_after or 0))
+    outbox.promise(
+        db,
+        DELIVER_TOPIC,
+        body=dict(body),
+        dedupe_key=f"{DELIVER_TOPIC}/{body['delivery_id']}/{body['attempt']}",
+        now=now,
+        at=at,
+    )
+
+
+def cancel(db: Db, flag: FlagRow, now: datetime) -> None:
+    """Somebody answered: what was planned of the round is not done any more."""
+    db.add(CANCEL_STEPS, flag_id=flag.id, in_round=flag.round, now=now)
+
+
+CANCEL_STEPS = Change(
+    sql_update(FlagStep)
+    .where(
+        _step.clinic_id == bindparam("clinic_id"),
+        _step.flag_id == bindparam("flag_id"),
+        _step.round == bindparam("in_round"),
+        _step.state == "planned",
+    )
+    .values(state="cancelled", done_at=bindparam("now"))
+)
+
+
+def _planned(db: Db, flag: FlagRow) -> Round:
+    """The round as it stands; planned when it is first looked at."""
+    rows = db.all(STEPS, flag_id=flag.id, round=flag.round)
+    level = Level(flag.level)
+    if rows:
+        return Round(
+            number=flag.round,
+            level=level,
+            status=Status.OPEN,
+            steps=tuple(row.step() for row in rows),
+        )
+    about = db.one(ABOUT_CLINIC)
+    policy = policies.held(db)
+    if flag.assigned_to is None:
+        return escalation.begin(
+            policy,
+            level,
+            flag.round_began_at,
+            about.coverage,
+            about.time_zone,
+            number=flag.round,
+        )
+    return escalation.hand_over(
+        Round(number=flag.round, level=level, steps=()),
+        by=flag.assigned_to,
+        to=flag.assigned_to,
+        at=flag.round_began_at,
+        policy=policy,
+        coverage=about.coverage,
+        time_zone=about.time_zone,
+    )
+
+
+def _with_administrators_now(round_: Round, now: datetime) -> Round:
+    """Nobody cares for this patient: whoever runs the clinic hears of it at once."""
+    for step in round_.steps:
+        if step.who is Who.ADMINISTRATORS and step.number > 1:
+            return escalation.hasten(round_, step.number - 1, now)
+    return round_
+
+
+def _keep(db: Db, flag: FlagRow, after: Round, now: datetime) -> None:
+    for step in after.steps:
+        db.add(
+            KEEP_STEP,
+            flag_id=flag.id,
+            round=flag.round,
+            number=step.number,
+            who=step.who.value,
+            channels=[one.value for one in step.channels],
+            due_at=step.due_at,
+            named=step.named,
+            state=step.state.value,
+            done_at=now if step.state is not StepState.PLANNED else None,
+        )
+
+
+def _tell(db: Db, flag: FlagRow, step: PlannedStep, now: datetime) -> Outcome:
+    """Put the round before whoever this step means."""
+    recipients = _recipients(db, flag, step, now)
+    if not recipients:
+        logger().warning(
+            "flag.nobody_to_tell", flag=str(flag.id), round=flag.round, step=step.number
+        )
+        return Outcome.NOBODY
+    chart = open_covering(db, flag.patient_id)
+    for membership_id in recipients:
+        db.add(
+            ADD_NOTICE,
+            id=uuid7(),
+            flag_id=flag.id,
+            round=flag.round,
+            membership_id=membership_id,
+            channel="inbox",
+            told_at=now,
+        )
+        if step.who in (Who.NEXT, Who.NAMED) and chart is not None:
+            _cover(db, chart, flag, membership_id, now)
+    _promise_deliveries(db, flag, step, recipients, now)
+    return Outcome.TOLD
+
+
+def _recipients(db: Db, flag: FlagRow, step: PlannedStep, now: datetime) -> list[UUID]:
+    if step.who is Who.CARE_TEAM:
+        return db.all(CARERS, patient_id=flag.patient_id, now=now)
+    if step.who is Who.NEXT:
+        return db.all(NEXT_TO_TELL, flag_id=flag.id, round=flag.round)
+    if step.who is Who.NAMED:
+        return db.all(IS_ACTIVE, membership_id=step.named)
+    return db.all(ADMINISTRATORS)
+
+
+def _cover(db: Db, chart: Chart, flag: FlagRow, membership_id: UUID, now: datetime) -> None:
+    """Whoever is told may look: a care link that ends with the flag."""
+    if not db.all(IS_LINKED, patient_id=flag.patient_id, membership_id=membership_id, now=now):
+        link_care(db, chart, membership_id, now, covers=flag.id, ends_at=now + COVERAGE_LASTS)
+
+
+def _promise_deliveries(
+    db: Db, flag: FlagRow, step: PlannedStep, recipients: Iterable[UUID], now: datetime
+) -> None:
+    for membership_id, address in addresses.of_members(db, list(recipients)):
+        if address.channel in step.channels:
+            promise_delivery(
+                db,
+                {
+                    "flag_id": str(flag.id),
+                    "round": flag.round,
+                    "step": step.number,
+                    "membership_id": str(membership_id),
+                    "address_id": str(address.id),
+                    "delivery_id": str(uuid7()),
+                    "attempt": 0,
+                },
+                now,
+            )
