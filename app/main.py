@@ -68,6 +68,7 @@ def create_app(
         # FastAPI's own telemetry writes the text of exceptions to the log.
         telemetry={"logs": False},
     )
+    app.state.hub = hub
     app.state.desk = Desk(
         database=database,
         issuer=issuer,

@@ -77,6 +77,20 @@ def a_goal(**changes: Any) -> dict[str, Any]:
     } | changes
 
 
+def a_safety_plan(**changes: Any) -> dict[str, Any]:
+    """A plan with something in every list."""
+    return {
+        "signs_i_notice": ["I stop answering the phone."],
+        "things_i_can_do": ["Walk to the river.", "Put the record on."],
+        "places_and_people": ["The library."],
+        "people_i_can_tell": [{"name": "Ana", "phone": "+1 555 0101"}],
+        "services_i_can_call": [{"name": "Dr Okafor's practice", "phone": "(555) 0102"}],
+        "making_home_safer": ["Ana keeps my tablets."],
+        "reasons_to_keep_going": ["Ines is seven."],
+        "recorded_at": now().isoformat(),
+    } | changes
+
+
 def an_acceptance(code: str, **changes: Any) -> dict[str, Any]:
     """A patient who takes the place that a code keeps, and consents."""
     return {

@@ -17,7 +17,7 @@ import psycopg
 from app.kernel.db import libpq
 from app.kernel.log import logger
 
-FIRST_HEARD_SECONDS: Final = 5.0
+FIRST_HEARD_SECONDS: Final = 2.0
 """Whoever wants to hear waits so long for the connection."""
 _SOONEST: Final = 0.1
 _LATEST: Final = 5.0

@@ -16,8 +16,8 @@ cannot be read of the body or the parameters is passed over. A route whose answe
 block says whom to call in its problems too.
 
 A route returns a model (answered with the route's status), a `Reply`, an answer that goes on
-(`Live`), or a `Problem` that must not undo what was stored. A problem's title is in the language that Accept-Language asks for, also
-where only the caller's clinic has it in that language.
+(`Live`), or a `Problem` that must not undo what was stored. A problem's title is in the language
+that Accept-Language asks for, also where only the caller's clinic has it in that language.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
@@ -130,6 +130,7 @@ Signed = Annotated[Visit, Depends(_is_signed)]
 Public = Annotated[Visit, Depends(_is_public)]
 
 _NOBODY: Final = Caller.nobody()
+_Rendered = tuple[int, list[tuple[bytes, bytes]], bytes]
 
 
 class Route(APIRoute):
@@ -164,15 +165,8 @@ class Route(APIRoute):
         try:
             if self._is_signed or self._is_calling:
                 caller = authenticate(sent_headers, desk, now, is_calling=self._is_calling)
-            given: dict[str, Any] = scope["path_params"].copy()
-            if self._read_parameters is not None:
-                given |= self._read_parameters(scope["query_string"], sent_headers)
-            if self._read_body is not None:
-                media = sent_headers.get(b"content-type", b"")
-                whole = _beginning_of(receive) if self._is_calling else _whole_body(receive)
-                given[self._body_name] = self._read_body(media, await whole)
-            client = scope["client"]
-            address = client[0] if client else ""
+            given = await self._what_was_sent(scope, sent_headers, receive)
+            address = (scope["client"] or ("",))[0]
 
             def work(db: Db) -> _Rendered | Live | Problem:
                 if caller is not _NOBODY:
@@ -193,12 +187,35 @@ class Route(APIRoute):
             await done.serve(scope, receive, send)
             return
         if isinstance(done, Problem):
-            if self._says_whom_to_call:
-                await _say_whom_to_call(done, scope["query_string"], sent_headers, desk, caller)
-            done = await _told(done, sent_headers, desk, caller)
+            done = await self._told(done, scope, sent_headers, desk, caller)
         status, headers, body = done
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
+
+    async def _told(
+        self,
+        problem: Problem,
+        scope: Scope,
+        sent_headers: Mapping[bytes, bytes],
+        desk: Desk,
+        caller: Caller,
+    ) -> _Rendered:
+        if self._says_whom_to_call:
+            await _say_whom_to_call(problem, scope["query_string"], sent_headers, desk, caller)
+        return await _told(problem, sent_headers, desk, caller)
+
+    async def _what_was_sent(
+        self, scope: Scope, sent_headers: Mapping[bytes, bytes], receive: Receive
+    ) -> dict[str, Any]:
+        """The function's arguments, by name. Raises: Problem."""
+        given: dict[str, Any] = scope["path_params"].copy()
+        if self._read_parameters is not None:
+            given |= self._read_parameters(scope["query_string"], sent_headers)
+        if self._read_body is not None:
+            media = sent_headers.get(b"content-type", b"")
+            whole = _beginning_of(receive) if self._is_calling else _whole_body(receive)
+            given[self._body_name] = self._read_body(media, await whole)
+        return given
 
 
 def router(tag: str) -> APIRouter:
@@ -281,9 +298,6 @@ async def _country_of(desk: Desk, caller: Caller) -> str | None:
         return await desk.database.run(ask)
     except Problem:
         return None
-
-
-_Rendered = tuple[int, list[tuple[bytes, bytes]], bytes]
 
 
 def _render(answer: Any, status: int) -> _Rendered:

@@ -15,9 +15,8 @@ from typing import Any, Final
 from app.kernel.edge import Live, Message, Receive, Scope, Send
 from app.kernel.wire import as_json
 
-HEARTBEAT_SECONDS: Final = 15.0
-SLOW_SECONDS: Final = 10.0
-"""What was written has to leave the process within this."""
+ENDING_SECONDS: Final = 1.0
+"""The last words have to leave the process within this, so that a server can stop."""
 MOST_WAITING: Final = 256 * 1024
 """Bytes that wait for a reader, at most."""
 HANG_UP: Final = "afterglow.hang_up"
@@ -41,7 +40,13 @@ def event(name: str, data: Mapping[str, Any], id: str | None = None) -> bytes:  
 
 
 class EventStream(Live):
-    """One reader. Say things with `offer`, and end it with `end`; `closed` is called once."""
+    """One reader. Say things with `offer`, and end it with `end`; `closed` is called once.
+
+    slow_seconds: what is written has to leave the process within this.
+    """
+
+    heartbeat_seconds = 15.0
+    slow_seconds = 10.0
 
     def __init__(self) -> None:
         self._waiting = bytearray()
@@ -69,6 +74,9 @@ class EventStream(Live):
         self.offer(said)
         self._is_ending = True
         self._wake.set()
+        if self._writing is not None:
+            # Who has not taken it by then has not taken anything for longer.
+            asyncio.get_running_loop().call_later(ENDING_SECONDS, self._writing.cancel)
 
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Write until it ends, the reader goes, or the reader does not keep up."""
@@ -89,7 +97,7 @@ class EventStream(Live):
 
     async def _write(self, send: Send) -> None:
         start = {"type": "http.response.start", "status": 200, "headers": list(_HEADERS)}
-        await _send_soon(send, start)
+        await self._send_soon(send, start)
         self._waiting[:0] = _BEGINNING
         while True:
             if not (self._waiting or self._is_ending):
@@ -99,21 +107,20 @@ class EventStream(Live):
             self._waiting.clear()
             self._wake.clear()
             body = {"type": "http.response.body", "body": said, "more_body": not is_last}
-            await _send_soon(send, body)
+            await self._send_soon(send, body)
             if is_last:
                 return
 
     async def _something_to_say(self) -> None:
         try:
-            async with asyncio.timeout(HEARTBEAT_SECONDS):
+            async with asyncio.timeout(self.heartbeat_seconds):
                 await self._wake.wait()
         except TimeoutError:
             self._waiting += _HEARTBEAT
 
-
-async def _send_soon(send: Send, message: Message) -> None:
-    async with asyncio.timeout(SLOW_SECONDS):
-        await send(message)
+    async def _send_soon(self, send: Send, message: Message) -> None:
+        async with asyncio.timeout(self.slow_seconds):
+            await send(message)
 
 
 async def _until_gone(receive: Receive) -> None:

@@ -126,6 +126,7 @@ _WHEN_ACCEPTING: Final = {
     "409": "Used before, or the name is taken",
 }
 _WHEN_SIGNING_IN: Final = {"429": "Too many attempts"}
+_WHEN_FOLLOWING: Final = {"429": "Too many streams at once"}
 _CONDITIONAL: Final = {
     "409": "Withdrawn meanwhile",
     "412": "Changed since you read it",
@@ -230,6 +231,7 @@ def _declare_problems(path: str, operation: dict[str, Any], schemas: dict[str, A
         (_takes_an_id(operation, schemas), _WITH_AN_ID),
         (path.endswith("/accept"), _WHEN_ACCEPTING),
         (path == "/v1/auth/token", _WHEN_SIGNING_IN),
+        (path.endswith("/stream"), _WHEN_FOLLOWING),
         (_is_conditional(operation), _CONDITIONAL),
         (has_body or "parameters" in operation, _WITH_WORDS),
     )

@@ -22,7 +22,7 @@ class BoundedProtocol(HttpToolsProtocol):  # type: ignore[misc,unused-ignore]
         """A new request."""
         self._head = 0
         super().on_message_begin()
-        self.scope["extensions"] = {HANG_UP: self.transport.abort}
+        self.scope["extensions"] = {HANG_UP: self.transport.abort}  # type: ignore[dict-item]
 
     def shutdown(self) -> None:
         """The server stops."""

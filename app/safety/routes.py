@@ -2,16 +2,17 @@
 
 from typing import Annotated
 
-from fastapi import Header, Query
+from fastapi import APIRouter, Header, Query, Response
 from fastapi.responses import HTMLResponse
 
-from app.kernel.edge import Calling, Public, Reply, Signed, router
+from app.kernel import events
+from app.kernel.edge import Calling, Live, Public, Reply, Signed, router
 from app.kernel.etag import IfMatch, etag, version_named
 from app.kernel.fields import CountryMeant
 from app.kernel.paging import Cursor, Limit, next_link
 from app.kernel.texts import best_locale, shipped_for
 from app.people.chart import entry_id, open_chart, open_for_call
-from app.safety import calls, cases, inbox, plan
+from app.safety import calls, cases, inbox, plan, stream
 from app.safety.crisis import country_meant, help_in
 from app.safety.plan_page import POLICY
 from app.safety.schemas import (
@@ -42,6 +43,40 @@ def list_flags(visit: Signed, cursor: Cursor = None, limit: Limit = 50) -> Reply
     """Flags that nobody has resolved, worst first, then oldest first."""
     page = inbox.list_flags(visit.db, visit.caller, after=cursor, limit=limit, now=visit.now)
     return Reply(page, headers=next_link("/v1/flags", page.next_cursor, limit))
+
+
+class _Events(Response):
+    """For the specification: FastAPI describes its own events in words of OpenAPI 3.2."""
+
+    media_type = events.MEDIA
+
+
+def live(hub: stream.Hub) -> APIRouter:
+    """The inbox as it changes."""
+    following = router("safety")
+
+    @following.get(
+        "/v1/flags/stream",
+        response_model=None,
+        response_class=_Events,
+        operation_id="stream_flags",
+    )
+    def stream_flags(visit: Signed) -> Live:
+        """Flags as they change, for clinicians and administrators. These are server-sent events:
+        `snapshot`, each open flag that you may see, first of all, at most 200, the worst and
+        oldest, then `live` (`open`, `is_complete`); `flag`, one was raised, joined,
+        acknowledged, handed over, written on or resolved (`id`, `version`, `kind`, `level`,
+        `status`, `round`, `is_historic`; read the inbox for more); `gone`, you may not see it
+        any more (`id`); `interrupted`, changes are not heard right now, and snapshots and `live`
+        follow when they are; `sign-in-again`, the access token or the membership ended. A
+        comment comes every 15 seconds: without one the connection is lost. Connect again at any
+        time; the snapshot tells what was missed, whatever Last-Event-ID says. The token goes
+        into the Authorization header and nowhere else, so read it with `fetch`: a browser's
+        EventSource cannot send it. Five streams each at once.
+        """
+        return stream.follow(visit.db, hub, visit.caller, visit.now)
+
+    return following
 
 
 _FLAG = "/v1/flags/{flag_id}"

@@ -23,7 +23,7 @@ from app.kernel.db import Change, Db, Query, itself
 from app.kernel.tables import DataKey, Membership, columns, table
 from app.people.chart import CARE, Chart, has_consented
 from app.people.tables import CareLink, Patient
-from app.safety import plan
+from app.safety import news, plan
 from app.safety.crisis import country_meant, help_in
 from app.safety.monitoring import WORKER_SILENT_AFTER, Told, statement
 from app.safety.schemas import FlagRef, SafetyOut
@@ -304,6 +304,7 @@ def record(
         entry=flag.entry(**more),
         now=now,
     )
+    news.announce(db, flag.id, flag.version)
 
 
 def promise_round(db: Db, flag: FlagRow, now: datetime, at: datetime | None = None) -> None:

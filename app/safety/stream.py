@@ -19,7 +19,7 @@ from datetime import datetime
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ARRAY, and_, any_, bindparam, func, literal_column, or_, select
+from sqlalchemy import ARRAY, and_, any_, bindparam, case, func, literal_column, or_, select, true
 from sqlalchemy.types import Uuid
 
 from app.kernel.bell import Bell
@@ -102,8 +102,9 @@ _IS_READER = and_(
         and_(_member.role == "clinician", _member.privileges.overlap(sorted(CARE))),
     ),
 )
-_MAY_SEE = or_(
-    _member.role == "administrator", cared_for(_flag.patient_id, _flag.clinic_id, _member.id)
+_MAY_SEE = case(
+    (_member.role == "administrator", true()),
+    else_=cared_for(_flag.patient_id, _flag.clinic_id, _member.id),
 )
 _SEEN = (
     _member.id.label("membership_id"),
@@ -180,7 +181,8 @@ class FlagStream(EventStream):
 class Hub:
     """Every stream of this process, and what it hears of the others.
 
-    url: a direct connection, for LISTEN.
+    url: a direct connection, for LISTEN. most: streams at once. standing_seconds: a membership
+    that ended is noticed within this.
     """
 
     def __init__(
@@ -188,17 +190,12 @@ class Hub:
         database: Database,
         clock: Clock,
         url: str,
-        *,
-        most: int = MOST,
-        standing_seconds: float = STANDING_SECONDS,
     ) -> None:
         self.database = database
         self.clock = clock
-        self.standing_seconds = standing_seconds
-        self._most = most
-        self._bell = Bell(
-            url, news.CHANNEL, heard=self._heard, began=self._began, lost=self._lost
-        )
+        self.most = MOST
+        self.standing_seconds = STANDING_SECONDS
+        self._bell = Bell(url, news.CHANNEL, heard=self._heard, began=self._began, lost=self._lost)
         self._rooms: dict[UUID, _Room] = {}
         self._attended: set[asyncio.Task[None]] = set()
         self._ends: dict[FlagStream, asyncio.TimerHandle] = {}
@@ -206,7 +203,7 @@ class Hub:
 
     async def admit(self, stream: FlagStream) -> None:
         """Let it hear from now on. Raises: as `FlagStream.open`."""
-        if self._is_ending or not await self._bell.is_there() or len(self._ends) >= self._most:
+        if self._is_ending or not await self._bell.is_there() or len(self._ends) >= self.most:
             raise Problem(Kind.UNAVAILABLE, headers={"Retry-After": "5"})
         caller = stream.caller
         own = [one for one in self._ends if one.caller.membership_id == caller.membership_id]
@@ -339,6 +336,8 @@ class _Room:
         try:
             found = await self._hub.database.run(work)
         except Problem as problem:
+            if problem.kind is Kind.INTERNAL:
+                raise
             logger().warning("stream.waits", problem=problem.kind.code)
             self._changed |= dict.fromkeys(flag_ids)
             self._beginning |= beginning & self._streams
@@ -359,9 +358,10 @@ def _tell(
     if valid_after is None or caller.issued_at < int(valid_after.timestamp()):
         stream.end(SIGN_IN_AGAIN)
         return
+    own = caller.membership_id
     if is_beginning:
-        stream.begin([flag for flag in found.opened if flag.membership_id == caller.membership_id])
-    visible = {flag.id: flag for flag in found.changed if flag.membership_id == caller.membership_id}
+        stream.begin([flag for flag in found.opened if flag.membership_id == own])
+    visible = {flag.id: flag for flag in found.changed if flag.membership_id == own}
     for flag_id in flag_ids:
         if flag_id in visible:
             stream.show(visible[flag_id])

@@ -54,13 +54,16 @@ class AfterglowSubject:
         self._postgres = postgres
         port = free_port()
         with database.connect(postgres, "postgres") as connection:
-            connection.execute("CREATE ROLE afterglow_app NOLOGIN")
-            connection.execute("CREATE ROLE afterglow LOGIN IN ROLE afterglow_app")
+            if not connection.execute(
+                "SELECT 1 FROM pg_roles WHERE rolname = 'afterglow'"
+            ).rowcount:
+                connection.execute("CREATE ROLE afterglow_app NOLOGIN")
+                connection.execute("CREATE ROLE afterglow LOGIN IN ROLE afterglow_app")
         postgres.create_database(self.name)
         settings = Settings(
             database_url=postgres.url("afterglow", self.name),
             migration_url=postgres.superuser_url(self.name),
-            data_dir=log.parent / "afterglow",
+            data_dir=log.parent / f"{self.name}-data",
             public_url=f"http://127.0.0.1:{port}",
             port=port,
         )
@@ -206,3 +209,30 @@ class AfterglowSubject:
             raise ValueError(f"not {POINTS} points: {body[:500]!r}")
         if answer["latest"]["change"] != 0 or columns["dose_number"][-1] != _DOSES:
             raise ValueError("the trajectory was not computed")
+
+
+class StreamSubject(AfterglowSubject):
+    """The same server, while a therapist follows the flags that every check-in raises."""
+
+    name = "stream"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.kinds = {
+            "flagged write": Kind(
+                self._flagged_request, 201, "write", self._check_flagged, 1, self._stream_request
+            )
+        }
+
+    def _flagged_request(self, i: int) -> bytes:
+        body = plain_write_body().replace(b"0,0]", b"0,3]")
+        return http_request(
+            "POST", "/v1/patients/me/check-ins", self._token(self._writers[i]), body
+        )
+
+    def _stream_request(self) -> bytes:
+        return http_request("GET", "/v1/flags/stream", self._token(self._therapist))
+
+    def _check_flagged(self, body: bytes) -> None:
+        if msgspec.json.decode(body)["safety"]["level"] != "high":
+            raise ValueError(f"a check-in in danger was answered with {body[:500]!r}")

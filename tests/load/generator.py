@@ -24,6 +24,10 @@ FRESH_ID = b"ffffffff-ffff-4fff-8fff-ffffffffffff"
 NOW = b"1970-01-01T00:00:00.000000Z"
 """Stands in a request for the instant at which it is sent."""
 
+FLAG_OF_ANSWER = re.compile(rb'"flag":\{"id":"([0-9a-f-]{36})"')
+EVENT = re.compile(
+    rb'event: (snapshot|flag|live)\ndata: \{(?:"id":"([0-9a-f-]{36})","version":(\d+))?[^\n]*\n\n'
+)
 CONTENT_LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)\r\n", re.IGNORECASE)
 DRAIN_SECONDS = 10.0
 TICK = 1 / os.sysconf("SC_CLK_TCK")
@@ -37,6 +41,7 @@ class Job(msgspec.Struct):
     warm_up_seconds, seconds: load before the timed window, and the window.
     server_pids, database_pid: the processes whose CPU is read at both ends of the window,
         descendants included.
+    stream: the raw request of a stream of flags that is read meanwhile, or nothing.
     """
 
     host: str
@@ -48,6 +53,7 @@ class Job(msgspec.Struct):
     seconds: float
     server_pids: list[int]
     database_pid: int
+    stream: bytes = b""
 
 
 class Measured(msgspec.Struct):
@@ -56,6 +62,8 @@ class Measured(msgspec.Struct):
     statuses: answers by HTTP status. p50_ms, p99_ms: time from request to whole answer.
     server_cpu_us, database_cpu_us: user and system time per answer. generator_busy: share of one
         core this process used. failure: what went wrong first, with a sample body, or "".
+    events, event_p50_ms, event_p99_ms: of the answers that raised a flag, those whose flag came
+    on the stream, and the time from the whole answer to it; 0 where it came before.
     """
 
     seconds: float
@@ -68,6 +76,9 @@ class Measured(msgspec.Struct):
     database_cpu_us: float
     generator_busy: float
     failure: str = ""
+    events: int = 0
+    event_p50_ms: float = 0.0
+    event_p99_ms: float = 0.0
 
 
 def cpu_seconds(roots: list[int]) -> float:
@@ -115,6 +126,71 @@ def with_fresh_values(request: bytes) -> bytes:
     return request.replace(FRESH_ID, fresh_id()).replace(NOW, now)
 
 
+class Following:
+    """What was raised and what came on the stream, matched by flag and version.
+
+    Each flag is raised by one connection at a time, so its answers come in the order of its
+    versions; an event stands for every version up to its own.
+    """
+
+    def __init__(self) -> None:
+        self.delays: list[float] = []
+        self.is_live = asyncio.Event()
+        self._answered: dict[bytes, int] = {}  # the newest version that was answered
+        self._came: dict[bytes, int] = {}  # and that came
+        self._waiting: dict[bytes, dict[int, tuple[float, bool]]] = {}
+
+    def raised(self, flag: bytes, is_measured: bool) -> None:
+        version = self._answered.get(flag, 0) + 1
+        self._answered[flag] = version
+        if self._came.get(flag, 0) < version:
+            self._waiting.setdefault(flag, {})[version] = (time.perf_counter(), is_measured)
+        elif is_measured:
+            self.delays.append(0.0)
+
+    def came(self, name: bytes, flag: bytes, version: int) -> None:
+        if name == b"live":
+            self.is_live.set()
+            return
+        self._came[flag] = version
+        if name == b"snapshot":
+            self._answered[flag] = version
+            return
+        now = time.perf_counter()
+        waiting = self._waiting.get(flag, {})
+        for number in [number for number in waiting if number <= version]:
+            answered_at, is_measured = waiting.pop(number)
+            if is_measured:
+                self.delays.append(now - answered_at)
+
+    def missing(self) -> int:
+        return sum(len(waiting) for waiting in self._waiting.values())
+
+
+class StreamConnection(asyncio.Protocol):
+    """Reads events for as long as the job lasts."""
+
+    def __init__(self, load: "Load", request: bytes) -> None:
+        self._load = load
+        self._request = request
+        self._text = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        cast(asyncio.Transport, transport).write(self._request)
+
+    def data_received(self, data: bytes) -> None:
+        self._text += data
+        end = 0
+        for event in EVENT.finditer(self._text):
+            self._load.following.came(event[1], event[2], int(event[3] or 0))
+            end = event.end()
+        self._text = self._text[end:]
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if not self._load.stopping:
+            self._load.fail(f"the stream ended: {self._text[:2000]!r}")
+
+
 class Load:
     """The state all connections share: is the window open, what was seen, is it over."""
 
@@ -128,15 +204,25 @@ class Load:
         self.failure = ""
         self.over = asyncio.Event()
         self.open_connections = 0
+        self.following = Following()
 
     def answered(self, status: int, seconds: float, answer: bytes) -> None:
         if status == self.job.status:
             self.expected_total += 1
+            if self.job.stream:
+                self._followed(answer)
         else:
             self.fail(f"status {status}, not {self.job.status}: {answer[:2000]!r}")
         if self.measuring:
             self.latencies.append(seconds)
             self.statuses[status] = self.statuses.get(status, 0) + 1
+
+    def _followed(self, answer: bytes) -> None:
+        flag = FLAG_OF_ANSWER.search(answer)
+        if flag is None:
+            self.fail(f"an answer without a flag: {answer[:2000]!r}")
+        else:
+            self.following.raised(flag[1], self.measuring)
 
     def fail(self, failure: str) -> None:
         self.failure = self.failure or failure
@@ -203,6 +289,17 @@ class Connection(asyncio.Protocol):
         self._transport.write(request)
 
 
+async def delays_of_events(load: Load) -> list[float]:
+    """Seconds, in order, once everything that was raised has come; fails if it does not come."""
+    following = load.following
+    for _ in range(int(DRAIN_SECONDS / 0.01)):
+        if load.failure or not following.missing():
+            return sorted(following.delays)
+        await asyncio.sleep(0.01)
+    load.fail(f"{following.missing()} flags never came on the stream")
+    return []
+
+
 async def run(job: Job) -> Measured:
     """Drive the job to its end.
 
@@ -217,6 +314,9 @@ async def run(job: Job) -> Measured:
         server, database = cpu_seconds(job.server_pids), cpu_seconds([job.database_pid])
         return time.perf_counter(), server, database, time.process_time()
 
+    if job.stream:
+        await loop.create_connection(lambda: StreamConnection(load, job.stream), job.host, job.port)
+        await asyncio.wait_for(load.following.is_live.wait(), DRAIN_SECONDS)
     for number in range(job.connections):
         await loop.create_connection(lambda n=number: Connection(load, n), job.host, job.port)  # type: ignore[misc]
     begin = end = readings()
@@ -235,6 +335,7 @@ async def run(job: Job) -> Measured:
             await asyncio.wait_for(load.over.wait(), DRAIN_SECONDS)
         except TimeoutError:
             load.fail(f"no answer within {DRAIN_SECONDS} s")
+    delays = await delays_of_events(load)
     elapsed, server, database, own = (
         after - before for after, before in zip(end, begin, strict=True)
     )
@@ -253,6 +354,9 @@ async def run(job: Job) -> Measured:
         database_cpu_us=database / count * 1e6,
         generator_busy=own / elapsed if elapsed > 0 else 0.0,
         failure=load.failure,
+        events=len(delays),
+        event_p50_ms=delays[len(delays) // 2] * 1e3 if delays else 0.0,
+        event_p99_ms=delays[len(delays) * 99 // 100] * 1e3 if delays else 0.0,
     )
 
 

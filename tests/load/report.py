@@ -10,6 +10,8 @@ from tests.load.runner import KINDS, Run
 FLOOR = "floor"
 SLOWEST_FLOOR = 0.20
 """Of pgbench's transactions a second: a hand-written server slower than this is no floor."""
+SLOWEST_STREAM = 3
+"""Times an answer's p99, from the answer to the event on a stream (p99)."""
 BUSY_GENERATOR = 0.90
 """Of one core: above it the generator, not the server, may have set the pace."""
 
@@ -38,7 +40,30 @@ def table(run: Run) -> str:
             lines += section(run, like, concurrency)
     if run.pgbench:
         lines += ["", *beside_pgbench(run)]
-    return "\n".join([*lines, *slow_generators(run)])
+    return "\n".join([*lines, *streams(run), *slow_generators(run)])
+
+
+def streams(run: Run) -> Iterator[str]:
+    """How long after the answer a flag comes on a stream, beside how long the answer took."""
+    for concurrency in run.plan.concurrencies:
+        found = [
+            one.measured
+            for one in run.measurements
+            if one.concurrency == concurrency and one.measured.events
+        ]
+        if not found:
+            continue
+        answer, median_event, event = (
+            median(getattr(one, field) for one in found)
+            for field in ("p99_ms", "event_p50_ms", "event_p99_ms")
+        )
+        yield ""
+        yield (
+            f"stream at {concurrency}: a flag comes {median_event:.2f} ms after its answer (p50),"
+            f" {event:.2f} ms (p99): {event / answer:.2f} of the answer's own p99"
+        )
+        if event > SLOWEST_STREAM * answer:
+            yield f"!!! WARNING: more than {SLOWEST_STREAM} times it"
 
 
 def section(run: Run, like: str, concurrency: int) -> Iterator[str]:

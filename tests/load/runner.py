@@ -198,6 +198,7 @@ def go_round(
                 seconds=run.plan.seconds,
                 server_pids=turn.of.server.pids,
                 database_pid=postgres.pids()[0],
+                stream=b"" if turn.kind.stream is None else turn.kind.stream(),
             )
             measured = generate(job, f"{turn} at {concurrency} connections")
             turn.of.promised += turn.kind.stores * measured.expected_total

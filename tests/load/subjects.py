@@ -40,6 +40,7 @@ class Kind:
     like: the floor's kind it is compared with, "write" or "read".
     check: raises ValueError unless it is given the body of a right answer.
     stores: check-ins that one answered request has stored.
+    stream: the request of a stream on which each answered request appears, asked anew likewise.
     """
 
     request: Callable[[int], bytes]
@@ -47,6 +48,7 @@ class Kind:
     like: str
     check: Callable[[bytes], None]
     stores: int = 0
+    stream: Callable[[], bytes] | None = None
 
 
 @dataclass(frozen=True)
