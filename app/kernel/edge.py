@@ -47,6 +47,8 @@ MAX_BODY: Final = 1024 * 1024
 """Bytes of any body, unless its address is listed."""
 LARGER_BODIES: Final = {"/v1/sync": 8 * 1024 * 1024}
 """Bytes of a body, by address."""
+MAX_SYNC_CHANGES: Final = 500
+"""In one POST /v1/sync."""
 
 
 @dataclass(slots=True, frozen=True)

@@ -38,6 +38,9 @@ class Row(Protocol):
 
 
 R = TypeVar("R", bound=Row)
+CONFLICTS: Final = frozenset({Kind.PRECONDITION_FAILED, Kind.WITHDRAWN})
+"""The problems that say: somebody else's change came first."""
+
 Says = Callable[[dict[str, Any]], bool]
 """Whether an entry, as the ledger keeps it, says what was sent."""
 

@@ -63,9 +63,14 @@ def instant(*, nullable: bool = False) -> Any:
     return Field(sa_type=DateTime(timezone=True), nullable=nullable)
 
 
-def text(*, nullable: bool = False) -> Any:
-    """A text column for codes; words of people are `sealed`."""
-    return Field(sa_type=Text, nullable=nullable)
+def text(*, nullable: bool = False, before: str | None = None) -> Any:
+    """A text column for codes; words of people are `sealed`.
+
+    before: SQL, what a version of the application writes that does not know the column yet.
+    """
+    return Field(
+        sa_type=Text, nullable=nullable, sa_column_kwargs={"server_default": before and sql(before)}
+    )
 
 
 def sealed(*, nullable: bool = False) -> Any:
@@ -83,9 +88,9 @@ def texts() -> Any:
     return Field(sa_column=Column(ARRAY(Text), nullable=False))
 
 
-def json(*, nullable: bool = False) -> Any:
-    """Structured data without words of people in it."""
-    return Field(sa_column=Column(JSONB, nullable=nullable))
+def json(*, nullable: bool = False, before: str | None = None) -> Any:
+    """Structured data without words of people in it. before: as for `text`."""
+    return Field(sa_column=Column(JSONB, nullable=nullable, server_default=before and sql(before)))
 
 
 def one_of(column: str, *values: str) -> CheckConstraint:

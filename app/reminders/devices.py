@@ -22,6 +22,9 @@ from app.reminders.tables import Device
 
 OWN_DEVICES: Final = Right("devices", privileges=frozenset())
 MAX_DEVICES: Final = 10
+# Of JSON, in bytes: together with the rest they fit into `channels.MAX_PUSH`.
+_PUSH_TITLE: Final = 256
+_PUSH_BODY: Final = 704
 
 
 class DeviceRow(NamedTuple):
@@ -79,7 +82,9 @@ def register(
     Raises: Problem INVALID, ID_REUSED.
     """
     address = _address(sent, sends_mail=sends_mail, allow=allow)
-    if db.after_collision and sent.id is not None:
+    # First, because it makes one patient's registrations wait for each other.
+    plans.look_again(db, chart, now)
+    if sent.id is not None:
         earlier = db.first(DEVICE, patient_id=chart.patient_id, id=sent.id)
         if earlier is not None:
             kept = earlier.opened(chart)
@@ -105,7 +110,6 @@ def register(
         ended_reason=None,
     )
     db.add(ADD_DEVICE, **row._asdict(), patient_id=chart.patient_id)
-    plans.look_again(db, chart, now)
     return RegisteredDeviceOut(**_told(row), secret=secret), True
 
 
@@ -144,13 +148,23 @@ def send(
     address = row.opened(chart)
     if row.channel == "email":
         if at.mail is None:
-            return channels.NotNow(None, "no-mail-server")
+            return channels.NotNow(None, "no_mail_server")
         return at.mail.send(address["email"], subject, body, message_id=delivery, now=now)
     said = {"type": "reminder", "title": subject, "body": body}
     if row.channel == "web-push":
         subscription = Subscription(address["endpoint"], address["p256dh"], address["auth"])
+        said |= {"title": _short(subject, _PUSH_TITLE), "body": _short(body, _PUSH_BODY)}
         return at.web_push.send(subscription, said, message_id=delivery, now=now)
     return at.webhook.send(address["url"], address["secret"], said, message_id=delivery, now=now)
+
+
+def _short(text: str, most: int) -> str:
+    """As much of a clinic's own words as fits into so many bytes of JSON."""
+    short = text
+    while len(json.dumps(short)) > most:
+        text = text[:-1]
+        short = f"{text}…"
+    return short
 
 
 def _told(row: DeviceRow) -> dict[str, Any]:

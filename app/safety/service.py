@@ -247,12 +247,16 @@ def safety_block(
     *,
     country: str | None,
     now: datetime,
+    otherwise: Told = Told.NOBODY_NEEDED,
 ) -> SafetyOut:
-    """What a patient is told in the same answer. country: what the app sends, if anything."""
+    """What a patient is told in the same answer. country: what the app sends, if anything.
+
+    otherwise: what is true where nothing was flagged.
+    """
     where = country_meant(country) or chart.country or chart.clinic.country
     help_here = help_in(where, chart.locale, chart.clinic.texts)
     is_worker_silent = False
-    told = Told.NOBODY_NEEDED
+    told = otherwise
     if flag is not None:
         told = _told(db, chart.patient_id, now)
         seen_at = outbox.worker_seen_at(db)
@@ -280,9 +284,18 @@ def safety_block(
     )
 
 
-def unasked_block(db: Db, chart: Chart, now: datetime, *, country: str | None = None) -> SafetyOut:
+def unasked_block(
+    db: Db,
+    chart: Chart,
+    now: datetime,
+    *,
+    country: str | None = None,
+    otherwise: Told = Told.NOBODY_NEEDED,
+) -> SafetyOut:
     """For what a patient sends that asks no question about danger, such as a note."""
-    return safety_block(db, chart, NOT_ASSESSED, None, country=country, now=now)
+    return safety_block(
+        db, chart, NOT_ASSESSED, None, country=country, now=now, otherwise=otherwise
+    )
 
 
 def _told(db: Db, patient_id: UUID, now: datetime) -> Told:

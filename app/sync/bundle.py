@@ -8,6 +8,7 @@ from app.checkins.schemas import InstrumentOut
 from app.kernel.db import Db
 from app.people.chart import Chart, Right
 from app.safety import service as safety
+from app.safety.monitoring import Told
 from app.safety.schemas import Help
 from app.sync.schemas import BundleOut, ClinicContact
 
@@ -16,7 +17,7 @@ READ_BUNDLE: Final = Right("bundle.read", privileges=frozenset())
 
 def read_bundle(db: Db, chart: Chart, country: str | None, now: datetime) -> BundleOut:
     """Whom to call, and the questionnaires of this clinic. country: where the patient is."""
-    block = safety.unasked_block(db, chart, now, country=country)
+    block = safety.unasked_block(db, chart, now, country=country, otherwise=Told.NOTHING_STORED)
     return BundleOut(
         help=Help(
             country=block.country,

@@ -280,6 +280,27 @@ class TestFlags:
             f"c-ssrs-screener.item-{place}" for place in (1, 2, 3, 4)
         }
 
+    def test_also_one_that_is_no_graver(self, world: World, behind: Behind) -> None:
+        switch_on(behind, world, "c-ssrs-screener")
+        path, body = sent(world.patient, instrument="c-ssrs-screener", answers=AN_INTENT)
+        a_plan_too = [*AN_INTENT[:4], 1, *AN_INTENT[5:]]
+
+        told = amended(world.patient, path, body | {"answers": a_plan_too}, 1)
+        amended(world.patient, path, body | {"answers": AN_INTENT}, 2)
+
+        # It begins a round of its own, as every sign of the highest level does.
+        assert flags(behind, world) == [("high", "open", 2, 2)]
+        assert "c-ssrs-screener.item-5" in told["safety"]["reasons"]
+
+    def test_a_question_that_is_left_out_now_is_none(self, world: World, behind: Behind) -> None:
+        switch_on(behind, world, "c-ssrs-screener")
+        path, body = sent(world.patient, instrument="c-ssrs-screener", answers=AN_INTENT)
+
+        told = amended(world.patient, path, body | {"answers": [*AN_INTENT[:5], None, None]}, 1)
+
+        assert "not-assessed" in told["safety"]["reasons"]
+        assert flags(behind, world) == [("high", "open", 1, 1)]
+
     def test_a_retried_amendment_raises_nothing_new(self, world: World, behind: Behind) -> None:
         path, body = sent(world.patient, answers=answered(0))
         worse = body | {"answers": answered(3)}
