@@ -213,7 +213,7 @@ def amend_check_in(
         kept = service.amend(visit.db, chart, sent, known, base_version, visit.now)
     except Problem as problem:
         if problem.kind in entries.CONFLICTS:
-            service.flag_overtaken(visit.db, chart, sent, entry, base_version, visit.now)
+            service.flag_overtaken(visit.db, chart, sent, known, visit.now)
             return problem  # and not raised: the flag is kept
         raise
     check_in = service.submitted(

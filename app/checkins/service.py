@@ -180,32 +180,31 @@ def amend(
 
 
 def flag_overtaken(
-    db: Db, chart: Chart, sent: CheckInIn, check_in_id: UUID, base_version: int, now: datetime
+    db: Db, chart: Chart, sent: CheckInIn, known: Known[CheckInRow], now: datetime
 ) -> tuple[Finding, FlagRef | None]:
     """An amendment that came too late for its version is not stored, and danger in it flags.
 
     Its evidence has an id made from what was sent, so that sending it again adds nothing.
     Raises: Problem INVALID.
     """
-    instrument = _instrument(db, sent)
-    _, finding = _read_answers(instrument, sent, chart)
-    if not finding.flagged:
+    assert known.row is not None
+    _, finding = _read_answers(_instrument(db, sent), sent, chart)
+    if not finding.flagged or known.was_said(lambda entry: _says(entry, sent)):
         return finding, None
-    said = as_json([base_version, sent.instrument, sent.answers]).decode()
-    source_id = uuid5(check_in_id, db.vault.blind_index(said, purpose="overtaken").hex())
-    known = safety.flag_of(db, chart, OVERTAKEN, source_id)
-    if known is not None:
-        return finding, known
-    flag = safety.raise_flag(
-        db,
-        chart,
-        finding,
-        source_kind=OVERTAKEN,
-        source_id=source_id,
-        recorded_at=sent.recorded_at,
-        effective_at=place(sent.recorded_at, sent.sent_at, now).effective_at,
-        now=now,
-    )
+    said = as_json([sent.instrument, sent.answers, sent.recorded_at.isoformat()]).decode()
+    source_id = uuid5(known.row.id, db.vault.blind_index(said, purpose="overtaken").hex())
+    flag = safety.flag_of(db, chart, OVERTAKEN, source_id)
+    if flag is None:
+        flag = safety.raise_flag(
+            db,
+            chart,
+            finding,
+            source_kind=OVERTAKEN,
+            source_id=source_id,
+            recorded_at=sent.recorded_at,
+            effective_at=place(sent.recorded_at, sent.sent_at, now).effective_at,
+            now=now,
+        )
     return finding, flag
 
 

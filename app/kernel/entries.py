@@ -64,6 +64,11 @@ class Known(Generic[R]):
             self._said = self._read()
         return self._said[version]
 
+    def was_said(self, says: "Says") -> bool:
+        """Whether any version says this."""
+        versions = range(1, self.row.version + 1) if self.row is not None else ()
+        return any(says(self.said(version)) for version in versions)
+
     def is_now(self, row: R, entry: dict[str, Any]) -> None:
         """It was changed, in this transaction."""
         if self._said is None:

@@ -188,16 +188,10 @@ def _make(upload: _Upload, index: int, one: _Change, known: _Known) -> ChangeOut
                 upload.db, upload.chart, one.sent, known, change.base_version, upload.now
             )
         elif isinstance(one.sent, CheckInIn):
-            upload.note(
-                *checkins.flag_overtaken(
-                    upload.db,
-                    upload.chart,
-                    one.sent,
-                    change.id,
-                    change.base_version,
-                    upload.now,
-                )
+            overtaken = checkins.flag_overtaken(
+                upload.db, upload.chart, one.sent, known, upload.now
             )
+            upload.note(*overtaken)
         known.fail_at(change.base_version)
         copy = kind.copy(upload, known.row)
         return _out(index, change, "conflict", copy, kept_as=kept_as, problem=_told(problem))

@@ -450,3 +450,49 @@ def switch_on(behind: Behind, world: World, instrument: str) -> None:
         instrument,
         world.here.id,
     )
+
+
+class TestOvertaken:
+    """Danger in an amendment that another device's came before."""
+
+    def test_it_flags_although_it_is_not_stored(self, world: World) -> None:
+        check_in = world.patient.post(CHECK_INS, a_check_in()).json()
+        path = f"{CHECK_INS}/{check_in['id']}"
+        assert world.patient.put(path, a_check_in(answers=[1] * 8 + [0]), base=1).status_code == 200
+
+        late = world.patient.put(path, a_check_in(answers=[1] * 8 + [3]), base=1)
+
+        assert late.status_code == 412
+        assert world.patient.get(path).json()["answers"] == [1] * 8 + [0]
+        (flag,) = world.therapist.get("/v1/flags").json()["flags"]
+        assert (flag["level"], flag["evidence"][0]["source_kind"]) == ("high", "check_in_overtaken")
+
+    def test_sending_it_again_adds_nothing(self, world: World) -> None:
+        check_in = world.patient.post(CHECK_INS, a_check_in()).json()
+        path = f"{CHECK_INS}/{check_in['id']}"
+        world.patient.put(path, a_check_in(answers=[1] * 8 + [0]), base=1)
+        late = a_check_in(answers=[1] * 8 + [2])
+
+        for _ in range(3):
+            world.patient.put(path, late, base=1)
+
+        (flag,) = world.therapist.get("/v1/flags").json()["flags"]
+        assert (len(flag["evidence"]), flag["round"]) == (1, 1)
+
+    def test_in_an_upload_the_answer_knows_of_it(self, world: World) -> None:
+        check_in = world.patient.post(CHECK_INS, a_check_in()).json()
+        world.patient.put(
+            f"/v1/patients/me/check-ins/{check_in['id']}", a_check_in(answers=[1] * 9), base=1
+        )
+        change = {
+            "kind": "check_in",
+            "op": "amend",
+            "id": check_in["id"],
+            "base_version": 1,
+            "entry": a_check_in(answers=[1] * 8 + [3]),
+        }
+
+        answer = world.patient.post("/v1/sync", {"changes": [change]}).json()
+
+        assert answer["results"][0]["status"] == "conflict"
+        assert (answer["safety"]["level"], answer["safety"]["flag"]["level"]) == ("high", "high")
