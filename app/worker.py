@@ -3,10 +3,11 @@
 A promise that cannot be kept now is tried again later; one that is held by a worker that died
 is free again the moment its connection is gone.
 
-Three loops, each with a connection of its own. `run` tells care teams of danger, which is a row in
-their inbox, and waits for nothing else. `run_alarms` writes to the addresses of those who were
-told. `run_errands` looks for what patients are to be reminded of, and writes to their devices. So a
-slow address holds up nobody but others that are written to.
+Three loops, each with a connection of its own. `run` puts flags before those who must see them,
+which is a row in their inbox, and waits for nothing else. `run_alarms` writes to the addresses of
+those who were told. `run_errands` looks for what patients are to be reminded of, and writes to
+their devices. So a slow address holds up nobody but others that are written to. When no worker
+has been seen for a minute, the API's process stands in for the first two.
 """
 
 from collections.abc import Callable, Mapping
@@ -29,8 +30,10 @@ from app.people.clinics import all_clinics
 from app.reminders import service as reminders
 from app.safety import alerts
 from app.safety import service as safety
+from app.safety.monitoring import WORKER_SILENT_AFTER
 
 IDLE_SECONDS: Final = 0.5
+STAND_IN_EVERY: Final = 15.0
 BEAT_EVERY: Final = timedelta(seconds=5)
 LOOK_EVERY: Final = timedelta(seconds=15)
 
@@ -90,15 +93,48 @@ def run(database: Direct, bell: Bell, stop: Event, now: clock.Clock = clock.now)
     while not stop.is_set():
         at = now()
         try:
-            if beat_at is None or at - beat_at >= BEAT_EVERY:
+            if _is_time(beat_at, BEAT_EVERY, at):
                 database.run(lambda db, at=at: outbox.beat(db, at))  # type: ignore[misc]
                 beat_at = at
-            while not stop.is_set() and keep_one(database, now()):
-                pass
+            if keep_one(database, now()):
+                continue
         except Problem as problem:
             logger().warning("worker.waits", problem=problem.kind.code)
         bell.wait(IDLE_SECONDS)
     bell.close()
+
+
+def run_alarms(
+    database: Direct, keepers: Keepers, stop: Event, now: clock.Clock = clock.now
+) -> None:
+    """Write to those who have to see a flag until told to stop."""
+    while not stop.is_set():
+        try:
+            if keep_one(database, now(), keepers):
+                continue
+        except Problem as problem:
+            logger().warning("worker.waits", problem=problem.kind.code)
+        except Exception as error:  # nobody would miss a thread that ended
+            logger().error("worker.failed", topic="alarms", error=error)
+        stop.wait(IDLE_SECONDS)
+    database.close()
+
+
+def stand_in(database: Direct, keepers: Keepers, stop: Event, now: clock.Clock = clock.now) -> None:
+    """In the API's process: tell of flags while no worker has been seen for a minute."""
+    while not stop.wait(STAND_IN_EVERY):
+        try:
+            seen_at = database.run(outbox.worker_seen_at)
+            at = now()
+            if seen_at is not None and at - seen_at <= WORKER_SILENT_AFTER:
+                continue
+            while not stop.is_set() and keep_one(database, at, keepers):
+                pass
+        except Problem as problem:
+            logger().warning("stand_in.waits", problem=problem.kind.code)
+        except Exception as error:  # as above
+            logger().error("worker.failed", topic="stand-in", error=error)
+    database.close()
 
 
 def run_errands(
@@ -110,27 +146,56 @@ def run_errands(
     while not stop.is_set():
         at = now()
         try:
-            if looked_at is None or at - looked_at >= LOOK_EVERY:
+            if _is_time(looked_at, LOOK_EVERY, at):
                 look_around(database, at)
                 looked_at = at
-            while not stop.is_set() and keep_one(database, now(), keepers):
-                pass
+            if keep_one(database, now(), keepers):
+                continue
         except Problem as problem:
             logger().warning("worker.waits", problem=problem.kind.code)
+        except Exception as error:  # nobody would miss a thread that ended
+            logger().error("worker.failed", topic="errands", error=error)
         stop.wait(IDLE_SECONDS)
     database.close()
+
+
+def _is_time(last: datetime | None, every: timedelta, now: datetime) -> bool:
+    """Whether something is to be done again; a clock that was set back puts nothing off."""
+    return last is None or not timedelta() <= now - last < every
 
 
 def look_around(database: Direct, now: datetime) -> None:
     """Remind whoever's time has come, clinic by clinic."""
     for clinic in database.run(all_clinics):
-
-        def look(db: Db, clinic_id: UUID = clinic.clinic_id) -> int:
-            db.enter(clinic_id)
-            return reminders.look(db, now)
-
-        while database.run(look):
+        while _look_at_one(database, clinic.clinic_id, now):
             pass
+
+
+def _look_at_one(database: Direct, clinic_id: UUID, now: datetime) -> bool:
+    """Look at the patient who has waited longest. Returns: whether there was one."""
+    held: list[UUID] = []
+
+    def look(db: Db) -> bool:
+        held.clear()
+        db.enter(clinic_id)
+        held.extend(reminders.waiting(db, now))
+        for patient_id in held:
+            reminders.look_at(db, patient_id, now)
+        return bool(held)
+
+    def put_off(db: Db) -> None:
+        db.enter(clinic_id)
+        reminders.put_off(db, held[0], now)
+
+    try:
+        return database.run(look)
+    except Exception as error:
+        if not held:
+            raise
+        # Whatever is wrong with one patient's record must not keep the others from being reminded.
+        logger().error("worker.failed", topic="reminder.look", item=str(held[0]), error=error)
+        database.run(put_off)
+        return True
 
 
 def keep_one(database: Direct, now: datetime, keepers: Keepers = KEEPERS) -> bool:

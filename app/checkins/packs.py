@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from functools import lru_cache
 from typing import Final, NamedTuple
+from uuid import UUID
 
 from sqlalchemy import Text, bindparam, insert, select, update
 from sqlalchemy.dialects.postgresql import JSONB
@@ -65,6 +66,10 @@ SWITCH = Change(
     .values(instruments=_clinic.instruments.op("||")(bindparam("switched", type_=JSONB)))
 )
 
+# A version is never replaced, so a list of answers does not ask for it once per answer.
+_read: Final[dict[tuple[UUID | None, str, str], Instrument]] = {}
+_MOST_READ: Final = 256
+
 
 # In this order: the first one that is switched on.
 FOLLOW_UPS: Final = ("c-ssrs-screener", "c-ssrs-since-last-contact")
@@ -78,9 +83,11 @@ def find(db: Db, key: str, version: str | None = None) -> Instrument:
     try:
         return instruments.find(key, version)
     except UnknownInstrument:
-        for one in _added_as(db, key):
+        if version is not None and (db.clinic_id, key, version) in _read:
+            return _read[db.clinic_id, key, version]
+        for one in versions(db, key):
             if version in (None, one.version):
-                return _parsed(one.definition)
+                return one
         raise
 
 
@@ -92,10 +99,13 @@ def versions(db: Db, key: str) -> list[Instrument]:
     try:
         return [instruments.find(key)]
     except UnknownInstrument:
-        every = [_parsed(one.definition) for one in _added_as(db, key)]
+        every = [_parsed(one.definition) for one in db.all(ADDED_AS, key=key)]
         if not every:
             raise
-        return every
+    if len(_read) > _MOST_READ:
+        _read.clear()
+    _read.update({(db.clinic_id, key, one.version): one for one in every})
+    return every
 
 
 def added(db: Db) -> Iterator[Instrument]:
@@ -188,9 +198,8 @@ def add(
         version is there and says something else).
     """
     _require_administrator(db, caller)
-    shipped = {one.key for one in instruments.shipped()}
     try:
-        one = instruments.parse(sent.definition, "definition", reserved=shipped)
+        one = instruments.parse_uploaded(sent.definition, "definition")
     except DefinitionRefused as refused:
         raise _refused(refused) from None
     known = {two.version: two.definition for two in db.all(ADDED_AS, key=one.key)}

@@ -27,7 +27,7 @@ from app.checkins.schemas import (
 from app.clinical import instruments
 from app.kernel import entries
 from app.kernel.edge import Public, Reply, Signed, router
-from app.kernel.errors import not_found
+from app.kernel.errors import Problem, not_found
 from app.kernel.etag import IfMatch, etag, version_named
 from app.kernel.fields import Code, CountryMeant
 from app.kernel.paging import Cursor, Limit, next_link
@@ -175,7 +175,7 @@ def list_check_ins(
     """The patient's check-ins, newest first."""
     chart = open_chart(visit.db, visit.caller, patient_id, service.READ_CHECK_INS, visit.now)
     page = schedule.list_check_ins(
-        visit.db, chart, visit.now, instrument=instrument, cursor=cursor, limit=limit
+        visit.db, chart, instrument=instrument, cursor=cursor, limit=limit
     )
     path = _CHECK_INS.format(patient_id=patient_id)
     return Reply(page, headers=next_link(path, page.next_cursor, limit, instrument=instrument))
@@ -187,7 +187,7 @@ def list_check_ins(
 def read_check_in(visit: Signed, patient_id: str, check_in_id: str) -> Reply:
     """One check-in."""
     chart = open_chart(visit.db, visit.caller, patient_id, service.READ_CHECK_INS, visit.now)
-    check_in = schedule.read_check_in(visit.db, chart, entry_id(check_in_id), visit.now)
+    check_in = schedule.read_check_in(visit.db, chart, entry_id(check_in_id))
     return Reply(check_in, headers={"ETag": etag(check_in.version)})
 
 
@@ -201,7 +201,7 @@ def amend_check_in(
     sent: CheckInIn,
     if_match: IfMatch = None,
     country: CountryMeant = None,
-) -> Reply:
+) -> Reply | Problem:
     """Put other answers in the place of these. Every version stays readable; no flag is cleared."""
     base_version = version_named(if_match)
     doses = ask_doses(visit.db, whose(visit.caller, patient_id))
@@ -209,7 +209,13 @@ def amend_check_in(
     chart = open_chart(visit.db, visit.caller, patient_id, right, visit.now)
     entry = entries.same_id(entry_id(check_in_id), sent.id)
     known = entries.look_up(visit.db, chart, service.KIND, service.CHECK_IN_TO_CHANGE, entry)
-    kept = service.amend(visit.db, chart, sent, known, base_version, visit.now)
+    try:
+        kept = service.amend(visit.db, chart, sent, known, base_version, visit.now)
+    except Problem as problem:
+        if problem.kind in entries.CONFLICTS:
+            service.flag_overtaken(visit.db, chart, sent, known, visit.now)
+            return problem  # and not raised: the flag is kept
+        raise
     check_in = service.submitted(
         visit.db, chart, kept, doses=doses.of(chart), country=country, now=visit.now
     )
@@ -229,7 +235,7 @@ def withdraw_check_in(
         visit.db, chart, service.KIND, service.CHECK_IN_TO_CHANGE, entry_id(check_in_id)
     )
     kept = service.withdraw(visit.db, chart, known, base_version, visit.now)
-    check_in = schedule.read_check_in(visit.db, chart, kept.row.id, visit.now)
+    check_in = schedule.read_check_in(visit.db, chart, kept.row.id)
     return Reply(check_in, headers={"ETag": etag(check_in.version)})
 
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Final, NamedTuple
@@ -25,9 +26,16 @@ from app.checkins.service import CheckInRow
 from app.checkins.tables import IS_FINAL, CheckIn, ClinicProtocol
 from app.clinical import instruments, protocol
 from app.clinical.instruments import Instrument
-from app.clinical.protocol import Answered, DueItem, Protocol, ProtocolRefused
+from app.clinical.protocol import (
+    LONG_RECALL_DAYS,
+    Answered,
+    DueItem,
+    Protocol,
+    ProtocolRefused,
+)
 from app.kernel.clock import instant_of, microseconds
 from app.kernel.db import Ahead, Change, Db, Query
+from app.kernel.entries import ENTERED_IN_ERROR
 from app.kernel.errors import Fault, Kind, Problem
 from app.kernel.identity import Caller, require_standing
 from app.kernel.log import logger
@@ -40,7 +48,6 @@ READ_DUE: Final = Right("due.read")
 LOOK_BACK: Final = timedelta(days=500)
 """As far back as an answer can matter: a window of a protocol lasts 400 days at most, and an answer
 counts as late for 90 more."""
-_LATE_AT_MOST: Final = timedelta(days=90)
 
 SHIPPED_VERSION: Final = 0
 
@@ -172,60 +179,47 @@ def read_due(db: Db, chart: Chart, asked: AskedDue, now: datetime) -> DueOut:
     )
 
 
-def _timings(
-    chart: Chart, rows: Sequence[CheckInRow], known: Course, now: datetime
-) -> dict[UUID, TimingOut]:
-    """To which time point each of these check-ins belongs, and whether it came too late for it."""
-    oldest = min(row.effective_at for row in rows)
-    items = protocol.due(
+def _timing(chart: Chart, row: CheckInRow, known: Course) -> TimingOut | None:
+    """To which time point a check-in belongs, and whether it came too late for it."""
+    if row.status == ENTERED_IN_ERROR:
+        return None
+    belongs = protocol.timing(
         known.protocol,
         enrolled_at=microseconds(chart.enrolled_at),
         doses=known.doses,
         planned=known.planned,
         answered=known.answered,
         zone=zone_of(chart.time_zone),
-        now=microseconds(now),
-        switched_on={row.instrument for row in rows},
-        since=microseconds(oldest - _LATE_AT_MOST),
+        instrument=row.instrument,
+        at=microseconds(row.effective_at),
     )
-    belong: dict[UUID, TimingOut] = {}
-    for item in items:
-        # In time for one point is in time, whatever else it came too late for.
-        if item.answered_by is not None and (
-            item.state == "answered" or item.answered_by not in belong
-        ):
-            belong[item.answered_by] = TimingOut(
-                due_key=item.key,
-                point=item.point,
-                label=item.label,
-                is_late=item.state == "late",
-            )
-    return belong
+    if belongs is None:
+        return None
+    return TimingOut(
+        due_key=belongs.key, point=belongs.point, label=belongs.label, is_late=belongs.is_late
+    )
 
 
-def read_check_in(db: Db, chart: Chart, check_in_id: UUID, now: datetime) -> PlacedCheckInOut:
+def read_check_in(db: Db, chart: Chart, check_in_id: UUID) -> PlacedCheckInOut:
     """One check-in, also a withdrawn one. Raises: Problem NOT_FOUND."""
-    return _placed(db, chart, [service.find(db, chart, check_in_id)], now)[0]
+    return _placed(db, chart, [service.find(db, chart, check_in_id)])[0]
 
 
 def list_check_ins(
-    db: Db, chart: Chart, now: datetime, *, instrument: str | None, cursor: str | None, limit: int
+    db: Db, chart: Chart, *, instrument: str | None, cursor: str | None, limit: int
 ) -> CheckInPage:
     """The patient's check-ins, of one instrument if it is named, newest first."""
     page = service.newest(db, chart, instrument=instrument, cursor=cursor, limit=limit)
-    return CheckInPage(check_ins=_placed(db, chart, page.rows, now), next_cursor=page.next_cursor)
+    return CheckInPage(check_ins=_placed(db, chart, page.rows), next_cursor=page.next_cursor)
 
 
-def _placed(
-    db: Db, chart: Chart, rows: Sequence[CheckInRow], now: datetime
-) -> list[PlacedCheckInOut]:
+def _placed(db: Db, chart: Chart, rows: Sequence[CheckInRow]) -> list[PlacedCheckInOut]:
     if not rows:
         return []
     oldest = min(row.effective_at for row in rows)
     known = course(db, chart, ask_due(db, chart.patient_id, oldest - LOOK_BACK))
-    belong = _timings(chart, rows, known, now)
     return [
-        PlacedCheckInOut(**service.members(db, row, known.doses), timing=belong.get(row.id))
+        PlacedCheckInOut(**service.members(db, row, known.doses), timing=_timing(chart, row, known))
         for row in rows
     ]
 
@@ -261,6 +255,8 @@ def publish_protocol(
     except ProtocolRefused as refused:
         faults = [Fault(pointer, reason) for pointer, reason in refused.errors]
         raise Problem(Kind.INVALID, faults=faults) from None
+    if faults := _recorded_by_clinicians(db, held):
+        raise Problem(Kind.INVALID, faults=faults)
     earlier = db.first(PUBLISHED)
     version = earlier.version if earlier else SHIPPED_VERSION
     if version != base_version:
@@ -292,13 +288,27 @@ def zone_of(name: str) -> ZoneInfo:
     return ZoneInfo(name)
 
 
+def _recorded_by_clinicians(db: Db, held: Protocol) -> list[Fault]:
+    """What no patient can be asked: instruments of which only scores are kept."""
+    return [
+        Fault(
+            f"/points/{place}/instruments/{index}",
+            "has scores that a clinician records, and cannot be asked of a patient",
+        )
+        for place, point in enumerate(held.points)
+        for index, key in enumerate(point.instruments)
+        if packs.find(db, key).is_score_only
+    ]
+
+
 def _held(db: Db, published: _Published | None) -> tuple[Protocol, int]:
     """The protocol that holds, and its version."""
     if published is None:
         return _shipped(), SHIPPED_VERSION
-    own = tuple(
-        (key, _recall_days(packs.find(db, key)))
-        for key in sorted(_named(published.content) - _shipped_recall_days().keys())
+    own = frozenset(
+        key
+        for key in _named(published.content) - _shipped_recall_days().keys()
+        if _recall_days(packs.find(db, key)) >= LONG_RECALL_DAYS
     )
     return _read(published.content, own), published.version
 
@@ -321,9 +331,15 @@ def _recall_days(instrument: Instrument) -> int:
 
 
 @lru_cache(256)
-def _read(content: str, own: tuple[tuple[str, int], ...]) -> Protocol:
-    """A published protocol. own: recall days of the clinic's own instruments in it."""
-    return protocol.read(json.loads(content), {**_shipped_recall_days(), **dict(own)})
+def _read(content: str, own: frozenset[str]) -> Protocol:
+    """A published protocol. own: the clinic's own instruments in it that have a long recall."""
+    named = _named(content)
+    # It was checked when it was published. A version of an instrument that was added since may
+    # look back further: then it is no longer asked too early, and the rest of the protocol holds.
+    held = protocol.read(json.loads(content), dict.fromkeys(named, 0))
+    days = _shipped_recall_days()
+    shipped = {key for key in named if days.get(key, 0) >= LONG_RECALL_DAYS}
+    return replace(held, long_recall=own | shipped)
 
 
 @lru_cache(256)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from sqlalchemy import ARRAY, Uuid, any_, bindparam, insert, literal_column, select, update
 from uuid_utils.compat import uuid7
@@ -28,6 +28,7 @@ from app.kernel.db import Change, Db, Query
 from app.kernel.entries import ENTERED_IN_ERROR, Known
 from app.kernel.errors import Fault, Kind, Problem, invalid, not_found
 from app.kernel.tables import columns, table
+from app.kernel.wire import as_json
 from app.people.chart import CARE, Chart, Right
 from app.safety import service as safety
 from app.safety.schemas import FlagRef
@@ -39,6 +40,8 @@ SUBMIT_CHECK_INS: Final = Right("check_ins.submit", privileges=frozenset())
 RECORD_SCORES: Final = Right("scores.record", is_for_patient=False, privileges=CARE)
 WITHDRAW_CHECK_INS: Final = Right("check_ins.withdraw", privileges=CARE)
 """A patient's own answers, or scores that somebody recorded for them; see `withdraw`."""
+OVERTAKEN: Final = "check_in_overtaken"
+"""The evidence of a flag: answers that were not stored, because another device was first."""
 KIND: Final = "check_in"
 """As the ledger and a flag's evidence call it."""
 
@@ -119,12 +122,20 @@ def submit(db: Db, chart: Chart, sent: CheckInIn, known: Known[CheckInRow], now:
     known: what there is under its id already.
     Raises: Problem INVALID, ID_REUSED.
     """
-    instrument = _instrument(db, sent, chart)
+    instrument = _instrument(db, sent)
     score, finding = _read_answers(instrument, sent, chart)
     earlier = entries.created_before(known, lambda entry: _says(entry, sent))
     if earlier is not None:
-        flag = safety.flag_of(db, chart, KIND, earlier.id)
+        # What was never amended and found nothing has no flag to look for.
+        has_none = (
+            earlier.version == 1
+            and earlier.level == NOT_ASSESSED.level
+            and not (earlier.results or {}).get("criteria")
+        )
+        flag = None if has_none else safety.flag_of(db, chart, KIND, earlier.id)
         return Kept(earlier, finding, flag, False)
+    if not packs.is_taken(instrument, chart.clinic.instruments):
+        raise invalid("/instrument", "is not switched on at this clinic")
     row = _row(sent.id or uuid7(), 1, instrument, sent, score, finding, now)
     db.add(ADD_CHECK_IN, **row._asdict(), patient_id=chart.patient_id)
     _record(db, chart, "check_in.submitted", row, known, now)
@@ -151,7 +162,7 @@ def amend(
     standing = known.row
     if standing is not None and standing.instrument != sent.instrument:
         raise invalid("/instrument", "cannot be changed; withdraw it and send another")
-    instrument = _instrument(db, sent, chart)
+    instrument = _instrument(db, sent)
     score, finding = _read_answers(instrument, sent, chart)
     changing = entries.to_change(known, base_version, lambda entry: _says(entry, sent))
     if changing is None:
@@ -174,10 +185,34 @@ def amend(
         if not finding.flagged:
             return Kept(row, body, flag, True)
     before = _finding(db, changing, chart)
-    is_worse = finding.level > before.level or set(finding.reasons) - set(before.reasons)
+    # An answer that was taken back is no new sign.
+    signs = set(finding.reasons) - {*before.reasons, *NOT_ASSESSED.reasons}
+    is_worse = finding.level > before.level or signs
     if finding.flagged and is_worse:
         return Kept(row, finding, _raise_flag(db, chart, row, finding, now), True)
     return Kept(row, finding, safety.flag_of(db, chart, KIND, row.id), True)
+
+
+def flag_overtaken(
+    db: Db, chart: Chart, sent: CheckInIn, known: Known[CheckInRow], now: datetime
+) -> tuple[Finding, FlagRef | None]:
+    """An amendment that came too late for its version is not stored, and danger in it flags.
+
+    Its evidence has an id made from what was sent, so that sending it again adds nothing.
+    Raises: Problem INVALID.
+    """
+    assert known.row is not None
+    _, finding = _read_answers(_instrument(db, sent), sent, chart)
+    if not finding.flagged or known.was_said(lambda entry: _says(entry, sent)):
+        return finding, None
+    said = as_json([sent.instrument, sent.answers, sent.recorded_at.isoformat()]).decode()
+    source_id = uuid5(known.row.id, db.vault.blind_index(said, purpose="overtaken").hex())
+    flag = safety.flag_of(db, chart, OVERTAKEN, source_id)
+    if flag is None:
+        effective_at = place(sent.recorded_at, sent.sent_at, now).effective_at
+        sign = Sign(OVERTAKEN, source_id, sent.recorded_at, effective_at)
+        flag = safety.raise_flag(db, chart, finding, sign, now)
+    return finding, flag
 
 
 def withdraw(
@@ -276,7 +311,7 @@ def versions(db: Db, chart: Chart, check_in_id: UUID) -> CheckInVersions:
     )
 
 
-def _instrument(db: Db, sent: CheckInIn, chart: Chart) -> Instrument:
+def _instrument(db: Db, sent: CheckInIn) -> Instrument:
     try:
         found = packs.find(db, sent.instrument, sent.instrument_version)
     except instruments.UnknownInstrument:
@@ -285,8 +320,6 @@ def _instrument(db: Db, sent: CheckInIn, chart: Chart) -> Instrument:
         except instruments.UnknownInstrument:
             raise invalid("/instrument", "is not an instrument that is offered here") from None
         raise invalid("/instrument_version", "is not a version that is offered here") from None
-    if not packs.is_taken(found, chart.clinic.instruments):
-        raise invalid("/instrument", "is not switched on at this clinic")
     return found
 
 

@@ -333,7 +333,7 @@ def encrypt(
 
 
 class Webhook:
-    """Posts signed JSON to addresses that clinics register."""
+    """Posts signed JSON to addresses that somebody registered."""
 
     def __init__(self, post: Post = outbound.post) -> None:
         self._post = post

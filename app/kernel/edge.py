@@ -54,6 +54,8 @@ CALL_BODY: Final = 64 * 1024
 """Bytes that are read of a call for help, which may send any number."""
 LARGER_BODIES: Final = {"/v1/sync": 8 * 1024 * 1024, "/v1/patients/me/flags": 1 << 62}
 """Bytes of a body, by address."""
+MAX_SYNC_CHANGES: Final = 500
+"""In one POST /v1/sync."""
 
 
 @dataclass(slots=True, frozen=True)

@@ -38,6 +38,9 @@ class Row(Protocol):
 
 
 R = TypeVar("R", bound=Row)
+CONFLICTS: Final = frozenset({Kind.PRECONDITION_FAILED, Kind.WITHDRAWN})
+"""The problems that say: somebody else's change came first."""
+
 Says = Callable[[dict[str, Any]], bool]
 """Whether an entry, as the ledger keeps it, says what was sent."""
 
@@ -60,6 +63,11 @@ class Known(Generic[R]):
         if self._said is None:
             self._said = self._read()
         return self._said[version]
+
+    def was_said(self, says: "Says") -> bool:
+        """Whether any version says this."""
+        versions = range(1, self.row.version + 1) if self.row is not None else ()
+        return any(says(self.said(version)) for version in versions)
 
     def is_now(self, row: R, entry: dict[str, Any]) -> None:
         """It was changed, in this transaction."""

@@ -140,9 +140,12 @@ def done(db: Db, item: Due, now: datetime) -> None:
 
 
 def later(db: Db, item: Due, now: datetime, at: datetime | None = None) -> None:
-    """Could not be kept now: again at this instant, else after 1, 2, 4 … 300 seconds."""
-    wait = timedelta(seconds=min(300, 2 ** min(item.attempts, 10)))
-    db.add(LATER, item_id=item.id, retry_at=at or now + wait)
+    """Could not be kept now: again after 1, 2, 4 … 300 seconds, or at this instant if it is later.
+
+    Never sooner: who is told to come back at once by somebody else would do nothing but that.
+    """
+    soonest = now + timedelta(seconds=min(300, 2 ** min(item.attempts, 10)))
+    db.add(LATER, item_id=item.id, retry_at=soonest if at is None else max(at, soonest))
 
 
 def beat(db: Db, now: datetime) -> None:

@@ -15,6 +15,7 @@ from uuid import UUID
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     DateTime,
@@ -63,9 +64,14 @@ def instant(*, nullable: bool = False) -> Any:
     return Field(sa_type=DateTime(timezone=True), nullable=nullable)
 
 
-def text(*, nullable: bool = False) -> Any:
-    """A text column for codes; words of people are `sealed`."""
-    return Field(sa_type=Text, nullable=nullable)
+def text(*, nullable: bool = False, before: str | None = None) -> Any:
+    """A text column for codes; words of people are `sealed`.
+
+    before: SQL, what a version of the application writes that does not know the column yet.
+    """
+    return Field(
+        sa_type=Text, nullable=nullable, sa_column_kwargs={"server_default": before and sql(before)}
+    )
 
 
 def sealed(*, nullable: bool = False) -> Any:
@@ -78,14 +84,19 @@ def seconds() -> Any:
     return Field(sa_type=BigInteger, nullable=True)
 
 
+def truth(*, before: str | None = None) -> Any:
+    """True or false. before: as for `text`."""
+    return Field(sa_column=Column(Boolean, nullable=False, server_default=before and sql(before)))
+
+
 def texts() -> Any:
     """A list of codes."""
     return Field(sa_column=Column(ARRAY(Text), nullable=False))
 
 
-def json(*, nullable: bool = False) -> Any:
-    """Structured data without words of people in it."""
-    return Field(sa_column=Column(JSONB, nullable=nullable))
+def json(*, nullable: bool = False, before: str | None = None) -> Any:
+    """Structured data without words of people in it. before: as for `text`."""
+    return Field(sa_column=Column(JSONB, nullable=nullable, server_default=before and sql(before)))
 
 
 def one_of(column: str, *values: str) -> CheckConstraint:
@@ -248,7 +259,7 @@ class OutboxItem(SQLModel, table=True):
     body: dict[str, Any] = json()
     created_at: datetime = instant()
     due_at: datetime = instant()
-    is_timer: bool
+    is_timer: bool = truth(before="false")
     attempts: int
     done_at: datetime | None = instant(nullable=True)
 

@@ -8,11 +8,13 @@ is gone, however it went.
 
 import contextlib
 import ctypes
+import gc
 import os
 import signal
 import sys
+from collections.abc import Callable
 from threading import Event, Thread
-from typing import Final
+from typing import Any, Final
 
 from app.kernel.errors import Problem
 from app.kernel.log import logger, to_standard_error
@@ -57,6 +59,8 @@ def serve(settings: Settings) -> None:
     """The API."""
     import uvicorn
 
+    from app import worker
+    from app.kernel.channels import Channels
     from app.main import create_app
     from app.operations.bounded import BoundedProtocol
 
@@ -64,8 +68,20 @@ def serve(settings: Settings) -> None:
     stack.require_durability(database)
     database.close()
     _give_large_blocks_back()
+    app = create_app(settings, stack.keyring(settings), stack.signing_keys(settings))
+    # What was loaded to start with stays: going over it again and again to look for garbage was a
+    # third of the work of an upload.
+    gc.collect()
+    gc.freeze()
+    keepers = {
+        **worker.KEEPERS,
+        **worker.alarms(Channels.from_settings(settings), settings.base_url),
+    }
+    stop = Event()
+    arguments = (stack.direct(settings), keepers, stop)
+    Thread(target=worker.stand_in, args=arguments, daemon=True).start()
     uvicorn.run(
-        create_app(settings, stack.keyring(settings), stack.signing_keys(settings)),
+        app,
         host=settings.host,
         port=settings.port,
         loop="uvloop",
@@ -76,6 +92,7 @@ def serve(settings: Settings) -> None:
         log_config=None,
         timeout_graceful_shutdown=3,
     )
+    stop.set()
 
 
 def work(settings: Settings) -> None:
@@ -88,15 +105,21 @@ def work(settings: Settings) -> None:
         signal.signal(number, lambda *_: stop.set())
     assert settings.database_url is not None
     bell = worker.Bell(settings.listen_url or settings.database_url)
-    errands = Thread(
-        target=worker.run_errands,
-        args=(stack.direct(settings), Channels.from_settings(settings), stop),
-        # A message that is under way must not keep the process from stopping; it is sent again.
-        daemon=True,
-    )
-    errands.start()
+    channels = Channels.from_settings(settings)
+    loops: list[tuple[Callable[..., None], Any]] = [
+        (worker.run_alarms, worker.alarms(channels, settings.base_url)),
+        (worker.run_errands, channels),
+    ]
+    # A message that is under way must not keep the process from stopping; it is sent again.
+    threads = [
+        Thread(target=loop, args=(stack.direct(settings), keeps, stop), daemon=True)
+        for loop, keeps in loops
+    ]
+    for thread in threads:
+        thread.start()
     worker.run(stack.direct(settings), bell, stop)
-    errands.join(timeout=2)
+    for thread in threads:
+        thread.join(timeout=1)
 
 
 def _end_with_parent() -> None:

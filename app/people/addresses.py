@@ -20,7 +20,7 @@ from app.kernel.strict import Wire
 
 # Of JSON, in bytes: together with the rest they fit into `channels.MAX_PUSH`.
 _PUSH_TITLE: Final = 256
-_PUSH_BODY: Final = 400
+_PUSH_BODY: Final = 500
 _MEMBER: Final = {"email": "email", "web-push": "subscription", "webhook": "url"}
 
 

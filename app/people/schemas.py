@@ -226,6 +226,8 @@ class LimitsOut(Open):
     """What a client may send."""
 
     max_body_bytes: int
+    max_sync_body_bytes: Annotated[int, Field(description="Of POST /v1/sync.")]
+    max_sync_changes: Annotated[int, Field(description="In one POST /v1/sync.")]
     max_text_bytes: int
     max_page: int
     recorded_at_from: datetime

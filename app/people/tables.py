@@ -50,8 +50,8 @@ class Clinic(SQLModel, table=True):
     phone: str | None = text(nullable=True)
     coverage: dict[str, Any] = json()
     raised_levels: dict[str, Any] = json()
-    instruments: dict[str, Any] = json()
-    texts: dict[str, Any] = json()
+    instruments: dict[str, Any] = json(before="'{}'")
+    texts: dict[str, Any] = json(before="'{}'")
     notice_version: str = text()
     created_at: datetime = instant()
 

@@ -18,4 +18,6 @@ Decided:
   dose or an answer that moved the schedule is noticed without every check-in paying for it. What
   is sent is checked against the list of that moment, at every attempt.
 - Flags do not wait for reminders: a slow address holds up other reminders and nothing else.
+- An address that does not answer is tried again after as long as it has been tried already, and
+  given up for this reminder after a day.
 """

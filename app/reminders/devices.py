@@ -9,15 +9,16 @@ from sqlalchemy import bindparam, insert, literal_column, select, update
 from uuid_utils.compat import uuid7
 
 from app.kernel import channels
-from app.kernel.channels import Channels, Subscription
+from app.kernel.channels import Channels
 from app.kernel.db import Change, Db, Query
 from app.kernel.errors import Kind, Problem, invalid, not_found
-from app.kernel.outbound import AddressRefused, Network, check_url
+from app.kernel.outbound import Network
 from app.kernel.tables import columns
 from app.kernel.wire import as_json
+from app.people.addresses import DeviceIn, address_of, write_to
 from app.people.chart import Chart, Right
 from app.reminders import plans
-from app.reminders.schemas import DeviceIn, DeviceOut, RegisteredDeviceOut
+from app.reminders.schemas import DeviceOut, RegisteredDeviceOut
 from app.reminders.tables import Device
 
 OWN_DEVICES: Final = Right("devices", privileges=frozenset())
@@ -78,8 +79,10 @@ def register(
     sends_mail: whether this server can. allow: networks that are open although not public.
     Raises: Problem INVALID, ID_REUSED.
     """
-    address = _address(sent, sends_mail=sends_mail, allow=allow)
-    if db.after_collision and sent.id is not None:
+    address = address_of(sent, sends_mail=sends_mail, allow=allow)
+    # First, because it makes one patient's registrations wait for each other.
+    plans.look_again(db, chart, now)
+    if sent.id is not None:
         earlier = db.first(DEVICE, patient_id=chart.patient_id, id=sent.id)
         if earlier is not None:
             kept = earlier.opened(chart)
@@ -105,7 +108,6 @@ def register(
         ended_reason=None,
     )
     db.add(ADD_DEVICE, **row._asdict(), patient_id=chart.patient_id)
-    plans.look_again(db, chart, now)
     return RegisteredDeviceOut(**_told(row), secret=secret), True
 
 
@@ -141,51 +143,19 @@ def send(
     now: datetime,
 ) -> channels.Outcome:
     """Tell one device; it may take seconds. delivery: the same when it is tried again."""
-    address = row.opened(chart)
-    if row.channel == "email":
-        if at.mail is None:
-            return channels.NotNow(None, "no-mail-server")
-        return at.mail.send(address["email"], subject, body, message_id=delivery, now=now)
-    said = {"type": "reminder", "title": subject, "body": body}
-    if row.channel == "web-push":
-        subscription = Subscription(address["endpoint"], address["p256dh"], address["auth"])
-        return at.web_push.send(subscription, said, message_id=delivery, now=now)
-    return at.webhook.send(address["url"], address["secret"], said, message_id=delivery, now=now)
+    return write_to(
+        at,
+        row.channel,
+        row.opened(chart),
+        subject=subject,
+        body=body,
+        payload={"type": "reminder"},
+        delivery=delivery,
+        now=now,
+    )
 
 
 def _told(row: DeviceRow) -> dict[str, Any]:
     told = row._asdict()
     del told["address"]
     return told
-
-
-def _address(sent: DeviceIn, *, sends_mail: bool, allow: frozenset[Network]) -> dict[str, Any]:
-    """What has to be known to write there. Raises: Problem INVALID."""
-    given = {"email": sent.email, "web-push": sent.subscription, "webhook": sent.url}
-    for channel, value in given.items():
-        if (value is None) is (channel == sent.channel):
-            what = "is required for" if value is None else "does not belong to"
-            raise invalid(f"/{_MEMBER[channel]}", f"{what} this channel")
-    if sent.email is not None:
-        if not sends_mail:
-            raise invalid("/channel", "is not offered: this server sends no mail")
-        if not channels.is_mail_address(sent.email):
-            raise invalid("/email", "must be a plain e-mail address")
-        return {"email": sent.email}
-    try:
-        if sent.subscription is not None:
-            keys = sent.subscription.keys
-            subscription = Subscription(sent.subscription.endpoint, keys.p256dh, keys.auth)
-            channels.check_subscription(subscription, allow=allow)
-            return subscription._asdict()
-        assert sent.url is not None
-        check_url(sent.url, allow=allow)
-    except AddressRefused:
-        where = "/url" if sent.subscription is None else "/subscription/endpoint"
-        raise invalid(where, "must be a public https address") from None
-    except ValueError:
-        raise invalid("/subscription/keys", "are not the keys of a push subscription") from None
-    return {"url": sent.url}
-
-
-_MEMBER: Final = {"email": "email", "web-push": "subscription", "webhook": "url"}

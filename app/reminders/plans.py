@@ -1,15 +1,16 @@
 """How a patient wants to be reminded, and what they were reminded of."""
 
-from datetime import datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ARRAY, Text, any_, bindparam, literal_column, or_, select, update
+from sqlalchemy import ARRAY, Text, any_, bindparam, literal_column, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from app.checkins import schedule
 from app.clinical.protocol import DueItem
+from app.clinical.protocol.schedule import instant
 from app.kernel.clock import instant_of
 from app.kernel.db import Change, Db, Query
 from app.kernel.errors import Kind, Problem, invalid
@@ -70,10 +71,10 @@ LOOK_AGAIN = Change(
         index_elements=["clinic_id", "patient_id"], set_={"look_at": _look.excluded.look_at}
     )
 )
-LOOK_NEVER = Change(
+PUT_OFF = Change(
     update(ReminderPlan)
     .where(_plan.clinic_id == bindparam("clinic_id"), _plan.patient_id == bindparam("patient"))
-    .values(look_at=None)
+    .values(look_at=bindparam("until"))
 )
 REMINDERS = Query(
     select(*_REMINDER)
@@ -89,10 +90,7 @@ REMINDERS_OF = Query(
     select(*_REMINDER).where(
         _reminder.clinic_id == bindparam("clinic_id"),
         _reminder.patient_id == bindparam("patient_id"),
-        or_(
-            _reminder.due_key == any_(bindparam("due_keys", type_=ARRAY(Text))),
-            _reminder.answered_at.is_(None),
-        ),
+        _reminder.due_key == any_(bindparam("due_keys", type_=ARRAY(Text))),
     ),
     ReminderRow,
 )
@@ -160,18 +158,23 @@ def note(
         raise invalid("/snoozed_until", "belongs to a snooze, and a snooze needs it")
     if sent.snoozed_until is not None and sent.snoozed_until > now + LONGEST_SNOOZE:
         raise invalid("/snoozed_until", "must be within a week")
+    # First, because it keeps the worker away from what is read here and written back.
+    look_again(db, chart, now)
     row = reminders_of(db, chart, [item]).get(item.key) or _fresh(item)
     if sent.event == "prompted":
-        row = row._replace(prompted_at=row.prompted_at or sent.recorded_at)
+        at = min(sent.recorded_at, now)  # a phone's clock may be ahead
+        if row.snoozed_until is not None and row.snoozed_until <= at:
+            row = row._replace(prompted_at=at, snoozed_until=None)
+        elif row.prompted_at is None:
+            row = row._replace(prompted_at=at)
     elif row.snoozed_until != sent.snoozed_until:
         row = row._replace(snoozed_until=sent.snoozed_until, snoozes=row.snoozes + 1)
     keep(db, chart, row)
-    look_again(db, chart, now)
     return ReminderOut(**row._asdict())
 
 
 def reminders_of(db: Db, chart: Chart, items: list[DueItem]) -> dict[str, ReminderRow]:
-    """What is known of these, and of everything else that has no answer, by due key."""
+    """What is known of these, by due key."""
     keys = [item.key for item in items]
     rows = db.all(REMINDERS_OF, patient_id=chart.patient_id, due_keys=keys)
     return {row.due_key: row for row in rows}
@@ -200,24 +203,38 @@ def prompted(item: DueItem, earlier: ReminderRow | None, now: datetime) -> Remin
 
 
 def look_again(db: Db, chart: Chart, at: datetime | None) -> None:
-    """When the worker looks at this patient; None: not until a device is registered."""
+    """When the worker looks at this patient; None: not until a device is registered.
+
+    Nobody else changes the plan or the reminders until the transaction ends.
+    """
     db.add(LOOK_AGAIN, patient_id=chart.patient_id, look_at=at, **Plan()._asdict())
+
+
+def put_off(db: Db, patient_id: UUID, until: datetime) -> None:
+    """The worker looks at this patient then, whose chart it cannot open now."""
+    db.add(PUT_OFF, patient=patient_id, until=until)
 
 
 def quiet_until(plan: Plan, now: datetime, zone: ZoneInfo) -> datetime | None:
     """When the quiet hours end that `now` lies in; None outside of them."""
     begins, ends = time.fromisoformat(plan.quiet_from), time.fromisoformat(plan.quiet_until)
-    if begins == ends:
-        return None
     local = now.astimezone(zone)
     clock = local.time().replace(tzinfo=None)
     is_overnight = begins > ends
     is_quiet = (clock >= begins or clock < ends) if is_overnight else begins <= clock < ends
     if not is_quiet:
         return None
-    day = local.date() + timedelta(days=1 if is_overnight and clock >= begins else 0)
-    # Through UTC and back, so that an hour that a clock change skips becomes one there is.
-    return datetime.combine(day, ends, zone).astimezone(now.tzinfo)
+    days = (local.date(), local.date() + timedelta(days=1))
+    return min(at for day in days for at in _shown(datetime.combine(day, ends), zone) if at > now)
+
+
+def _shown(wall: datetime, zone: ZoneInfo) -> tuple[datetime, datetime]:
+    """When the clock on the wall shows this time for the first time and for the last one.
+
+    They differ where clocks are set back. One that is skipped is the moment that skips it.
+    """
+    first = instant_of(instant(wall, zone))
+    return first, max(first, wall.replace(tzinfo=zone, fold=1).astimezone(UTC))
 
 
 def _fresh(item: DueItem) -> ReminderRow:

@@ -1,5 +1,7 @@
 """Devices and reminders."""
 
+from typing import Any
+
 from fastapi import APIRouter
 
 from app.checkins import schedule
@@ -7,10 +9,10 @@ from app.kernel.channels import Channels
 from app.kernel.edge import Reply, Signed, router
 from app.kernel.etag import IfMatch, etag, version_named
 from app.kernel.outbound import Network
+from app.people.addresses import DeviceIn
 from app.people.chart import entry_id, open_chart, whose
 from app.reminders import devices, plans
 from app.reminders.schemas import (
-    DeviceIn,
     DeviceList,
     DeviceOut,
     RegisteredDeviceOut,
@@ -19,6 +21,18 @@ from app.reminders.schemas import (
     ReminderPlanIn,
     ReminderPlanOut,
 )
+from app.safety import addresses
+
+
+def _of_member(row: addresses.AddressRow) -> dict[str, Any]:
+    """An address of a member of the clinic, as a device is told."""
+    return {
+        "id": row.id,
+        "channel": row.channel,
+        "created_at": row.created_at,
+        "ended_at": row.ended_at,
+        "ended_reason": row.ended_reason,
+    }
 
 
 def routes(channels: Channels, allow: frozenset[Network]) -> APIRouter:
@@ -32,7 +46,16 @@ def routes(channels: Channels, allow: frozenset[Network]) -> APIRouter:
         operation_id="register_device",
     )
     def register_device(visit: Signed, sent: DeviceIn) -> Reply:
-        """Be reminded here of what is due: by mail, Web Push, or a signed webhook of one's app."""
+        """Be reminded here of what is due, or, in a clinic, be told of flags: by mail, Web Push, or
+        a signed webhook. A message names nobody and says nothing but that there is something.
+        """
+        sends_mail = channels.mail is not None
+        if visit.caller.role != "patient":
+            row, secret, is_new = addresses.register(
+                visit.db, visit.caller, sent, visit.now, sends_mail=sends_mail, allow=allow
+            )
+            told = RegisteredDeviceOut(**_of_member(row), secret=secret)
+            return Reply(told, 201 if is_new else 200)
         chart = open_chart(visit.db, visit.caller, "me", devices.OWN_DEVICES, visit.now)
         device, is_new = devices.register(
             visit.db, chart, sent, visit.now, sends_mail=channels.mail is not None, allow=allow
@@ -41,11 +64,16 @@ def routes(channels: Channels, allow: frozenset[Network]) -> APIRouter:
 
     @ours.get("/v1/me/devices", response_model=DeviceList, operation_id="list_devices")
     def list_devices(visit: Signed) -> Reply:
-        """Where one is reminded."""
-        chart = open_chart(visit.db, visit.caller, "me", devices.OWN_DEVICES, visit.now)
+        """Where one is reminded, or told of flags."""
+        if visit.caller.role != "patient":
+            rows = addresses.listed(visit.db, visit.caller)
+            listed = [DeviceOut(**_of_member(row)) for row in rows]
+        else:
+            chart = open_chart(visit.db, visit.caller, "me", devices.OWN_DEVICES, visit.now)
+            listed = devices.listed(visit.db, chart)
         return Reply(
             DeviceList(
-                devices=devices.listed(visit.db, chart),
+                devices=listed,
                 web_push_public_key=channels.web_push.public_key,
             )
         )
@@ -54,7 +82,10 @@ def routes(channels: Channels, allow: frozenset[Network]) -> APIRouter:
         "/v1/me/devices/{device_id}", response_model=DeviceOut, operation_id="remove_device"
     )
     def remove_device(visit: Signed, device_id: str) -> Reply:
-        """Be reminded there no more."""
+        """Be written to there no more."""
+        if visit.caller.role != "patient":
+            row = addresses.remove(visit.db, visit.caller, entry_id(device_id), visit.now)
+            return Reply(DeviceOut(**_of_member(row)))
         chart = open_chart(visit.db, visit.caller, "me", devices.OWN_DEVICES, visit.now)
         return Reply(devices.remove(visit.db, chart, entry_id(device_id), visit.now))
 

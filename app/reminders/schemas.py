@@ -20,30 +20,6 @@ LocalTime = Annotated[
 ]
 
 
-class PushKeys(Wire):
-    """The keys of a push subscription, base64url."""
-
-    p256dh: Annotated[str, Field(max_length=200)]
-    auth: Annotated[str, Field(max_length=100)]
-
-
-class PushSubscription(Wire):
-    """As `PushSubscription.toJSON()` has it (W3C Push API)."""
-
-    endpoint: Annotated[str, Field(max_length=2000)]
-    keys: PushKeys
-
-
-class DeviceIn(Wire):
-    """Where reminders should go: one of the three, by channel."""
-
-    id: UUID | None = None
-    channel: Literal["email", "web-push", "webhook"]
-    email: Annotated[str, Field(max_length=254)] | None = None
-    subscription: PushSubscription | None = None
-    url: Annotated[str, Field(max_length=2000, description="https")] | None = None
-
-
 class DeviceOut(Open):
     """Where reminders go. Its address is not told again."""
 

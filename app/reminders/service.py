@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import BigInteger, bindparam, select
+from sqlalchemy import bindparam, func, literal_column, select
 from uuid_utils.compat import uuid7
 
 from app.checkins import schedule
@@ -12,7 +12,7 @@ from app.clinical.protocol import DueItem
 from app.kernel import outbox, texts
 from app.kernel.channels import Channels, Gone, NotNow
 from app.kernel.clock import instant_of
-from app.kernel.db import Db, Query, itself
+from app.kernel.db import Change, Db, Query, itself
 from app.kernel.tables import columns
 from app.people.chart import Chart, open_unattended
 from app.reminders import devices, plans
@@ -22,28 +22,43 @@ from app.reminders.tables import ReminderPlan
 DELIVER_TOPIC: Final = "reminder.deliver"
 LOOK_EVERY: Final = timedelta(hours=1)
 """A patient with a device is looked at this often at least: a dose may have moved everything."""
-_AT_ONCE: Final = 50
+LOOK_FOR_THE_ABSENT_EVERY: Final = timedelta(days=1)
+"""Somebody whose consent ended may give it again."""
+GIVE_UP_AFTER: Final = timedelta(days=1)
 
 _plan = columns(ReminderPlan)
 WAITING = Query(
     select(_plan.patient_id)
     .where(_plan.clinic_id == bindparam("clinic_id"), _plan.look_at <= bindparam("now"))
     .order_by(_plan.look_at)
-    .limit(bindparam("limit", type_=BigInteger))
+    .limit(literal_column("1"))
     .with_for_update(skip_locked=True),
     itself,
 )
+# A mail server may take ten seconds for each of a dozen answers. Were the connection lost
+# meanwhile, what was sent would be sent again, and again.
+TAKE_TIME = Change(
+    select(
+        func.set_config(
+            literal_column("'idle_in_transaction_session_timeout'"),
+            literal_column("'5min'"),
+            literal_column("true"),
+        )
+    )
+)
 
 
-def look(db: Db, now: datetime) -> int:
-    """Remind those patients of the transaction's clinic whose time has come.
+def waiting(db: Db, now: datetime) -> list[UUID]:
+    """The patient of the transaction's clinic who has waited longest to be looked at, if any does.
 
-    Returns: how many were looked at; there may be more.
+    Nobody else looks at them until the transaction ends.
     """
-    patients: list[UUID] = db.all(WAITING, now=now, limit=_AT_ONCE)
-    for patient_id in patients:
-        _look_at(db, patient_id, now)
-    return len(patients)
+    return db.all(WAITING, now=now)
+
+
+def put_off(db: Db, patient_id: UUID, now: datetime) -> None:
+    """What was tried with this patient failed, and is tried again with the next look."""
+    plans.put_off(db, patient_id, now + LOOK_EVERY)
 
 
 def deliver(db: Db, body: dict[str, Any], now: datetime, channels: Channels) -> None:
@@ -51,6 +66,7 @@ def deliver(db: Db, body: dict[str, Any], now: datetime, channels: Channels) -> 
 
     Raises: outbox.NotYet, so that it is tried again later.
     """
+    db.add(TAKE_TIME)
     chart = open_unattended(db, UUID(body["patient_id"]), now)
     if chart is None:
         return
@@ -58,12 +74,12 @@ def deliver(db: Db, body: dict[str, Any], now: datetime, channels: Channels) -> 
     plan = plans.plan_of(db, chart)
     if device is None or device.ended_at is not None or plan.is_stopped:
         return
-    count = len({item.key for item in _open(db, chart, now)} & set(body["due_keys"]))
+    count = _still_asked(db, chart, body["due_keys"], now)
     if count == 0:
-        return  # answered meanwhile, or its time is over
-    quiet = plans.quiet_until(plan, now, schedule.zone_of(chart.time_zone))
-    if quiet is not None:
-        raise outbox.NotYet(quiet)
+        return  # answered or put off meanwhile, or its time is over
+    held = _held_until(plan, chart, now)
+    if held is not None:
+        raise outbox.NotYet(held)
     outcome = devices.send(
         channels,
         device,
@@ -76,33 +92,40 @@ def deliver(db: Db, body: dict[str, Any], now: datetime, channels: Channels) -> 
     if isinstance(outcome, Gone):
         devices.end(db, chart, device.id, "gone", now)
     elif isinstance(outcome, NotNow):
-        wait = outcome.retry_after
-        raise outbox.NotYet(None if wait is None else now + timedelta(seconds=wait))
+        # Again after as long as it has been tried already, and not for ever: an address that
+        # answers no more must not take the time of those that do.
+        tried_for = now - datetime.fromisoformat(body["promised_at"])
+        if tried_for < GIVE_UP_AFTER:
+            asked_for = timedelta(seconds=outcome.retry_after or 0)
+            raise outbox.NotYet(now + max(tried_for, asked_for))
 
 
-def _look_at(db: Db, patient_id: UUID, now: datetime) -> None:
+def look_at(db: Db, patient_id: UUID, now: datetime) -> None:
+    """Promise what this patient is to be reminded of, and say when to look again."""
     chart = open_unattended(db, patient_id, now)
     if chart is None:
-        db.add(plans.LOOK_NEVER, patient=patient_id)
+        plans.put_off(db, patient_id, now + LOOK_FOR_THE_ABSENT_EVERY)
         return
     plan = plans.plan_of(db, chart)
     to = db.all(devices.DEVICES, patient_id=patient_id)
     items = _due(db, chart, now)
     known = plans.reminders_of(db, chart, items)
-    for item in items:
-        row = known.get(item.key)
-        if item.answered_by is not None and row is not None and row.answered_at is None:
-            plans.answer(db, chart, item)
+    unanswered = [item for item in items if _is_unanswered(known.get(item.key))]
+    answered = [item for item in unanswered if item.answered_by is not None]
+    for item in answered:
+        plans.answer(db, chart, item)
     if plan.is_stopped or not to:
-        plans.look_again(db, chart, None)
+        # A phone that prompts by itself is told here, too, what became of it.
+        is_awaited = len(answered) < len(unanswered)
+        plans.look_again(db, chart, now + LOOK_EVERY if is_awaited else None)
         return
     held = _held_until(plan, chart, now)
-    waiting = [item for item in items if item.state == "open" and _is_to_prompt(known, item, now)]
-    if held is None and waiting:
-        for item in waiting:
+    asked = [item for item in items if item.state == "open" and _is_to_prompt(known, item, now)]
+    if held is None and asked:
+        for item in asked:
             plans.keep(db, chart, plans.prompted(item, known.get(item.key), now))
         for device in to:
-            _promise(db, chart, device.id, waiting, now)
+            _promise(db, chart, device.id, asked, now)
     plans.look_again(db, chart, _next_look(items, known, held, now))
 
 
@@ -111,6 +134,10 @@ def _held_until(plan: Plan, chart: Chart, now: datetime) -> datetime | None:
     if plan.snoozed_until is not None and plan.snoozed_until > now:
         return plan.snoozed_until
     return plans.quiet_until(plan, now, schedule.zone_of(chart.time_zone))
+
+
+def _is_unanswered(row: ReminderRow | None) -> bool:
+    return row is not None and row.answered_at is None
 
 
 def _is_to_prompt(known: dict[str, ReminderRow], item: DueItem, now: datetime) -> bool:
@@ -143,6 +170,7 @@ def _promise(db: Db, chart: Chart, device_id: UUID, items: list[DueItem], now: d
             "device_id": str(device_id),
             "delivery_id": str(delivery_id),
             "due_keys": [item.key for item in items],
+            "promised_at": now.isoformat(),
         },
         dedupe_key=f"{DELIVER_TOPIC}/{delivery_id}",
         now=now,
@@ -154,8 +182,15 @@ def _due(db: Db, chart: Chart, now: datetime) -> list[DueItem]:
     return schedule.due(chart, schedule.course(db, chart, asked), now)
 
 
-def _open(db: Db, chart: Chart, now: datetime) -> list[DueItem]:
-    return [item for item in _due(db, chart, now) if item.state == "open"]
+def _still_asked(db: Db, chart: Chart, due_keys: list[str], now: datetime) -> int:
+    """How many questionnaires these are that are open now and were not put off.
+
+    Two time points may ask for the same one at the same time; it is filled in once.
+    """
+    items = [item for item in _due(db, chart, now) if item.state == "open" and item.key in due_keys]
+    known = plans.reminders_of(db, chart, items)
+    later = {key for key, row in known.items() if row.snoozed_until and row.snoozed_until > now}
+    return len({item.instrument for item in items if item.key not in later})
 
 
 def _say(chart: Chart, key: str, **values: str | int) -> str:

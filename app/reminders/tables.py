@@ -36,7 +36,7 @@ class ReminderPlan(SQLModel, table=True):
     """How one patient wants to be reminded, and when the worker looks again.
 
     quiet_from, quiet_until: local wall-clock times such as 21:00; between them nothing is sent.
-    look_at: null while there is nobody to remind.
+    look_at: null while there is nobody to remind, and no answer to what was asked to wait for.
     """
 
     __tablename__ = "reminder_plan"

@@ -42,6 +42,8 @@ TRY_AGAIN_AFTER: Final = timedelta(minutes=1)
 """Where there was not even an administrator."""
 
 _ONE_DAY: Final = timedelta(days=1)
+# Of duty: six a day, for two weeks, are fewer.
+_MOST_CHANGES: Final = 100
 _LONGEST_SOURCE: Final = 1000
 _MOST_ERRORS: Final = 100
 # Cannot be shown, or not be stored: controls, halves of a character, line and paragraph ends.
@@ -77,9 +79,9 @@ class Channel(StrEnum):
 class Hours(StrEnum):
     """How the minutes of a step are counted from the beginning of the round.
 
-    at-all-hours: as they pass. within-coverage: those in which the clinic is on duty, and the
-    step is due while it is. next-coverage: as they pass, and then until the clinic next comes
-    on duty; no longer if it is on duty already and stays so for a day or more.
+    at-all-hours: as they pass. within-coverage: those in which the clinic is on duty; a step
+    without any is due as soon as it is. next-coverage: as they pass, and then until the clinic
+    next comes on duty; no longer if it is on duty already and stays so for a day or more.
     """
 
     AT_ALL_HOURS = "at-all-hours"
@@ -421,7 +423,7 @@ def _timed(
     first_number: int,
 ) -> tuple[PlannedStep, ...]:
     due_at = [_due_at(step, began_at, coverage, time_zone) for step in of_level]
-    # From the end: what follows at all hours does not wait for a step that waits for the day.
+    # From the end: nobody is passed over because the step that tells them waits for the day.
     no_later = reversed(tuple(accumulate(reversed(due_at), min)))
     return tuple(
         PlannedStep(number, step.who, step.channels, at)
@@ -452,15 +454,22 @@ def _due_at(step: Step, began_at: datetime, coverage: str, time_zone: str) -> da
 def _on_duty(
     at: datetime, until: datetime, coverage: str, time_zone: str
 ) -> Iterator[tuple[datetime, datetime]]:
-    """Stretches in which the clinic is on duty, cut off at both instants; undeclared is always."""
-    while at < until:
+    """Stretches in which the clinic is on duty, cut off at both instants.
+
+    Undeclared is always on duty, and so is what comes after very many changes: a plan is made
+    while somebody in danger waits for an answer.
+    """
+    for _ in range(_MOST_CHANGES):
         found = duty(coverage, time_zone, at)
         changes_at = until
         if found.changes_at is not None:
             changes_at = min(until, found.changes_at.astimezone(UTC))
         if found.is_on or not found.is_declared:
             yield at, changes_at
+        if changes_at == until:
+            return
         at = changes_at
+    yield at, until
 
 
 def _steps_of(level: Level, value: object, errors: list[tuple[str, str]]) -> tuple[Step, ...]:

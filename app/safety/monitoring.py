@@ -19,6 +19,7 @@ WORKER_SILENT_AFTER: Final = timedelta(seconds=60)
 class Told(Enum):
     """Before whom a flag is put, and the key of the sentence that says so."""
 
+    NOTHING_STORED = "monitoring.not-stored"
     NOBODY_NEEDED = "monitoring.journal-only"
     CARE_TEAM = "monitoring.care-team"
     ADMINISTRATORS = "monitoring.administrators"

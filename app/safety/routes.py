@@ -12,12 +12,14 @@ from app.kernel.fields import CountryMeant
 from app.kernel.paging import Cursor, Limit, next_link
 from app.kernel.texts import best_locale, shipped_for
 from app.people.chart import entry_id, open_chart, open_for_call
-from app.safety import calls, cases, inbox, plan, stream
+from app.safety import calls, cases, inbox, plan, policies, stream
 from app.safety.crisis import country_meant, help_in
 from app.safety.plan_page import POLICY
 from app.safety.schemas import (
     CommentIn,
     ContactIn,
+    EscalationIn,
+    EscalationOut,
     FlagIn,
     FlagPage,
     FlagState,
@@ -207,6 +209,23 @@ def read_safety_plan_page(visit: Signed, patient_id: str, country: CountryMeant 
 def _plan_tag(version: int) -> str:
     """Tags count from 1, and the plan that nobody has written yet is version 0."""
     return etag(version + 1)
+
+
+@routes.get("/v1/clinic/escalation", response_model=EscalationOut, operation_id="read_escalation")
+def read_escalation(visit: Signed) -> Reply:
+    """Who is told of a flag that nobody answers, when, and by what."""
+    policy = policies.read_policy(visit.db, visit.caller)
+    return Reply(policy, headers={"ETag": etag(policy.version + 1)})
+
+
+@routes.put(
+    "/v1/clinic/escalation", response_model=EscalationOut, operation_id="publish_escalation"
+)
+def publish_escalation(visit: Signed, sent: EscalationIn, if_match: IfMatch = None) -> Reply:
+    """Put a new version in force, for rounds that begin from now on. For administrators."""
+    base_version = version_named(if_match) - 1  # tags count from 1; what ships is version 0
+    policy = policies.publish_policy(visit.db, visit.caller, sent, base_version, visit.now)
+    return Reply(policy, headers={"ETag": etag(policy.version + 1)})
 
 
 @routes.get("/v1/crisis-lines", response_model=Help, operation_id="read_crisis_lines")

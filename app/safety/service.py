@@ -305,6 +305,7 @@ def record(
         now=now,
     )
     news.announce(db, flag.id, flag.version)
+    news.announce(db, flag.id, flag.version)
 
 
 def promise_round(db: Db, flag: FlagRow, now: datetime, at: datetime | None = None) -> None:
@@ -342,10 +343,11 @@ def safety_block(
     country: str | None,
     now: datetime,
     next_instrument: str | None = None,
+    otherwise: Told = Told.NOBODY_NEEDED,
 ) -> SafetyOut:
     """What a patient is told in the same answer. country: what the app sends, if anything.
 
-    next_instrument: what to ask at once.
+    next_instrument: what to ask at once. otherwise: what is true where nothing was flagged.
     """
     where = country_meant(country) or chart.country or chart.clinic.country
     help_here = help_in(where, chart.locale, chart.clinic.texts)
@@ -353,7 +355,7 @@ def safety_block(
     # The plan is no answer to a body in danger either, and unflagged nobody waits for it.
     asked = None if flag is None or is_physical else plan.ask_plan(db, chart)
     is_worker_silent = False
-    told = Told.NOBODY_NEEDED
+    told = otherwise
     if flag is not None and flag.is_historic:
         told = Told.HISTORIC
     elif flag is not None:
@@ -386,9 +388,18 @@ def safety_block(
     )
 
 
-def unasked_block(db: Db, chart: Chart, now: datetime, *, country: str | None = None) -> SafetyOut:
+def unasked_block(
+    db: Db,
+    chart: Chart,
+    now: datetime,
+    *,
+    country: str | None = None,
+    otherwise: Told = Told.NOBODY_NEEDED,
+) -> SafetyOut:
     """For what a patient sends that asks no question about danger, such as a note."""
-    return safety_block(db, chart, NOT_ASSESSED, None, country=country, now=now)
+    return safety_block(
+        db, chart, NOT_ASSESSED, None, country=country, now=now, otherwise=otherwise
+    )
 
 
 def _told(db: Db, patient_id: UUID, now: datetime) -> Told:

@@ -17,6 +17,7 @@ from app.kernel.tables import (
     sealed,
     seconds,
     texts,
+    truth,
 )
 
 KINDS = ("suicide-risk", "physical")
@@ -51,12 +52,12 @@ class Flag(SQLModel, table=True):
     clinic_id: UUID = key()
     id: UUID = key()
     patient_id: UUID
-    kind: str = tables.text()
+    kind: str = tables.text(before="'suicide-risk'")
     version: int
     level: str = tables.text()
     status: str = tables.text()
     round: int
-    is_historic: bool
+    is_historic: bool = truth(before="false")
     acknowledged_by: UUID | None
     acknowledged_at: datetime | None = instant(nullable=True)
     assigned_to: UUID | None
@@ -86,7 +87,7 @@ class FlagEvidence(SQLModel, table=True):
     source_id: UUID
     level: str = tables.text()
     reasons: list[str] = texts()
-    is_historic: bool
+    is_historic: bool = truth(before="false")
     words: bytes | None = sealed(nullable=True)
     recorded_at: datetime = instant()
     effective_at: datetime = instant()

@@ -9,6 +9,7 @@ from app.kernel.db import Db
 from app.people.chart import Chart, Right
 from app.safety import plan
 from app.safety import service as safety
+from app.safety.monitoring import Told
 from app.safety.schemas import Help
 from app.sync.schemas import BundleOut, ClinicContact
 
@@ -20,7 +21,7 @@ def read_bundle(db: Db, chart: Chart, country: str | None, now: datetime) -> Bun
 
     country: where the patient is.
     """
-    block = safety.unasked_block(db, chart, now, country=country)
+    block = safety.unasked_block(db, chart, now, country=country, otherwise=Told.NOTHING_STORED)
     return BundleOut(
         help=Help(
             country=block.country,

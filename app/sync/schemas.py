@@ -8,12 +8,11 @@ from pydantic import Field, SkipValidation
 
 from app.checkins.schemas import CheckInIn, CheckInOut, InstrumentOut
 from app.goals.schemas import GoalIn, GoalOut
+from app.kernel.edge import MAX_SYNC_CHANGES
 from app.kernel.fields import Instant
 from app.kernel.strict import Open, Wire
 from app.safety.schemas import Help, SafetyOut, SafetyPlanIn, SafetyPlanOut
 from app.treatment.schemas import NoteIn, NoteOut
-
-MAX_CHANGES = 500
 
 EntryKind = Literal["check_in", "note", "goal", "safety_plan"]
 
@@ -43,7 +42,7 @@ class ChangeIn(Wire):
 class SyncIn(Wire):
     """What a phone did while it was away. Each change is judged by itself."""
 
-    changes: Annotated[list[SkipValidation[ChangeIn]], Field(max_length=MAX_CHANGES)]
+    changes: Annotated[list[SkipValidation[ChangeIn]], Field(max_length=MAX_SYNC_CHANGES)]
     sent_at: Annotated[
         Instant | None,
         Field(description="The phone's clock when it sends, for every entry that names none."),

@@ -21,6 +21,7 @@ from app.kernel.strict import Wire, problem_of
 from app.people.chart import Chart, Right
 from app.safety import plan
 from app.safety import service as safety
+from app.safety.monitoring import Told
 from app.safety.schemas import FlagRef, SafetyPlanIn
 from app.sync.schemas import ChangeIn, ChangeOut, ChangeProblem, FaultOut, SyncIn, SyncOut
 from app.treatment import notes
@@ -92,7 +93,16 @@ def take_in(db: Db, chart: Chart, sent: SyncIn, now: datetime) -> SyncOut:
         else:
             results.append(_refused(index, sent.changes[index], one, known))
     finding, flag = upload.gravest
-    block = safety.safety_block(db, chart, finding, flag, country=sent.country, now=now)
+    is_stored = any(one.status not in {"refused", "conflict"} for one in results)
+    block = safety.safety_block(
+        db,
+        chart,
+        finding,
+        flag,
+        country=sent.country,
+        now=now,
+        otherwise=Told.NOBODY_NEEDED if is_stored else Told.NOTHING_STORED,
+    )
     return SyncOut(results=results, safety=block)
 
 
@@ -174,8 +184,9 @@ def _make(upload: _Upload, index: int, one: _Change, known: _Known) -> ChangeOut
             done = kind.withdraw(upload, known, change.base_version)
             status = "withdrawn"
     except Problem as problem:
-        if problem.kind not in _CONFLICTS:
-            known.fail_at(change.base_version)
+        if problem.kind not in entries.CONFLICTS:
+            if problem.kind is not Kind.VERSION_UNKNOWN:
+                known.fail_at(change.base_version)
             return _out(index, change, "refused", problem=_told(_beneath("/entry", problem)))
         assert known.row is not None
         kept_as = None
@@ -183,13 +194,15 @@ def _make(upload: _Upload, index: int, one: _Change, known: _Known) -> ChangeOut
             kept_as = notes.keep_both(
                 upload.db, upload.chart, one.sent, known, change.base_version, upload.now
             )
+        elif isinstance(one.sent, CheckInIn):
+            overtaken = checkins.flag_overtaken(
+                upload.db, upload.chart, one.sent, known, upload.now
+            )
+            upload.note(*overtaken)
         known.fail_at(change.base_version)
         copy = kind.copy(upload, known.row)
         return _out(index, change, "conflict", copy, kept_as=kept_as, problem=_told(problem))
     return _out(index, change, status if done.is_new else "unchanged", done.entry)
-
-
-_CONFLICTS: Final = frozenset({Kind.PRECONDITION_FAILED, Kind.WITHDRAWN})
 
 
 def _out(

@@ -176,7 +176,7 @@ def keep_both(
     """
     standing = known.row
     assert standing is not None
-    if any(_says(known.said(version), sent) for version in range(1, standing.version + 1)):
+    if known.was_said(lambda entry: _says(entry, sent)):
         return None
     copies = db.all(COPIES, patient_id=chart.patient_id, id=standing.id)
     for row in ledger.said_of(db, chart, KIND, copies):

@@ -144,7 +144,8 @@ PLANNED = Query(
     .where(
         _session.clinic_id == bindparam("clinic_id"),
         _session.patient_id == bindparam("patient_id"),
-        _session.status == literal_column("'preparation'"),
+        # Also the past ones: what was to be asked before a session was, or was not.
+        or_(WAS_GIVEN, _session.status == literal_column("'preparation'")),
         _session.started_at > bindparam("after"),
     )
     .order_by(_session.started_at),

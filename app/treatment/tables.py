@@ -5,6 +5,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, Column, ForeignKeyConstraint, Index, Numeric
+from sqlalchemy import text as sql
 from sqlmodel import Field, SQLModel
 
 from app.kernel.tables import DISTRIBUTED, instant, key, of_clinic, one_of, sealed, seconds, text
@@ -53,7 +54,11 @@ class Administration(SQLModel, table=True):
     clinic_id: UUID = key()
     patient_id: UUID = key()
     dosing_session_id: UUID = key()
-    session_version: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    session_version: int = Field(
+        primary_key=True,
+        # What the version before writes, which knows no amendments.
+        sa_column_kwargs={"autoincrement": False, "server_default": sql("1")},
+    )
     place: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
     drug: str = text()
     route: str = text()
@@ -83,7 +88,7 @@ class ExperienceNote(SQLModel, table=True):
     patient_id: UUID = key()
     id: UUID = key()
     version: int
-    status: str = text()
+    status: str = text(before="'final'")
     dosing_session_id: UUID | None
     conflict_of: UUID | None
     tier: str = text()

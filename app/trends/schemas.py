@@ -15,9 +15,10 @@ class PointsOut(Open):
 
     effective_at: list[datetime]
     score: Annotated[
-        list[int | None], Field(description="Total, or the item's answer; null if incomplete.")
+        list[int | float | None],
+        Field(description="Total, or the item's answer; null if incomplete."),
     ]
-    change: Annotated[list[int | None], Field(description="Current minus baseline.")]
+    change: Annotated[list[int | float | None], Field(description="Current minus baseline.")]
     percent_change: list[float | None]
     dose_number: list[int]
     hours_since_dose: list[float | None]
@@ -28,7 +29,7 @@ class BaselineOut(Open):
     """What change is measured from."""
 
     index: Annotated[int | None, Field(description="Among the points; null if not shown.")]
-    score: int
+    score: int | float
     effective_at: datetime
     rule: Annotated[str, Field(description="pinned, before-first-dose or first-complete")]
     provisional: bool
@@ -38,10 +39,10 @@ class OutcomeOut(Open):
     """What the latest complete score says, measured from the baseline."""
 
     index: Annotated[int | None, Field(description="Among the points; null if not shown.")]
-    score: int
+    score: int | float
     effective_at: datetime
     band: str | None
-    change: int
+    change: int | float
     percent_change: float | None
     direction: Annotated[str, Field(description="improved, worse or unchanged")]
     reliable: Annotated[

@@ -8,8 +8,11 @@ from uuid import UUID
 
 from pydantic_core import to_json
 from sqlalchemy import (
+    ARRAY,
     ColumnElement,
     Integer,
+    Text,
+    any_,
     bindparam,
     cast,
     func,
@@ -77,8 +80,11 @@ _PINNED_AT = (
 )
 
 
-def _series(score: ColumnElement[Any]) -> Query[_Series]:
-    """One row: the newest points of one instrument, as columns, oldest first; and the doses."""
+def _series(score: ColumnElement[Any], *only: ColumnElement[bool]) -> Query[_Series]:
+    """One row: the newest points of one instrument, as columns, oldest first; and the doses.
+
+    only: which of them.
+    """
     newest = (
         select(_check_in.effective_at, _check_in.id, score.label("score"))
         .where(
@@ -86,6 +92,7 @@ def _series(score: ColumnElement[Any]) -> Query[_Series]:
             _check_in.patient_id == bindparam("patient_id"),
             _check_in.instrument == bindparam("instrument"),
             IS_FINAL,
+            *only,
         )
         .order_by(_check_in.effective_at.desc(), _check_in.id.desc())
         .limit(literal_column(str(MAX_POINTS)))
@@ -101,9 +108,16 @@ def _series(score: ColumnElement[Any]) -> Query[_Series]:
 
 
 # A sum is a whole number and is read as one; what is not does not have to be.
-TOTALS = _series(cast(_check_in.total, Integer))
+_WHOLE = cast(_check_in.total, Integer)
+_ANSWER = _check_in.answers[bindparam("place", type_=Integer)]
+TOTALS = _series(_WHOLE)
 POINTS = _series(_check_in.total)
-ANSWERS = _series(_check_in.answers[bindparam("place", type_=Integer)])
+ANSWERS = _series(_ANSWER)
+# Of an instrument with several versions: those that measure the same as the newest.
+_ALIKE = _check_in.instrument_version == any_(bindparam("versions", type_=ARRAY(Text)))
+TOTALS_ALIKE = _series(_WHOLE, _ALIKE)
+POINTS_ALIKE = _series(_check_in.total, _ALIKE)
+ANSWERS_ALIKE = _series(_ANSWER, _ALIKE)
 
 
 class Asked(NamedTuple):
@@ -133,15 +147,26 @@ def ask_trajectory(
         is the latest of what is shown.
     Raises: Problem NOT_FOUND (no such instrument), INVALID (no such item, or one is needed).
     """
-    instrument, item = _measured(db, key, item_key)
+    try:
+        newest, *earlier = packs.versions(db, key)
+    except instruments.UnknownInstrument:
+        raise not_found() from None
+    instrument, item = _measured(newest, item_key)
     params: dict[str, Any] = {
         "patient_id": patient_id,
         "instrument": key,
     }
-    if item is None:
-        series = db.ahead(TOTALS if _is_whole(instrument) else POINTS, **params)
+    if earlier:
+        measure = _measure(newest, item_key)
+        alike = [one.version for one in earlier if _measure(one, item_key) == measure]
+        params["versions"] = [newest.version, *alike]
+    if item is not None:
+        params["place"] = instrument.items.index(item) + 1
+        series = db.ahead(ANSWERS_ALIKE if earlier else ANSWERS, **params)
+    elif _is_whole(instrument):
+        series = db.ahead(TOTALS_ALIKE if earlier else TOTALS, **params)
     else:
-        series = db.ahead(ANSWERS, **params, place=instrument.items.index(item) + 1)
+        series = db.ahead(POINTS_ALIKE if earlier else POINTS, **params)
     return Asked(patient_id, instrument, item, since, until, series)
 
 
@@ -151,11 +176,7 @@ def read_trajectory(chart: Chart, asked: Asked) -> bytes:
     return _render(asked, asked.series.one())
 
 
-def _measured(db: Db, key: str, item_key: str | None) -> tuple[Instrument, Item | None]:
-    try:
-        instrument = packs.find(db, key)
-    except instruments.UnknownInstrument:
-        raise not_found() from None
+def _measured(instrument: Instrument, item_key: str | None) -> tuple[Instrument, Item | None]:
     if item_key is None:
         if instrument.total is None:
             raise invalid("query:item", "is needed: this instrument has no total")
@@ -167,6 +188,28 @@ def _measured(db: Db, key: str, item_key: str | None) -> tuple[Instrument, Item 
     if item.scale is None and not _is_suicide_item(instrument, item):
         raise invalid("query:item", "is answered in words and has no trajectory of its own")
     return instrument, item
+
+
+def _measure(instrument: Instrument, item_key: str | None) -> object:
+    """What a number means: two versions measure the same exactly where these are equal.
+
+    Points that mean something else are not drawn on one scale; each stays readable by itself.
+    """
+    if item_key is None:
+        total = instrument.total
+        return total and (
+            total.method,
+            total.multiplier,
+            total.minimum,
+            total.maximum,
+            total.direction,
+            instrument.is_score_only,
+        )
+    return [
+        (place, item.values, item.direction)
+        for place, item in enumerate(instrument.items)
+        if item.key == item_key
+    ]
 
 
 def _is_whole(instrument: Instrument) -> bool:

@@ -202,10 +202,9 @@ def downgrade() -> None:
 
 
 def _add_filled(table: str, column: sa.Column[Any], value: str) -> None:
-    """A column that the rows of before get this value in, and later ones must bring."""
+    """A column with a default, so that the version before can go on writing meanwhile."""
     column.server_default = sa.DefaultClause(sa.text(value))
     op.add_column(table, column)
-    op.alter_column(table, column.name, server_default=None)
 
 
 def _one_open_of(*columns: str) -> None:

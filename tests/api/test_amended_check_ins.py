@@ -280,6 +280,27 @@ class TestFlags:
             f"c-ssrs-screener.item-{place}" for place in (1, 2, 3, 4)
         }
 
+    def test_also_one_that_is_no_graver(self, world: World, behind: Behind) -> None:
+        switch_on(behind, world, "c-ssrs-screener")
+        path, body = sent(world.patient, instrument="c-ssrs-screener", answers=AN_INTENT)
+        a_plan_too = [*AN_INTENT[:4], 1, *AN_INTENT[5:]]
+
+        told = amended(world.patient, path, body | {"answers": a_plan_too}, 1)
+        amended(world.patient, path, body | {"answers": AN_INTENT}, 2)
+
+        # It begins a round of its own, as every sign of the highest level does.
+        assert flags(behind, world) == [("high", "open", 2, 2)]
+        assert "c-ssrs-screener.item-5" in told["safety"]["reasons"]
+
+    def test_a_question_that_is_left_out_now_is_none(self, world: World, behind: Behind) -> None:
+        switch_on(behind, world, "c-ssrs-screener")
+        path, body = sent(world.patient, instrument="c-ssrs-screener", answers=AN_INTENT)
+
+        told = amended(world.patient, path, body | {"answers": [*AN_INTENT[:5], None, None]}, 1)
+
+        assert "not-assessed" in told["safety"]["reasons"]
+        assert flags(behind, world) == [("high", "open", 1, 1)]
+
     def test_a_retried_amendment_raises_nothing_new(self, world: World, behind: Behind) -> None:
         path, body = sent(world.patient, answers=answered(0))
         worse = body | {"answers": answered(3)}
@@ -429,3 +450,49 @@ def switch_on(behind: Behind, world: World, instrument: str) -> None:
         instrument,
         world.here.id,
     )
+
+
+class TestOvertaken:
+    """Danger in an amendment that another device's came before."""
+
+    def test_it_flags_although_it_is_not_stored(self, world: World) -> None:
+        check_in = world.patient.post(CHECK_INS, a_check_in()).json()
+        path = f"{CHECK_INS}/{check_in['id']}"
+        assert world.patient.put(path, a_check_in(answers=[1] * 8 + [0]), base=1).status_code == 200
+
+        late = world.patient.put(path, a_check_in(answers=[1] * 8 + [3]), base=1)
+
+        assert late.status_code == 412
+        assert world.patient.get(path).json()["answers"] == [1] * 8 + [0]
+        (flag,) = world.therapist.get("/v1/flags").json()["flags"]
+        assert (flag["level"], flag["evidence"][0]["source_kind"]) == ("high", "check_in_overtaken")
+
+    def test_sending_it_again_adds_nothing(self, world: World) -> None:
+        check_in = world.patient.post(CHECK_INS, a_check_in()).json()
+        path = f"{CHECK_INS}/{check_in['id']}"
+        world.patient.put(path, a_check_in(answers=[1] * 8 + [0]), base=1)
+        late = a_check_in(answers=[1] * 8 + [2])
+
+        for _ in range(3):
+            world.patient.put(path, late, base=1)
+
+        (flag,) = world.therapist.get("/v1/flags").json()["flags"]
+        assert (len(flag["evidence"]), flag["round"]) == (1, 1)
+
+    def test_in_an_upload_the_answer_knows_of_it(self, world: World) -> None:
+        check_in = world.patient.post(CHECK_INS, a_check_in()).json()
+        world.patient.put(
+            f"/v1/patients/me/check-ins/{check_in['id']}", a_check_in(answers=[1] * 9), base=1
+        )
+        change = {
+            "kind": "check_in",
+            "op": "amend",
+            "id": check_in["id"],
+            "base_version": 1,
+            "entry": a_check_in(answers=[1] * 8 + [3]),
+        }
+
+        answer = world.patient.post("/v1/sync", {"changes": [change]}).json()
+
+        assert answer["results"][0]["status"] == "conflict"
+        assert (answer["safety"]["level"], answer["safety"]["flag"]["level"]) == ("high", "high")

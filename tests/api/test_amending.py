@@ -523,6 +523,7 @@ class TestTime:
 
         assert datetime.fromisoformat(told["effective_at"]) == clock.at - timedelta(hours=3)
         assert told["clock_ahead_seconds"] == -86_400
+        assert alone(timed_world.patient.get(f"{path}/{first['id']}").json()) == alone(told)
         assert told["received_at"] == first["received_at"]
 
     def test_a_visit_keeps_when_it_came_and_when_it_began(

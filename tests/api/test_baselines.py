@@ -162,7 +162,7 @@ class TestRefusal:
             assert answer.json()["errors"][0]["pointer"] == "/check_in_id"
 
     def test_nor_an_instrument_that_is_not_offered(self, world: World, course: list[str]) -> None:
-        answer = pin(world, None, instrument="phq-8")
+        answer = pin(world, None, instrument="phq-7")
 
         assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/instrument")
 

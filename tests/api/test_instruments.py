@@ -42,7 +42,7 @@ class TestInstruments:
         assert (told["total"], told["suicide_item"]) == (None, None)
         assert {(item["minimum"], item["maximum"]) for item in told["items"]} == {(0, 10)}
 
-    @pytest.mark.parametrize("key", ["phq-8", "PHQ-9", "..%2fphq-9", "phq-9.toml", "%00"])
+    @pytest.mark.parametrize("key", ["phq-7", "PHQ-9", "..%2fphq-9", "phq-9.toml", "%00"])
     def test_another_is_not_there(self, client: TestClient, key: str) -> None:
         answer = client.get(f"/v1/instruments/{key}")
 

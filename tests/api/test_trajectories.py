@@ -435,7 +435,7 @@ class TestIdeation:
 
 class TestRefusal:
     def test_an_unknown_instrument_is_not_found(self, world: World) -> None:
-        assert world.patient.get(f"{MINE}/phq-8").status_code == 404
+        assert world.patient.get(f"{MINE}/phq-7").status_code == 404
 
     @pytest.mark.parametrize("who", ["stranger", "other_patient"])
     def test_a_record_that_is_not_yours_is_not_found(self, world: World, who: str) -> None:

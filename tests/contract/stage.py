@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from fastapi.testclient import TestClient
@@ -25,6 +25,7 @@ from tests.builders import (
     amended,
     now,
 )
+from tests.clinical.definitions import DEFINITION
 
 _membership = columns(Membership)
 _key = columns(DataKey)
@@ -43,6 +44,25 @@ DEACTIVATE = Change(
     )
     .values(is_active=False)
 )
+A_PHONE: Final = "https://phone.example/"
+ALWAYS_DUE: Final = "always/enrolment/phq-9"
+A_PROTOCOL: Final[dict[str, Any]] = {
+    "title": "Always",
+    "source": "A test",
+    "convention": True,
+    "late_days": 14,
+    "points": [
+        {
+            "key": "always",
+            "label": "Always",
+            "anchor": "enrolment",
+            "instruments": ["phq-9"],
+            "days": [0, 1, 400],
+            "source": "A test",
+            "convention": True,
+        }
+    ],
+}
 
 
 @dataclass(frozen=True)
@@ -83,6 +103,7 @@ def a_stage(client: TestClient, direct: Direct) -> Stage:
     world = a_world(client, direct)
     here, elsewhere = world.here, world.elsewhere
     for clinic in (here, elsewhere):
+        furnish(clinic)
         link(direct, clinic, clinic.other_patient, clinic.stranger)
     entries = {
         patient_of(patient): live(patient, carer)
@@ -104,9 +125,23 @@ def a_stage(client: TestClient, direct: Direct) -> Stage:
     return Stage(world, gone_patient, gone_therapist, entries)
 
 
+def furnish(clinic: Clinic) -> None:
+    """An instrument of the clinic's own, and a protocol by which something is always due."""
+    definition = {"definition": DEFINITION.replace("two-items", own_instrument(clinic))}
+    added = clinic.administrator.post("/v1/clinic/instruments", definition)
+    assert added.status_code == 201, added.text
+    published = clinic.administrator.put("/v1/clinic/protocol", A_PROTOCOL, base=1)
+    assert published.status_code == 200, published.text
+
+
+def own_instrument(clinic: Clinic) -> str:
+    """The key of what this clinic added."""
+    return f"of-{clinic.id}"
+
+
 def live(patient: Person, carer: Person) -> dict[str, str]:
     """A dose, a planned visit, a flagged and pinned check-in, a note and a goal; what is private
-    and what is there to be changed. Their words name their patient.
+    and what is there to be changed; a phone, and what it prompted. Their words name their patient.
     """
     path = f"/v1/patients/{patient.patient_id}"
     canary = f"canary {patient.patient_id}"
@@ -132,8 +167,11 @@ def live(patient: Person, carer: Person) -> dict[str, str]:
     }
     pin = {"instrument": "phq-9", "check_in_id": made["check-ins"].json()["id"]}
     made["baselines"] = carer.post(f"{path}/baselines", pin)
+    made["devices"] = patient.post("/v1/me/devices", {"channel": "webhook", "url": A_PHONE})
     assert {answer.status_code for answer in made.values()} == {201}
     entries = {kind: answer.json()["id"] for kind, answer in made.items()}
+    note = {"due_key": ALWAYS_DUE, "event": "prompted", "recorded_at": now().isoformat()}
+    assert patient.post("/v1/me/reminders", note).status_code == 200
     entries["notes copied"] = changed_twice(patient, entries["notes in conflict"], canary)
     return entries
 

@@ -23,7 +23,15 @@ from app.kernel.db import Db, Direct, Query, itself, libpq
 from app.kernel.settings import Settings
 from app.kernel.tables import METADATA
 from tests.builders import Person, a_check_in, a_dosing_session, a_goal, a_note
-from tests.contract.stage import Stage, a_stage, patient_of
+from tests.clinical.definitions import DEFINITION
+from tests.contract.stage import (
+    A_PROTOCOL,
+    ALWAYS_DUE,
+    Stage,
+    a_stage,
+    own_instrument,
+    patient_of,
+)
 from tests.contract.statements import is_distributed, statements, tables_of
 
 PATIENT: Final = "/v1/patients/{patient_id}"
@@ -172,6 +180,41 @@ gone patient           200   401     401    403    403       401         401    
 gone therapist         200   401     401    401    401       401         401     401    401     403
 """
 
+# What is the caller's alone and names no patient; `plan` comes with an If-Match that no longer
+# holds, and `unplug` names a device that nobody has.
+REMINDED = """
+                   list  register  unplug  plan  note
+anonymous           401       401     401   401   401
+patient             200       201     404   412   200
+other patient       200       201     404   412   200
+therapist           403       403     403   403   403
+stranger            403       403     403   403   403
+coach               403       403     403   403   403
+administrator       403       403     403   403   403
+foreign patient     200       201     404   412   200
+foreign therapist   403       403     403   403   403
+foreign admin       403       403     403   403   403
+gone patient        401       401     401   401   401
+gone therapist      403       403     403   403   403
+"""
+# What is a clinic's. `own` is an instrument that the clinic here added, and `publish` comes with
+# an If-Match that no longer holds.
+OF_CLINIC = """
+                   read  own  switch  add  publish
+anonymous           401  401     401  401      401
+patient             200  200     403  403      403
+other patient       200  200     403  403      403
+therapist           200  200     403  403      403
+stranger            200  200     403  403      403
+coach               200  200     403  403      403
+administrator       200  200     200  201      412
+foreign patient     200  404     403  403      403
+foreign therapist   200  404     403  403      403
+foreign admin       200  404     200  201      412
+gone patient        401  401     403  403      403
+gone therapist      401  401     403  403      403
+"""
+
 
 @dataclass(frozen=True)
 class Try:
@@ -192,6 +235,8 @@ class Try:
 
 PUBLIC: Final = Try(NAMING_NOBODY, "public")
 CHECK_IN = a_check_in()
+A_DEVICE = {"channel": "webhook", "url": "https://phone.example/"}
+A_PROMPT = {"due_key": ALWAYS_DUE, "event": "prompted", "recorded_at": CHECK_IN["recorded_at"]}
 GOAL_ID = "00000000-0000-4000-8000-000000000001"
 FIRST_VERSION = (("If-Match", '"1"'),)
 EXPECTED: Final[dict[tuple[str, str], list[Try]]] = {
@@ -291,6 +336,24 @@ EXPECTED: Final[dict[tuple[str, str], list[Try]]] = {
             headers=(("If-Match", f'"{"0" * 32}"'),),
         )
     ],
+    ("GET", "/v1/clinic/instruments"): [Try(OF_CLINIC, "read")],
+    ("GET", "/v1/clinic/instruments/{key}"): [
+        Try(OF_CLINIC, "read"),
+        Try(OF_CLINIC, "own"),
+    ],
+    ("PUT", "/v1/clinic/instruments/{key}"): [Try(OF_CLINIC, "switch", body={"is_on": True})],
+    ("POST", "/v1/clinic/instruments"): [Try(OF_CLINIC, "add", body={"definition": DEFINITION})],
+    ("GET", "/v1/clinic/protocol"): [Try(OF_CLINIC, "read")],
+    ("PUT", "/v1/clinic/protocol"): [
+        Try(OF_CLINIC, "publish", body=A_PROTOCOL, headers=(("If-Match", '"999"'),))
+    ],
+    ("GET", f"{PATIENT}/due"): [Try(READ_CLINICAL)],
+    ("GET", "/v1/me/devices"): [Try(REMINDED, "list")],
+    ("POST", "/v1/me/devices"): [Try(REMINDED, "register", body=A_DEVICE)],
+    ("DELETE", "/v1/me/devices/{device_id}"): [Try(REMINDED, "unplug", kind="devices")],
+    ("GET", "/v1/me/reminders"): [Try(REMINDED, "list")],
+    ("PUT", "/v1/me/reminders"): [Try(REMINDED, "plan", body={}, headers=(("If-Match", '"999"'),))],
+    ("POST", "/v1/me/reminders"): [Try(REMINDED, "note", body=A_PROMPT)],
     ("POST", "/v1/invitations"): [
         Try(NAMING_NOBODY, "patients", body={"role": "patient", "clinician_id": "of here"}),
         Try(NAMING_NOBODY, "clinicians", body={"role": "clinician", "privileges": ["coach"]}),
@@ -393,7 +456,10 @@ def ask(
     """Make the request that `column` of the table is about, as `who`."""
     caller = stage.callers[who]
     address = path.replace("{patient_id}", targets(stage).get(column, ""))
-    address = address.replace("{instrument}", "phq-9").replace("{key}", "phq-9")
+    address = address.replace("{instrument}", "phq-9")
+    address = address.replace(
+        "{key}", own_instrument(stage.world.here) if column == "own" else "phq-9"
+    )
     address = address.replace("{locale}", "de-AT")
     if one.kind:
         address = re.sub(r"\{.*\}", entry(stage, caller, column, one.kind), address)
@@ -544,7 +610,7 @@ def strangers(stage: Stage, who: str) -> list[str]:
     patients = [patient_of(one) for one in (abroad.patient, abroad.other_patient)]
     patients += [patient_of(one) for one in within.get(who, [])]
     entries = [one for owner in patients for one in stage.entries.get(owner, {}).values()]
-    return [str(abroad.id), *map(str, patients), *entries]
+    return [str(abroad.id), own_instrument(abroad), *map(str, patients), *entries]
 
 
 @dataclass(frozen=True)
@@ -603,6 +669,9 @@ def parameters(stage: Stage, ids: Ids, name: str) -> dict[str, Any]:
         "flag_ids": [ids.flag_id],
         "session_ids": [entries["dosing-sessions"]],
         "instrument": "phq-9",
+        "versions": ["1"],
+        "key": own_instrument(here),
+        "due_keys": [ALWAYS_DUE],
         "place": 9,
         "is_own": True,
         "now": datetime.now(UTC),
@@ -638,6 +707,7 @@ def parameters(stage: Stage, ids: Ids, name: str) -> dict[str, Any]:
         "GOAL_TO_CHANGE": {"id": entries["goals"]},
         "GOALS_TO_CHANGE": {"ids": [entries["goals"]]},
         "PIN": {"id": entries["baselines"]},
+        "DEVICE": {"id": entries["devices"]},
     }
     return values | its_own.get(name, {})
 

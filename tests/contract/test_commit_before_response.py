@@ -7,7 +7,7 @@ an application that commits where FastAPI's dependencies end.
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, MutableMapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Annotated, Any
 from uuid import UUID, uuid4
@@ -29,7 +29,15 @@ from app.kernel.tables import Heartbeat
 from app.kernel.tokens import SigningKeys
 from app.kernel.vault import Keyring
 from app.main import create_app
-from tests.builders import a_check_in, a_clinic, a_dosing_session, a_goal, a_note
+from tests.builders import (
+    a_check_in,
+    a_clinic,
+    a_dosing_session,
+    a_goal,
+    a_note,
+    amended,
+    withdrawn,
+)
 from tests.conftest import KEYRING, SIGNING_KEYS
 
 Message = MutableMapping[str, Any]
@@ -205,6 +213,33 @@ class TestSuccess:
 
         assert answer.status_code == 201, answer.text
         assert spy.seen == [dict.fromkeys(tables, 1) | {"ledger": 1 + (kind == "check-ins")}]
+
+    def test_what_is_amended_or_withdrawn_is_so_before_its_answer_leaves(
+        self, settings: Settings, keyring: Keyring, direct: Any, onlooker: psycopg.Connection[Any]
+    ) -> None:
+        application = create_app(settings, keyring, SigningKeys.parse(SIGNING_KEYS))
+        with TestClient(application) as plain:
+            clinic = a_clinic(plain, direct)
+            check_in_id = clinic.patient.post("/v1/patients/me/check-ins", a_check_in()).json()[
+                "id"
+            ]
+        query = (
+            "SELECT version, status, (SELECT count(*) FROM flag WHERE flag.patient_id ="
+            " check_in.patient_id), (SELECT max(entry_version) FROM ledger WHERE entry_id ="
+            " check_in.id) FROM check_in WHERE id = %(id)s"
+        )
+        spy = Spy(
+            create_app(settings, keyring, SigningKeys.parse(SIGNING_KEYS)),
+            lambda: onlooker.execute(query.encode(), {"id": check_in_id}).fetchone(),
+        )
+        path = f"/v1/patients/me/check-ins/{check_in_id}"
+
+        with TestClient(spy) as client:
+            patient = replace(clinic.patient, client=client)
+            amended(patient, path, a_check_in(answers=[1] * 9), 1)
+            withdrawn(patient, path, 2)
+
+        assert spy.seen == [(2, "final", 1, 2), (3, "entered-in-error", 1, 3)]
 
     def test_a_reading_is_in_the_access_log_before_its_answer_leaves(
         self, settings: Settings, keyring: Keyring, direct: Any, onlooker: psycopg.Connection[Any]

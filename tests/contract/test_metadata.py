@@ -14,6 +14,7 @@ import pytest
 from sqlalchemy import (
     BigInteger,
     Column,
+    DefaultClause,
     ForeignKeyConstraint,
     Identity,
     Index,
@@ -66,7 +67,13 @@ def _of(table: Table) -> Iterator[str]:
         for column in table.columns
     ):
         yield "a number made by the database"
-    if any(column.server_default is not None for column in table.columns):
+    # A constant is for a version of the application that does not know the column yet.
+    defaults = [
+        str(one.server_default.arg)
+        for one in table.columns
+        if isinstance(one.server_default, DefaultClause)
+    ]
+    if not all(re.fullmatch(r"\d+|'[^']*'|true|false", default) for default in defaults):
         yield "a default made by the database"
     if is_distributed(table):
         yield from _of_tenant(table)

@@ -281,7 +281,10 @@ TAMPERINGS: dict[str, tuple[str, int]] = {
     "a row is gone": ("DELETE FROM ledger WHERE {3}", 3),
     "the first row is gone": ("DELETE FROM ledger WHERE {1}", 1),
     "a row is gone and the rest moved up": (
-        "DELETE FROM ledger WHERE {3}; UPDATE ledger SET seq = seq - 1 WHERE {mine} AND seq > 3",
+        (
+            "DELETE FROM ledger WHERE {3}; UPDATE ledger SET seq = -seq WHERE {mine} AND seq > 3;"
+            " UPDATE ledger SET seq = -seq - 1 WHERE {mine} AND seq < 0"
+        ),
         3,
     ),
     "two rows are exchanged": (

@@ -35,6 +35,7 @@ NOW = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 CLINIC = UUID(int=0xC1)
 ROOT = Path(__file__).parents[2]
 TELL = safety.TELL_TOPIC
+TOPIC = "a.topic"
 SECOND = timedelta(seconds=1)
 
 # A worker that takes a promise, says so, and holds it.
@@ -46,7 +47,7 @@ from app.kernel.db import Direct
 from app.kernel.vault import Keyring
 
 def work(db):
-    held = outbox.claim(db, datetime.fromisoformat(sys.argv[2]))
+    held = outbox.claim(db, ["a.topic"], datetime.fromisoformat(sys.argv[2]))
     print(held[0].id, flush=True)
     time.sleep(60)
 
@@ -91,7 +92,7 @@ def _silent_log() -> Iterator[None]:
 
 
 def promise(
-    database: Direct, topic: str = "a.topic", *, now: datetime = NOW, key: str = "", **body: Any
+    database: Direct, topic: str = TOPIC, *, now: datetime = NOW, key: str = "", **body: Any
 ) -> None:
     def work(db: Db) -> None:
         db.enter(CLINIC)
@@ -117,7 +118,7 @@ class TestPromise:
     ) -> None:
         promise(database, n=1)
 
-        (due,) = database.run(lambda db: outbox.claim(db, NOW))
+        (due,) = database.run(lambda db: outbox.claim(db, [TOPIC], NOW))
         assert (due.clinic_id, due.topic, due.body, due.attempts) == (
             CLINIC,
             "a.topic",
@@ -128,7 +129,7 @@ class TestPromise:
 
         database.run(lambda db: outbox.done(db, due, NOW + SECOND))
 
-        assert database.run(lambda db: outbox.claim(db, NOW + SECOND)) == []
+        assert database.run(lambda db: outbox.claim(db, [TOPIC], NOW + SECOND)) == []
         assert backlog(database) == Backlog(0, None, None)
         assert rows(fresh_database)[0]["done_at"] == NOW + SECOND
 
@@ -136,7 +137,7 @@ class TestPromise:
         promise(database, key="flag/1/1", n=1)
         promise(database, key="flag/1/1", n=2)
 
-        (due,) = database.run(lambda db: outbox.claim(db, NOW, limit=5))
+        (due,) = database.run(lambda db: outbox.claim(db, [TOPIC], NOW, limit=5))
         assert due.body == {"n": 1}
 
     def test_the_same_promise_made_by_many_at_once_is_one(
@@ -176,7 +177,7 @@ class TestClaim:
         for seconds in (3, 1, 2):
             promise(database, now=NOW + seconds * SECOND, n=seconds)
 
-        found = database.run(lambda db: outbox.claim(db, NOW + 5 * SECOND, limit=5))
+        found = database.run(lambda db: outbox.claim(db, [TOPIC], NOW + 5 * SECOND, limit=5))
 
         assert [due.body["n"] for due in found] == [1, 2, 3]
 
@@ -184,28 +185,28 @@ class TestClaim:
         promise(database, now=NOW)
 
         def put_off(db: Db) -> None:
-            for due in outbox.claim(db, NOW):
+            for due in outbox.claim(db, [TOPIC], NOW):
                 outbox.later(db, due, NOW)
 
         database.run(put_off)
 
-        assert database.run(lambda db: outbox.claim(db, NOW)) == []
-        assert len(database.run(lambda db: outbox.claim(db, NOW + 2 * SECOND))) == 1
+        assert database.run(lambda db: outbox.claim(db, [TOPIC], NOW)) == []
+        assert len(database.run(lambda db: outbox.claim(db, [TOPIC], NOW + 2 * SECOND))) == 1
 
     def test_a_promise_of_a_process_whose_clock_is_ahead_is_kept_now(
         self, database: Direct
     ) -> None:
         promise(database, now=NOW + 200_000 * SECOND)
 
-        assert len(database.run(lambda db: outbox.claim(db, NOW))) == 1
+        assert len(database.run(lambda db: outbox.claim(db, [TOPIC], NOW))) == 1
 
     def test_what_somebody_else_holds_is_passed_over(self, database: Direct, other: Direct) -> None:
         for n in (1, 2):
             promise(database, now=NOW + n * SECOND, n=n)
 
         def holding(db: Db) -> list[int]:
-            (mine,) = outbox.claim(db, NOW + 5 * SECOND)
-            theirs = other.run(lambda db: outbox.claim(db, NOW + 5 * SECOND, limit=5))
+            (mine,) = outbox.claim(db, [TOPIC], NOW + 5 * SECOND)
+            theirs = other.run(lambda db: outbox.claim(db, [TOPIC], NOW + 5 * SECOND, limit=5))
             return [mine.body["n"], *(due.body["n"] for due in theirs)]
 
         assert database.run(holding) == [1, 2]
@@ -223,13 +224,13 @@ class TestClaim:
         with killed:
             assert killed.stdout is not None
             held = UUID(killed.stdout.readline().strip())
-            assert database.run(lambda db: outbox.claim(db, NOW)) == []
+            assert database.run(lambda db: outbox.claim(db, [TOPIC], NOW)) == []
             os.kill(killed.pid, signal.SIGKILL)
 
         deadline = time.monotonic() + 5
-        found = database.run(lambda db: outbox.claim(db, NOW))
+        found = database.run(lambda db: outbox.claim(db, [TOPIC], NOW))
         while not found and time.monotonic() < deadline:
-            found = database.run(lambda db: outbox.claim(db, NOW))
+            found = database.run(lambda db: outbox.claim(db, [TOPIC], NOW))
         assert [(due.id, due.attempts) for due in found] == [(held, 0)]
 
 
@@ -241,13 +242,29 @@ class TestLater:
         waits, now = [], NOW
 
         for _ in range(11):
-            (due,) = database.run(lambda db, at=now: outbox.claim(db, at))  # type: ignore[misc]
+            (due,) = database.run(lambda db, at=now: outbox.claim(db, [TOPIC], at))  # type: ignore[misc]
             database.run(lambda db, due=due, at=now: outbox.later(db, due, at))  # type: ignore[misc]
             due_at = rows(fresh_database)[0]["due_at"]
             waits.append(int((due_at - now).total_seconds()))
             now = due_at
 
         assert waits == [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300]
+
+    @pytest.mark.parametrize("asked_for", [NOW - 60 * SECOND, NOW, NOW + SECOND])
+    def test_who_asks_to_be_tried_at_once_is_not(
+        self, database: Direct, fresh_database: Settings, asked_for: datetime
+    ) -> None:
+        promise(database)
+        waits, now = [], NOW
+
+        for _ in range(3):
+            (due,) = database.run(lambda db, at=now: outbox.claim(db, [TOPIC], at))  # type: ignore[misc]
+            database.run(lambda db, due=due, at=now: outbox.later(db, due, at, asked_for))  # type: ignore[misc]
+            due_at = rows(fresh_database)[0]["due_at"]
+            waits.append(int((due_at - now).total_seconds()))
+            now = due_at
+
+        assert waits == [1, 2, 4]
 
 
 class TestBeat:
@@ -262,15 +279,33 @@ class TestKeepOne:
     def test_with_nothing_to_do_it_says_so(self, database: Direct) -> None:
         assert not worker.keep_one(database, NOW)
 
-    def test_a_promise_of_a_topic_nobody_knows_is_kept_for_later(
+    def test_a_promise_of_another_topic_is_left_to_who_keeps_it(
         self, database: Direct, fresh_database: Settings
     ) -> None:
-        promise(database, "unknown.topic")
+        promise(database, "another.topic")
 
-        assert worker.keep_one(database, NOW)
+        assert not worker.keep_one(database, NOW)
+        kept: list[dict[str, Any]] = []
+        others = {"another.topic": lambda db, body, now: kept.append(body)}
+        assert worker.keep_one(database, NOW, others)
+
+        assert kept == [{}]
+        assert rows(fresh_database)[0]["done_at"] == NOW
+
+    def test_what_cannot_be_done_yet_is_tried_when_it_can_be(
+        self, database: Direct, fresh_database: Settings
+    ) -> None:
+        def not_yet(db: Db, body: dict[str, Any], now: datetime) -> None:
+            raise outbox.NotYet(NOW + 90 * SECOND)
+
+        promise(database)
+
+        assert worker.keep_one(database, NOW, {TOPIC: not_yet})
 
         (row,) = rows(fresh_database)
-        assert (row["attempts"], row["due_at"], row["done_at"]) == (1, NOW + SECOND, None)
+        assert (row["attempts"], row["due_at"], row["done_at"]) == (1, NOW + 90 * SECOND, None)
+        assert not worker.keep_one(database, NOW + 89 * SECOND, {TOPIC: not_yet})
+        assert worker.keep_one(database, NOW + 90 * SECOND, {TOPIC: not_yet})
 
     @pytest.mark.parametrize(
         "body",

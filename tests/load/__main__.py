@@ -28,6 +28,8 @@ def names(text: str) -> list[str]:
     wanted = text.split(",")
     if unknown := set(wanted) - set(EVERYTHING):
         raise argparse.ArgumentTypeError(f"{unknown} not in {', '.join(EVERYTHING)}")
+    if "due" in wanted and "floor" not in wanted:
+        wanted.append("floor")  # whose read it is compared with
     return wanted
 
 

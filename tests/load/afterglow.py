@@ -5,8 +5,9 @@ hash, row-level security, commit. A read is the whole trajectory, computed; "rea
 is the same by somebody whose reading is in the access log before the answer leaves.
 """
 
+import abc
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
@@ -32,38 +33,35 @@ from tests.load.subjects import (
     plain_write_body,
 )
 
-_DOSES = 6
+DOSES = 6
+"""Of each patient with POINTS check-ins."""
+LONG = timedelta(days=3653)
+"""Ten years."""
 
 
-class AfterglowSubject:
-    """The real server on a migrated database."""
+class Deployment(abc.ABC):
+    """A migrated database with one clinic, and the real server on it.
 
-    name = "afterglow"
+    Whoever derives from it names it, says what is asked of it, and makes its patients.
+    """
 
-    def __init__(self) -> None:
-        self._writers: list[Standing] = []
-        self._readers: list[Standing] = []
-        self.kinds: Mapping[str, Kind] = {
-            "write": Kind(self._write_request, 201, "write", self._check_write, stores=1),
-            "read": Kind(self._read_request, 200, "read", self._check_read),
-            "read as therapist": Kind(self._therapist_request, 200, "read", self._check_read),
-        }
+    name: str
+    kinds: Mapping[str, Kind]
 
     def start(self, postgres: embedded.Server, log: Path) -> Server:
         """As `Subject`."""
-        self._postgres = postgres
+        self.postgres = postgres
         port = free_port()
-        with database.connect(postgres, "postgres") as connection:
-            if not connection.execute(
-                "SELECT 1 FROM pg_roles WHERE rolname = 'afterglow'"
-            ).rowcount:
+        with database.connect(postgres) as connection:
+            there = "SELECT FROM pg_roles WHERE rolname = 'afterglow'"
+            if connection.execute(there).fetchone() is None:
                 connection.execute("CREATE ROLE afterglow_app NOLOGIN")
                 connection.execute("CREATE ROLE afterglow LOGIN IN ROLE afterglow_app")
         postgres.create_database(self.name)
         settings = Settings(
             database_url=postgres.url("afterglow", self.name),
             migration_url=postgres.superuser_url(self.name),
-            data_dir=log.parent / f"{self.name}-data",
+            data_dir=log.parent / self.name,
             public_url=f"http://127.0.0.1:{port}",
             port=port,
         )
@@ -72,9 +70,11 @@ class AfterglowSubject:
         self._issuer = Issuer(stack.signing_keys(settings), keyring, settings.base_url)
         assert settings.database_url is not None
         direct = Direct(settings.database_url, keyring)
-        self._therapist = direct.run(self._people)
+        self.therapist = direct.run(self._people)
+        self.settle(direct)
         direct.close()
-        self._seed()
+        with database.connect(postgres, self.name) as connection:
+            connection.execute("VACUUM ANALYZE")
         environment = {
             "AFTERGLOW_DATABASE_URL": settings.database_url,
             "AFTERGLOW_DATA_DIR": str(settings.data_dir),
@@ -85,15 +85,90 @@ class AfterglowSubject:
 
     def stored(self) -> int:
         """As `Subject`."""
-        with database.connect(self._postgres, self.name) as connection:
+        with database.connect(self.postgres, self.name) as connection:
             row = connection.execute("SELECT count(*)::int FROM check_in").fetchone()
         assert row is not None
         assert isinstance(row[0], int)
         return row[0]
 
+    @abc.abstractmethod
+    def settle(self, direct: Direct) -> None:
+        """Make whoever is asked about, with their history."""
+
+    def admit(self, direct: Direct, count: int, *, over: timedelta) -> list[Standing]:
+        """New patients, in the therapist's care from a day before so long ago."""
+        began_at = datetime.now(UTC) - over - timedelta(days=1)
+
+        def work(db: Db) -> list[Standing]:
+            db.enter(self.therapist.clinic_id)
+            return [self._patient(db, began_at) for _ in range(count)]
+
+        return direct.run(work)
+
+    def seed(
+        self, patients: Sequence[Standing], *, points: int, doses: int, over: timedelta
+    ) -> None:
+        """Check-ins and doses spread evenly, ordered by time as real ones arrive."""
+        patient_ids = [standing.patient_id for standing in patients]
+        with database.connect(self.postgres, self.name) as connection:
+            connection.execute(
+                """
+                INSERT INTO check_in SELECT %s, patient_id, gen_random_uuid(), 1, 'final', 'phq-9',
+                    '1', '1', '{1,2,0,3,1,0,2,0,0}', '{}', 9, 'mild', true, true, 'none', at, at,
+                    at, NULL
+                FROM generate_series(1, %s) AS point, unnest(%s::uuid[]) AS patient_id,
+                    LATERAL (SELECT now() - point * %s::interval) AS placed (at)
+                ORDER BY point DESC
+                """,
+                [self.therapist.clinic_id, points, patient_ids, over / points],
+            )
+            connection.execute(
+                """
+                INSERT INTO dosing_session SELECT %s, patient_id, gen_random_uuid(), 1,
+                    'completed', at, at, at, %s, at
+                FROM generate_series(1, %s) AS dose, unnest(%s::uuid[]) AS patient_id,
+                    LATERAL (SELECT now() - dose * %s::interval) AS placed (at)
+                """,
+                [
+                    self.therapist.clinic_id,
+                    self.therapist.membership_id,
+                    doses,
+                    patient_ids,
+                    over / doses,
+                ],
+            )
+
+    def token(self, standing: Standing) -> str:
+        """An access token that is good for this run."""
+        return self._issuer.access_token(standing, datetime.now(UTC))
+
+    def _patient(self, db: Db, began_at: datetime) -> Standing:
+        account_id = uuid4()
+        admitted = admit(
+            db,
+            account_id=account_id,
+            name="Bench",
+            time_zone="America/New_York",
+            locale="en",
+            country="US",
+            notice_version=NOTICE_VERSION,
+            now=began_at,
+        )
+        link_care(db, admitted, self.therapist.membership_id, began_at)
+        return Standing(
+            self.therapist.clinic_id,
+            admitted.actor_id,
+            account_id,
+            "patient",
+            [],
+            admitted.patient_id,
+            b"",
+            began_at,
+        )
+
     def _people(self, db: Db) -> Standing:
-        """One clinic, its patients, and a therapist who cares for those who are read."""
-        began_at = datetime.now(UTC) - timedelta(days=POINTS + 1)
+        """The clinic, and a therapist of it."""
+        began_at = datetime.now(UTC) - LONG - timedelta(days=1)
         clinic_id = found_clinic(
             db,
             name="Bench",
@@ -104,7 +179,6 @@ class AfterglowSubject:
             coverage=WEEKDAYS_NINE_TO_FIVE,
             now=began_at,
         )
-
         account_id = uuid4()
         privileges = ["monitor", "therapy"]
         membership_id = identity.join(
@@ -117,97 +191,47 @@ class AfterglowSubject:
             name="Bench",
             now=began_at,
         )
-        therapist = Standing(
+        return Standing(
             clinic_id, membership_id, account_id, "clinician", privileges, None, b"", began_at
         )
-        for group in (self._writers, self._readers):
-            for _ in range(PATIENTS):
-                account_id = uuid4()
-                admitted = admit(
-                    db,
-                    account_id=account_id,
-                    name="Bench",
-                    time_zone="America/New_York",
-                    locale="en",
-                    country="US",
-                    notice_version=NOTICE_VERSION,
-                    now=began_at,
-                )
-                link_care(db, admitted, therapist.membership_id, began_at)
-                standing = Standing(
-                    clinic_id,
-                    admitted.actor_id,
-                    account_id,
-                    "patient",
-                    [],
-                    admitted.patient_id,
-                    b"",
-                    began_at,
-                )
-                group.append(standing)
-        return therapist
 
-    def _seed(self) -> None:
-        """Points and doses of those who are read, ordered by time as real ones arrive."""
-        patient_ids = [standing.patient_id for standing in self._readers]
-        with database.connect(self._postgres, self.name) as connection:
-            connection.execute(
-                """
-                INSERT INTO check_in SELECT %s, patient_id, gen_random_uuid(), 1, 'final', 'phq-9',
-                    '1', '1', '{1,2,0,3,1,0,2,0,0}', '{}', 9, 'mild', true, true, 'none', at, at,
-                    at, NULL
-                FROM generate_series(1, %s) AS day, unnest(%s::uuid[]) AS patient_id,
-                    LATERAL (SELECT now() - day * interval '1 day') AS placed (at)
-                ORDER BY day DESC
-                """,
-                [self._therapist.clinic_id, POINTS, patient_ids],
-            )
-            connection.execute(
-                """
-                INSERT INTO dosing_session SELECT %s, patient_id, gen_random_uuid(), 1,
-                    'completed', at, at, at, %s, at
-                FROM generate_series(1, %s) AS dose, unnest(%s::uuid[]) AS patient_id,
-                    LATERAL (SELECT now() - dose * interval '20 days') AS placed (at)
-                """,
-                [
-                    self._therapist.clinic_id,
-                    self._therapist.membership_id,
-                    _DOSES,
-                    patient_ids,
-                ],
-            )
-            connection.execute("VACUUM ANALYZE")
+
+class AfterglowSubject(Deployment):
+    """The server beside the floor and the template: their requests, and a therapist's."""
+
+    name = "afterglow"
+
+    def __init__(self) -> None:
+        self.kinds = {
+            "write": Kind(self._write_request, 201, "write", check_submitted, stores=1),
+            "read": Kind(self._read_request, 200, "read", self._check_read),
+            "read as therapist": Kind(self._therapist_request, 200, "read", self._check_read),
+        }
+
+    def settle(self, direct: Direct) -> None:
+        """As `Deployment`."""
+        daily = timedelta(days=POINTS)
+        self._writers = self.admit(direct, PATIENTS, over=daily)
+        self._readers = self.admit(direct, PATIENTS, over=daily)
+        self.seed(self._readers, points=POINTS, doses=DOSES, over=daily)
 
     def _write_request(self, i: int) -> bytes:
-        return http_request(
-            "POST",
-            "/v1/patients/me/check-ins",
-            self._token(self._writers[i]),
-            plain_write_body(),
-        )
+        return write_request(self.token(self._writers[i]))
 
     def _read_request(self, i: int) -> bytes:
         path = "/v1/patients/me/trajectories/phq-9"
-        return http_request("GET", path, self._token(self._readers[i]))
+        return http_request("GET", path, self.token(self._readers[i]))
 
     def _therapist_request(self, i: int) -> bytes:
         path = f"/v1/patients/{self._readers[i].patient_id}/trajectories/phq-9"
-        return http_request("GET", path, self._token(self._therapist))
-
-    def _token(self, standing: Standing) -> str:
-        return self._issuer.access_token(standing, datetime.now(UTC))
-
-    def _check_write(self, body: bytes) -> None:
-        answer = msgspec.json.decode(body)
-        if answer["total"] != 9 or answer["safety"]["level"] != "none":
-            raise ValueError(f"a check-in worth 9 points was answered with {body[:500]!r}")
+        return http_request("GET", path, self.token(self.therapist))
 
     def _check_read(self, body: bytes) -> None:
         answer = msgspec.json.decode(body)
         columns = answer["points"]
         if {len(column) for column in columns.values()} != {POINTS} or len(columns) != 7:
             raise ValueError(f"not {POINTS} points: {body[:500]!r}")
-        if answer["latest"]["change"] != 0 or columns["dose_number"][-1] != _DOSES:
+        if answer["latest"]["change"] != 0 or columns["dose_number"][-1] != DOSES:
             raise ValueError("the trajectory was not computed")
 
 
@@ -226,13 +250,23 @@ class StreamSubject(AfterglowSubject):
 
     def _flagged_request(self, i: int) -> bytes:
         body = plain_write_body().replace(b"0,0]", b"0,3]")
-        return http_request(
-            "POST", "/v1/patients/me/check-ins", self._token(self._writers[i]), body
-        )
+        return http_request("POST", "/v1/patients/me/check-ins", self.token(self._writers[i]), body)
 
     def _stream_request(self) -> bytes:
-        return http_request("GET", "/v1/flags/stream", self._token(self._therapist))
+        return http_request("GET", "/v1/flags/stream", self.token(self.therapist))
 
     def _check_flagged(self, body: bytes) -> None:
         if msgspec.json.decode(body)["safety"]["level"] != "high":
             raise ValueError(f"a check-in in danger was answered with {body[:500]!r}")
+
+
+def write_request(token: str) -> bytes:
+    """One check-in, sent by itself."""
+    return http_request("POST", "/v1/patients/me/check-ins", token, plain_write_body())
+
+
+def check_submitted(body: bytes) -> None:
+    """For a `Kind` of `write_request`."""
+    answer = msgspec.json.decode(body)
+    if answer["total"] != 9 or answer["safety"]["level"] != "none":
+        raise ValueError(f"a check-in worth 9 points was answered with {body[:500]!r}")

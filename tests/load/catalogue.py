@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from tests.load.afterglow import AfterglowSubject, StreamSubject
+from tests.load.away import ChangesSubject, DueSubject, SyncSubject
 from tests.load.subjects import PlainSubject, Subject
 
 SUBJECTS: Mapping[str, Callable[[], Subject]] = {
@@ -10,4 +11,15 @@ SUBJECTS: Mapping[str, Callable[[], Subject]] = {
     "template": lambda: PlainSubject("template", "tests.load.template:app"),
     "afterglow": AfterglowSubject,
     "stream": StreamSubject,
+    "due": DueSubject,
+    "changes": ChangesSubject,
+    "sync": SyncSubject,
 }
+COMPARED_WITH: Mapping[str, tuple[str, str]] = {
+    "write": ("floor", "write"),
+    "read": ("floor", "read"),
+    "due": ("floor", "read"),
+    "changes": ("changes", "ledger of 200"),
+    "sync": ("sync", "one by one"),
+}
+"""By `Kind.like`, in the order of the report: the subject and its kind that the ratios are to."""

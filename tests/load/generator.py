@@ -20,7 +20,7 @@ import msgspec
 import uvloop
 
 FRESH_ID = b"ffffffff-ffff-4fff-8fff-ffffffffffff"
-"""Stands in a request for a UUID that has never been sent."""
+"""Stands in a request, as often as it likes, for a UUID that has never been sent."""
 NOW = b"1970-01-01T00:00:00.000000Z"
 """Stands in a request for the instant at which it is sent."""
 
@@ -121,9 +121,12 @@ def fresh_id() -> bytes:
 
 
 def with_fresh_values(request: bytes) -> bytes:
-    """The request with a new id and the current instant in their places."""
+    """The request with new ids and the current instant in their places."""
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ").encode()
-    return request.replace(FRESH_ID, fresh_id()).replace(NOW, now)
+    pieces = request.replace(NOW, now).split(FRESH_ID)
+    for place in range(1, len(pieces)):
+        pieces[place] = fresh_id() + pieces[place]
+    return b"".join(pieces)
 
 
 class Following:

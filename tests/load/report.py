@@ -1,13 +1,12 @@
-"""A run as a table of medians and of their ratios to the floor's."""
+"""A run as tables of medians, and of their ratios to the first line of each table."""
 
 from collections.abc import Iterator
 from statistics import median
 
+from tests.load.catalogue import COMPARED_WITH
 from tests.load.database import Pgbench
-from tests.load.generator import Measured
-from tests.load.runner import KINDS, Run
+from tests.load.runner import Run
 
-FLOOR = "floor"
 SLOWEST_FLOOR = 0.20
 """Of pgbench's transactions a second: a hand-written server slower than this is no floor."""
 SLOWEST_STREAM = 3
@@ -23,19 +22,23 @@ COLUMNS: tuple[tuple[str, str, str], ...] = (
     ("database_cpu_us", "PG us", ",.0f"),
 )
 
+BY_REQUESTS = {"requests_per_second": 1, "server_cpu_us": -1, "database_cpu_us": -1}
+"""What is told for each check-in where a request carries many: times or divided by how many."""
+
+LABEL = 34
 Medians = dict[str, float]
 
 
 def table(run: Run) -> str:
-    """The whole report, as text for a terminal at least 100 columns wide."""
+    """The whole report, as text for a terminal at least 110 columns wide."""
     plan = run.plan
     lines = [
         f"{run.machine}, {run.cores} cores, load average {run.load_average:.1f} before the run",
         f"Python {run.python}; PostgreSQL {run.postgres}, durable",
         f"8 KiB reach the disk in {run.fdatasync_us:,.0f} us",
-        f"medians of {plan.rounds} rounds of {plan.seconds:g} s; x: ratio to the floor",
+        f"medians of {plan.rounds} rounds of {plan.seconds:g} s; x: ratio to the first line",
     ]
-    for like in KINDS:
+    for like in COMPARED_WITH:
         for concurrency in run.plan.concurrencies:
             lines += section(run, like, concurrency)
     if run.pgbench:
@@ -68,39 +71,47 @@ def streams(run: Run) -> Iterator[str]:
 
 def section(run: Run, like: str, concurrency: int) -> Iterator[str]:
     """The heading and one line per subject and kind of request; nothing if there are none."""
-    rows = {
-        (one.subject, one.kind): None
+    here = [
+        one
         for one in sorted(run.measurements, key=lambda one: one.round)
         if one.like == like and one.concurrency == concurrency
-    }
-    if not rows:
+    ]
+    if not here:
         return
     yield ""
-    yield f"{like} at {concurrency}".ljust(30) + "".join(
+    each = " a check-in" if any(one.carries > 1 for one in here) else ""
+    yield f"{like} at {concurrency}{each}".ljust(LABEL) + "".join(
         f"{heading:>9}{'x':>6}" for _, heading, _ in COLUMNS
     )
-    floor = medians(run, FLOOR, like, concurrency)
-    for subject, kind in rows:
+    first = COMPARED_WITH[like]
+    base = medians(run, *first, concurrency)
+    for subject, kind in dict.fromkeys(
+        [*([first] if base else []), *((one.subject, one.kind) for one in here)]
+    ):
         found = medians(run, subject, kind, concurrency)
         label = subject if kind == like else f"{subject}: {kind}"
-        line = f"  {label}".ljust(30)
+        line = f"  {label}".ljust(LABEL)
         for field, _, form in COLUMNS:
-            base = floor.get(field)
-            ratio = f"{found[field] / base:.2f}" if base else ""
+            ratio = f"{found[field] / base[field]:.2f}" if base.get(field) else ""
             line += f"{found[field]:>9{form}}{ratio:>6}"
         yield line
 
 
 def medians(run: Run, subject: str, kind: str, concurrency: int) -> Medians:
     """The median of each column over the rounds; empty if it was not measured."""
-    found: list[Measured] = [
-        one.measured
+    found = [
+        one
         for one in run.measurements
         if (one.subject, one.kind, one.concurrency) == (subject, kind, concurrency)
     ]
     if not found:
         return {}
-    return {field: median(getattr(one, field) for one in found) for field, _, _ in COLUMNS}
+    return {
+        field: median(
+            getattr(one.measured, field) * one.carries ** BY_REQUESTS.get(field, 0) for one in found
+        )
+        for field, _, _ in COLUMNS
+    }
 
 
 def beside_pgbench(run: Run) -> Iterator[str]:
@@ -110,7 +121,7 @@ def beside_pgbench(run: Run) -> Iterator[str]:
         f"pgbench (the wheel's, prepared, {Pgbench.CLIENTS} clients, the floor's INSERT): "
         f"{alone:,.0f} transactions a second"
     )
-    floor = medians(run, FLOOR, "write", Pgbench.CLIENTS)
+    floor = medians(run, "floor", "write", Pgbench.CLIENTS)
     if not floor:
         yield f"the floor did not write at {Pgbench.CLIENTS} connections: not compared with it"
         return

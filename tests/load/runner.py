@@ -1,10 +1,8 @@
 """One run: starts everything, measures in interleaved rounds, stops everything."""
 
 import contextlib
-import http.client
 import os
 import platform
-import socket
 import subprocess
 import sys
 import tempfile
@@ -17,13 +15,12 @@ import msgspec
 
 from app.kernel import embedded
 from tests.load import database
-from tests.load.catalogue import SUBJECTS
+from tests.load.catalogue import COMPARED_WITH, SUBJECTS
 from tests.load.database import Pgbench
-from tests.load.generator import DRAIN_SECONDS, Job, Measured, with_fresh_values
-from tests.load.subjects import PATIENTS, ROOT, Kind, Server, Subject
+from tests.load.generator import DRAIN_SECONDS, Job, Measured
+from tests.load.subjects import PATIENTS, ROOT, Kind, Server, Subject, ask
 
 WARM_UP_SECONDS = 0.5
-KINDS = ("write", "read")
 
 Say = Callable[[str], None]
 
@@ -46,11 +43,15 @@ class Plan(msgspec.Struct, frozen=True):
 
 
 class Measurement(msgspec.Struct):
-    """One subject's answers to one kind of request at one concurrency in one round."""
+    """One subject's answers to one kind of request at one concurrency in one round.
+
+    like, carries: as `subjects.Kind`.
+    """
 
     subject: str
     kind: str
     like: str
+    carries: int
     concurrency: int
     round: int
     measured: Measured
@@ -157,7 +158,7 @@ def in_turn(everybody: Sequence[Started]) -> list[Turn]:
     """Every subject's kinds of request, those that are compared with each other side by side."""
     return [
         Turn(one, name, kind)
-        for like in KINDS
+        for like in COMPARED_WITH
         for one in everybody
         for name, kind in one.subject.kinds.items()
         if kind.like == like
@@ -166,14 +167,9 @@ def in_turn(everybody: Sequence[Started]) -> list[Turn]:
 
 def probe(turn: Turn) -> None:
     """Send one request and look at the whole answer, which the generator has no time for."""
-    address = (turn.of.server.host, turn.of.server.port)
-    with socket.create_connection(address, timeout=DRAIN_SECONDS) as connection:
-        connection.sendall(with_fresh_values(turn.kind.request(0)))
-        answer = http.client.HTTPResponse(connection)
-        answer.begin()
-        body = answer.read()
-    if answer.status != turn.kind.status:
-        raise RunError(f"{turn}: status {answer.status}, not {turn.kind.status}: {body[:2000]!r}")
+    status, body = ask(turn.of.server, turn.kind.request(0))
+    if status != turn.kind.status:
+        raise RunError(f"{turn}: status {status}, not {turn.kind.status}: {body[:2000]!r}")
     try:
         turn.kind.check(body)
     except ValueError as wrong:
@@ -186,7 +182,7 @@ def go_round(
 ) -> None:
     """Measure each turn once at each concurrency, and add what was found to the run."""
     for concurrency in run.plan.concurrencies:
-        for turn in turns:
+        for turn in (one for one in turns if concurrency <= one.kind.at_most):
             database.checkpoint(postgres)
             job = Job(
                 host=turn.of.server.host,
@@ -207,6 +203,7 @@ def go_round(
                     subject=turn.of.subject.name,
                     kind=turn.name,
                     like=turn.kind.like,
+                    carries=turn.kind.carries,
                     concurrency=concurrency,
                     round=number,
                     measured=measured,

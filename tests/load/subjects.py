@@ -1,5 +1,6 @@
 """What is measured: servers that store check-ins and answer with a patient's points."""
 
+import http.client
 import os
 import socket
 import subprocess
@@ -18,7 +19,7 @@ from joserfc.jwk import ECKey
 
 from app.kernel import embedded
 from tests.load import database
-from tests.load.generator import FRESH_ID, NOW
+from tests.load.generator import DRAIN_SECONDS, FRESH_ID, NOW, with_fresh_values
 
 ROOT = Path(__file__).parents[2]
 PATIENTS = 128
@@ -37,10 +38,12 @@ class Kind:
         `FRESH_ID` and `NOW` stand for a new id and the current instant. Asked anew before every
         measurement, so that it may carry a fresh token.
     status: the one status that is right.
-    like: the floor's kind it is compared with, "write" or "read".
+    like: the table of the report it stands in, a key of `catalogue.COMPARED_WITH`.
     check: raises ValueError unless it is given the body of a right answer.
     stores: check-ins that one answered request has stored.
     stream: the request of a stream on which each answered request appears, asked anew likewise.
+    carries: check-ins that one request is about; its cost is told for each of them.
+    at_most: connections; it is not measured at more.
     """
 
     request: Callable[[int], bytes]
@@ -49,6 +52,8 @@ class Kind:
     check: Callable[[bytes], None]
     stores: int = 0
     stream: Callable[[], bytes] | None = None
+    carries: int = 1
+    at_most: int = PATIENTS
 
 
 @dataclass(frozen=True)
@@ -68,7 +73,7 @@ class Subject(Protocol):
     """Something to measure.
 
     kinds: requests by name. "write" and "read" are the floor's; others may be called anything
-        ("read as therapist") and say through `Kind.like` what they are compared with.
+        ("read as therapist") and say through `Kind.like` what they stand beside.
     """
 
     @property
@@ -78,7 +83,7 @@ class Subject(Protocol):
     def kinds(self) -> Mapping[str, Kind]: ...
 
     def start(self, postgres: embedded.Server, log: Path) -> Server:
-        """Make a database with PATIENTS to write and PATIENTS of POINTS points, and serve it.
+        """Make a database with whoever is to write and to be read, and serve it.
 
         Leaves nothing running if it raises. What the server prints goes to `log`.
         """
@@ -153,6 +158,16 @@ def http_request(method: str, path: str, token: str, body: bytes = b"") -> bytes
     if body:
         lines += ["content-type: application/json", f"content-length: {len(body)}"]
     return "\r\n".join([*lines, "", ""]).encode() + body
+
+
+def ask(server: Server, request: bytes) -> tuple[int, bytes]:
+    """Send one raw request, with fresh values, on a connection of its own: status and body."""
+    address = (server.host, server.port)
+    with socket.create_connection(address, timeout=DRAIN_SECONDS) as connection:
+        connection.sendall(with_fresh_values(request))
+        answer = http.client.HTTPResponse(connection)
+        answer.begin()
+        return answer.status, answer.read()
 
 
 def plain_write_body() -> bytes:

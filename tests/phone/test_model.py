@@ -170,6 +170,7 @@ class Phones(RuleBasedStateMachine):
         self.person = stage.enrol()
         self.devices = [Device(stage, self.person, number) for number in range(PHONES)]
         self.typed: list[tuple[str, Json]] = []
+        self.typed_by: list[Device] = []
         self.rubbish = 0
         self.team = Follower(stage.ask(stage.clinic.therapist), self.person)
 
@@ -308,6 +309,7 @@ class Phones(RuleBasedStateMachine):
         else:
             entry |= {"words": f"text {number}", "why": f"because {number}"}
         self.typed.append((kind, dict(entry)))
+        self.typed_by.append(device)
         return entry
 
     def teardown(self) -> None:
@@ -323,6 +325,7 @@ class Phones(RuleBasedStateMachine):
         versions = self.versions()
         self.assert_all_agree()
         self.assert_nothing_is_lost_or_doubled(versions)
+        self.assert_each_phones_order_is_kept(versions)
         self.assert_danger_is_flagged(versions)
         self.assert_a_replay_changes_nothing()
         assert self.stage.fault_in(self.patient_id) is None
@@ -368,6 +371,20 @@ class Phones(RuleBasedStateMachine):
         refused = [one for device in self.devices for one in device.phone.refused]
         assert {one["problem"]["code"] for one in refused} <= {"invalid"}
         assert len(refused) == self.rubbish
+
+    def assert_each_phones_order_is_kept(self, versions: dict[tuple[str, str], list[Json]]) -> None:
+        """Nobody's earlier text comes to stand over their later one."""
+        for (kind, _), said in versions.items():
+            contents_said = [same_time(one).items() for one in said]
+            for device in self.devices:
+                places = [
+                    next(at for at, one in enumerate(contents_said) if typed <= one)
+                    for by, (of_kind, entry) in zip(self.typed_by, self.typed, strict=True)
+                    if by is device and of_kind == kind
+                    for typed in [text_of(entry).items()]
+                    if any(typed <= one for one in contents_said)
+                ]
+                assert places == sorted(places)
 
     def assert_danger_is_flagged(self, versions: dict[tuple[str, str], list[Json]]) -> None:
         evidence: dict[str, list[str]] = {}

@@ -122,9 +122,17 @@ class TestScore:
             "total": 3,
             "band": "minimal",
             "complete": True,
-            "finding": {"level": "high", "assessed": True, "reasons": said["finding"]["reasons"]},
+            "subscales": {},
+            "criteria": {},
+            "finding": {"level": "high", "assessed": True, "reasons": ["phq-9.item-9"]},
         }
-        assert said["finding"]["reasons"]
+
+    def test_scripts_also_hear_of_subscales_and_criteria(self) -> None:
+        said = json.loads(succeeds("score", "pcl-5", "--json", *answers("22222" * 4)))
+
+        assert (said["total"], said["finding"]["assessed"]) == (40, False)
+        assert said["subscales"] == {"b": 10, "c": 4, "d": 14, "e": 12}
+        assert said["criteria"] == {"provisional-dsm-5": True, "cut-31": True, "cut-33": True}
 
     def test_a_missing_answer_takes_the_total_and_not_the_flag(self) -> None:
         said = json.loads(succeeds("score", "phq-9", "--json", *answers("-00000001")))
@@ -141,7 +149,7 @@ class TestScore:
     @pytest.mark.parametrize(
         ("arguments", "reason"),
         [
-            (["phq-8"], "There is no such instrument; there are"),
+            (["phq-7"], "There is no such instrument; there are"),
             (["phq-9"], "answer"),
             (["phq-9", "1", "2"], "answer"),
             (["phq-9", *answers("000000004")], "answer 9"),

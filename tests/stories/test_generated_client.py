@@ -14,6 +14,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from app.clinical import instruments
 from app.kernel.settings import Settings
 from app.operations import demo, stack
 from tests.stories import generated
@@ -200,7 +201,9 @@ class TestJourney:
 
         assert read.me.name == "Rosa Example"
         assert read.limits.max_page == 200
-        assert {one.key for one in read.instruments.instruments} == {"phq-9", "gad-7", "momentary"}
+        assert {one.key for one in read.instruments.instruments} == {
+            one.key for one in instruments.shipped()
+        }
         assert read.phq9.suicide_item.levels.additional_properties["2"] == "moderate"
         assert len(read.check_ins.check_ins) == 5
         assert read.check_ins.next_cursor
