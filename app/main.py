@@ -129,7 +129,8 @@ def _of_operators(issuer: Issuer) -> Any:
         desk: Desk = request.app.state.desk
 
         def look(db: Db) -> None:
-            note_backlog(outbox.backlog(db), desk.clock())
+            now = desk.clock()
+            note_backlog(outbox.backlog(db, now), now)
 
         await desk.database.run(look)
         return Response(generate_latest(REGISTRY), media_type="text/plain; version=0.0.4")

@@ -125,10 +125,9 @@ def stand_in(database: Direct, keepers: Keepers, stop: Event, now: clock.Clock =
     while not stop.wait(STAND_IN_EVERY):
         try:
             seen_at = database.run(outbox.worker_seen_at)
-            at = now()
-            if seen_at is not None and at - seen_at <= WORKER_SILENT_AFTER:
+            if seen_at is not None and now() - seen_at <= WORKER_SILENT_AFTER:
                 continue
-            while not stop.is_set() and keep_one(database, at, keepers):
+            while not stop.is_set() and keep_one(database, now(), keepers):
                 pass
         except Problem as problem:
             logger().warning("stand_in.waits", problem=problem.kind.code)

@@ -242,6 +242,9 @@ def a_clinic(
             is_synthetic=True,
             coverage=WEEKDAYS_NINE_TO_FIVE,
             now=_long_before(at),
+            # What follows a single question that found a sign of danger; without it such a sign
+            # is one level graver.
+            instruments={"c-ssrs-since-last-contact": True},
         )
         therapist = a_member(client, db, "clinician", ["monitor", "prescribe", "therapy"], at=at)
         coach = a_member(client, db, "clinician", ["coach"], at=at)

@@ -124,6 +124,8 @@ def submit(db: Db, chart: Chart, sent: CheckInIn, known: Known[CheckInRow], now:
     """
     instrument = _instrument(db, sent)
     score, finding = _read_answers(instrument, sent, chart)
+    body = risk.assess_body(instrument, score.criteria)
+    told = _to_tell(finding, body)
     earlier = entries.created_before(known, lambda entry: _says(entry, sent))
     if earlier is not None:
         # What was never amended and found nothing has no flag to look for.
@@ -133,17 +135,16 @@ def submit(db: Db, chart: Chart, sent: CheckInIn, known: Known[CheckInRow], now:
             and not (earlier.results or {}).get("criteria")
         )
         flag = None if has_none else safety.flag_of(db, chart, KIND, earlier.id)
-        return Kept(earlier, finding, flag, False)
+        return Kept(earlier, told, flag, False)
     if not packs.is_taken(instrument, chart.clinic.instruments):
         raise invalid("/instrument", "is not switched on at this clinic")
     row = _row(sent.id or uuid7(), 1, instrument, sent, score, finding, now)
     db.add(ADD_CHECK_IN, **row._asdict(), patient_id=chart.patient_id)
     _record(db, chart, "check_in.submitted", row, known, now)
-    body = risk.assess_body(instrument, score.criteria)
     flag = _raise_flag(db, chart, row, body, now, "physical") if body.flagged else None
     if finding.flagged:
         flag = _raise_flag(db, chart, row, finding, now)
-    return Kept(row, finding if finding.flagged or not body.flagged else body, flag, True)
+    return Kept(row, told, flag, True)
 
 
 def amend(
@@ -164,11 +165,13 @@ def amend(
         raise invalid("/instrument", "cannot be changed; withdraw it and send another")
     instrument = _instrument(db, sent)
     score, finding = _read_answers(instrument, sent, chart)
+    body = risk.assess_body(instrument, score.criteria)
+    told = _to_tell(finding, body)
     changing = entries.to_change(known, base_version, lambda entry: _says(entry, sent))
     if changing is None:
         assert standing is not None
         flag = safety.flag_of(db, chart, KIND, standing.id)
-        return Kept(standing, finding, flag, False)
+        return Kept(standing, told, flag, False)
     row = _row(changing.id, base_version + 1, instrument, sent, score, finding, now)
     row = row._replace(received_at=changing.received_at)
     if row.recorded_at == changing.recorded_at:
@@ -178,7 +181,6 @@ def amend(
         )
     _change(db, chart, row)
     _record(db, chart, "check_in.amended", row, known, now)
-    body = risk.assess_body(instrument, score.criteria)
     met = (changing.results or {}).get("criteria", {})
     if body.flagged and set(body.reasons) - set(risk.assess_body(instrument, met).reasons):
         flag = _raise_flag(db, chart, row, body, now, "physical")
@@ -190,7 +192,7 @@ def amend(
     is_worse = finding.level > before.level or signs
     if finding.flagged and is_worse:
         return Kept(row, finding, _raise_flag(db, chart, row, finding, now), True)
-    return Kept(row, finding, safety.flag_of(db, chart, KIND, row.id), True)
+    return Kept(row, told, safety.flag_of(db, chart, KIND, row.id), True)
 
 
 def flag_overtaken(
@@ -202,7 +204,9 @@ def flag_overtaken(
     Raises: Problem INVALID.
     """
     assert known.row is not None
-    _, finding = _read_answers(_instrument(db, sent), sent, chart)
+    instrument = _instrument(db, sent)
+    score, of_answers = _read_answers(instrument, sent, chart)
+    finding = _to_tell(of_answers, risk.assess_body(instrument, score.criteria))
     if not finding.flagged or known.was_said(lambda entry: _says(entry, sent)):
         return finding, None
     said = as_json([sent.instrument, sent.answers, sent.recorded_at.isoformat()]).decode()
@@ -210,7 +214,8 @@ def flag_overtaken(
     flag = safety.flag_of(db, chart, OVERTAKEN, source_id)
     if flag is None:
         effective_at = place(sent.recorded_at, sent.sent_at, now).effective_at
-        sign = Sign(OVERTAKEN, source_id, sent.recorded_at, effective_at)
+        kind = "suicide-risk" if of_answers.flagged else "physical"
+        sign = Sign(OVERTAKEN, source_id, sent.recorded_at, effective_at, kind)
         flag = safety.raise_flag(db, chart, finding, sign, now)
     return finding, flag
 
@@ -261,7 +266,10 @@ def submitted(
 
 def _next_instrument(chart: Chart, kept: Kept) -> str | None:
     """What to ask now: a single question that found a sign is followed by the screener."""
-    if not kept.finding.flagged or kept.row.instrument in packs.FOLLOW_UPS:
+    # A body in danger was found without a question about suicide.
+    if not (kept.finding.flagged and kept.finding.assessed):
+        return None
+    if kept.row.instrument in packs.FOLLOW_UPS:
         return None
     return packs.follow_up(chart.clinic.instruments)
 
@@ -366,6 +374,11 @@ def _read_answers(
     if score is None or faults:
         raise Problem(Kind.INVALID, faults=faults)
     return score, _assess(instrument, sent.answers, chart)
+
+
+def _to_tell(finding: Finding, body: Finding) -> Finding:
+    """Of the two that answers can give: a danger to the body where there is no other."""
+    return body if body.flagged and not finding.flagged else finding
 
 
 def _assess(instrument: Instrument, answers: Sequence[int | None], chart: Chart) -> Finding:

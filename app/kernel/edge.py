@@ -135,6 +135,11 @@ _NOBODY: Final = Caller.nobody()
 _Rendered = tuple[int, list[tuple[bytes, bytes]], bytes]
 
 
+# Whoever asks for another's record is in no danger, and what is missing and what is another's look
+# the same.
+_ABOUT_SOMEBODY_ELSE: Final = frozenset({Kind.NOT_FOUND, Kind.FORBIDDEN, Kind.NOT_A_PATIENT})
+
+
 class Route(APIRoute):
     """A FastAPI route whose function is plain code in a transaction."""
 
@@ -153,7 +158,9 @@ class Route(APIRoute):
         self._read_body = read(self.body_field) if self.body_field else None
         self._body_name = dependant.body_params[0].name if self.body_field else ""
         named = [*dependant.query_params, *dependant.header_params]
-        self._read_parameters = parameter_reader(named) if named else None
+        self._read_parameters = (
+            parameter_reader(named, is_lenient=self._is_calling) if named else None
+        )
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -202,7 +209,7 @@ class Route(APIRoute):
         desk: Desk,
         caller: Caller,
     ) -> _Rendered:
-        if self._says_whom_to_call:
+        if self._says_whom_to_call and problem.kind not in _ABOUT_SOMEBODY_ELSE:
             await _say_whom_to_call(problem, scope["query_string"], sent_headers, desk, caller)
         return await _told(problem, sent_headers, desk, caller)
 
@@ -280,11 +287,13 @@ async def _say_whom_to_call(
     if desk.help_in is None:
         return
     country = dict(parse_qsl(query.decode("latin-1"))).get("country", "")
-    if not country and caller.patient_id is not None and problem.kind.status < 500:
-        country = await _country_of(desk, caller) or ""
     accepted = sent_headers.get(b"accept-language")
     wanted = best_locale(accepted.decode("latin-1") if accepted else None)
-    problem.extra = {**problem.extra, "help": desk.help_in(country, wanted)}
+    told = desk.help_in(country, wanted)
+    # None was sent, or it cannot be read.
+    if not told["country"] and caller.patient_id is not None and problem.kind.status < 500:
+        told = desk.help_in(await _country_of(desk, caller) or "", wanted)
+    problem.extra = {**problem.extra, "help": told}
 
 
 async def _country_of(desk: Desk, caller: Caller) -> str | None:

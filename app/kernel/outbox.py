@@ -76,17 +76,16 @@ LATER = Change(
     .where(_item.id == bindparam("item_id"))
     .values(due_at=bindparam("retry_at"), attempts=_item.attempts + 1)
 )
-HASTEN = Change(
-    update(OutboxItem)
-    .where(_item.dedupe_key == bindparam("key"), _item.done_at.is_(None))
-    .values(due_at=func.least(_item.due_at, bindparam("now")))
-)
 BACKLOG = Query(
     select(
         func.count(),
         func.min(_item.due_at),
         select(func.max(_heartbeat.at)).where(_heartbeat.name == "worker").scalar_subquery(),
-    ).where(_item.done_at.is_(None)),
+    ).where(
+        _item.done_at.is_(None),
+        # A timer waits on purpose until its time has come.
+        or_(_item.is_timer.is_(False), _item.due_at <= bindparam("now")),
+    ),
     Backlog,
 )
 SEEN_AT = Query(select(_heartbeat.at).where(_heartbeat.name == "worker"), itself)
@@ -123,12 +122,6 @@ def promise(
     db.add(RING)
 
 
-def hasten(db: Db, dedupe_key: str, now: datetime) -> None:
-    """A timer that is to go off now."""
-    db.add(HASTEN, key=dedupe_key, now=now)
-    db.add(RING)
-
-
 def claim(db: Db, topics: Iterable[str], now: datetime, limit: int = 1) -> list[Due]:
     """What is due and nobody else is doing; held until the transaction ends."""
     return db.change(CLAIM, topics=sorted(topics), now=now, limit=limit)
@@ -153,9 +146,9 @@ def beat(db: Db, now: datetime) -> None:
     db.add(BEAT, beat_name="worker", now=now)
 
 
-def backlog(db: Db) -> Backlog:
+def backlog(db: Db, now: datetime) -> Backlog:
     """How the worker is doing."""
-    return db.one(BACKLOG)
+    return db.one(BACKLOG, now=now)
 
 
 def worker_seen_at(db: Db) -> datetime | None:

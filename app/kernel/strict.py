@@ -105,10 +105,11 @@ def lenient_reader(body_field: Any) -> Callable[[bytes, bytes], Any]:
 
 
 def parameter_reader(
-    parameters: Sequence[Any],
+    parameters: Sequence[Any], *, is_lenient: bool = False
 ) -> Callable[[bytes, Mapping[bytes, bytes]], dict[str, Any]]:
     """For a route's query and header parameters: what was sent in, values by name out.
 
+    is_lenient: what cannot be read is passed over, if it may be left out.
     Raises: Problem INVALID. Of a parameter that is given twice the last one counts.
     """
     defaults = {
@@ -129,6 +130,8 @@ def parameter_reader(
                 continue
             text = raw.decode("latin-1") if isinstance(raw, bytes) else raw
             value, errors = parameter.validate(text, {}, loc=())
+            if errors and is_lenient and parameter.name in values:
+                continue
             values[parameter.name] = value
             where = "query" if is_query else "header"
             faults.extend(Fault(f"{where}:{name}", _reason(error)) for error in errors or ())

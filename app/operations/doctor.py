@@ -52,13 +52,14 @@ def examine(settings: Settings) -> list[str]:
         complaints.append(
             f"PostgreSQL may lose what it acknowledged: {names} is off. The server does not start."
         )
-    is_privileged, backlog = database.run(lambda db: (db.one(ROLE), outbox.backlog(db)))
+    now = datetime.now(UTC)
+    is_privileged, backlog = database.run(lambda db: (db.one(ROLE), outbox.backlog(db, now)))
     if is_privileged:
         complaints.append(
             "The login of AFTERGLOW_DATABASE_URL may step over row-level security. Give the"
             " application a login of its own: CREATE ROLE … LOGIN IN ROLE afterglow_app."
         )
-    return complaints + _of_worker(backlog, datetime.now(UTC))
+    return complaints + _of_worker(backlog, now)
 
 
 def _of_worker(backlog: outbox.Backlog, now: datetime) -> list[str]:

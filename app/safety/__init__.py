@@ -11,9 +11,13 @@ Decided:
   if it is of high level, or if it joins a flag that somebody acknowledged or whose last round
   began a day ago (our convention).
 - Nothing but a clinician closes a flag: no later score and no withdrawn answer does.
-- A round is told to every clinician who may see the patient's record now, and to the
-  administrators when there is none; where there is nobody the promise stays. `notice` keeps who
-  was told, when.
+- A round is told step by step, by the clinic's policy (`escalation`), until somebody answers. Steps
+  are rows, done under the flag's lock; the promise of a round promises itself for the next step.
+  Whoever is told and does not care for the patient yet gets a care link that ends with the flag.
+- What is written to somebody's address names nobody and says nothing but that there is something.
+- A call for help needs no consent, no active account and no body that can be read. A clock decides
+  nothing about it; calls within a minute, while nobody has answered, are one.
+- Danger to the body is a kind of its own. Danger that arrives after 14 days alarms nobody.
 - Every answer to what a patient sends carries the `safety` block: the crisis lines of their
   country, who has been told and when they are on duty, and what was found. It is true at that
   moment and never says that anyone is watching.
@@ -24,6 +28,11 @@ Decided:
 
     flag           one per episode: level, status, round
     flag_evidence  what raised it or joined it
+    flag_event     what somebody did about it
+    flag_step      a step of a round: who is told, and when
     notice         who was told in which round
+    alert_address  where a member is written to
+    alert_delivery an attempt to
+    clinic_escalation  a version of a clinic's policy
     safety_plan    what the patient means to do, newest version
 """

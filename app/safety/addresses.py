@@ -89,6 +89,17 @@ WORKING = Change(
     .values(failing_since=literal_column("NULL"))
 )
 ADD_DELIVERY = Change(insert(AlertDelivery))
+# A mail server may take ten seconds for each of a dozen answers. Were the connection lost
+# meanwhile, what was sent would be sent again, and again.
+TAKE_TIME = Change(
+    select(
+        func.set_config(
+            literal_column("'idle_in_transaction_session_timeout'"),
+            literal_column("'5min'"),
+            literal_column("true"),
+        )
+    )
+)
 
 
 def register(
@@ -140,7 +151,8 @@ def register(
 
 
 def listed(db: Db, caller: Caller) -> list[AddressRow]:
-    """The caller's addresses, those that ended left out."""
+    """The caller's addresses, those that ended left out. Raises: Problem NOT_SIGNED_IN."""
+    require_standing(db, caller)
     return db.all(ADDRESSES, membership_ids=[caller.membership_id])
 
 

@@ -24,7 +24,7 @@ from app.kernel.db import Change, Db, Query, itself
 from app.kernel.log import logger
 from app.kernel.tables import Membership, columns
 from app.people.admission import link_care
-from app.people.chart import CARE, Chart, open_covering
+from app.people.chart import CARE, Chart, open_covering, open_unattended
 from app.people.tables import CareLink, Clinic
 from app.safety import addresses, escalation, policies
 from app.safety.escalation import Outcome, PlannedStep, Round, Status, StepState, Who
@@ -92,6 +92,8 @@ KEEP_STEP = Change(
     _kept.on_conflict_do_update(
         index_elements=["clinic_id", "flag_id", "round", "number"],
         set_={name: _kept.excluded[name] for name in ("due_at", "state", "done_at")},
+        # What was done stays as it was done.
+        where=_step.state == "planned",
     )
 )
 NEXT_TO_TELL = Query(
@@ -129,6 +131,8 @@ IS_LINKED = Query(
         _link.membership_id == bindparam("membership_id"),
         _link.began_at <= bindparam("now"),
         or_(_link.ends_at.is_(None), _link.ends_at > bindparam("now")),
+        # A link that came with another flag ends with that one.
+        or_(_link.kind == "assigned", _link.flag_id == bindparam("flag_id")),
     ),
     itself,
 )
@@ -146,7 +150,9 @@ def keep_round(db: Db, *, flag_id: UUID, round_: int, now: datetime) -> None:
     if flag is None or flag.round != round_ or flag.status != "open":
         return  # another round took its place, or somebody answered
     current = _planned(db, flag)
-    for step in escalation.due(current, now):
+    # One after the other: a step that finds nobody brings others forward to now.
+    while due := escalation.due(current, now):
+        step = due[0]
         outcome = _tell(db, flag, step, now)
         current = escalation.told(current, step, outcome, now)
         if outcome is Outcome.NOBODY and step.who is Who.CARE_TEAM:
@@ -163,15 +169,16 @@ def hasten(db: Db, *, flag_id: UUID, round_: int, step: int, now: datetime) -> N
     if flag is None or flag.round != round_ or flag.status != "open":
         return
     _keep(db, flag, escalation.hasten(_planned(db, flag), step, now), now)
-    promise_round(db, flag, now, at=now)
+    keep_round(db, flag_id=flag_id, round_=round_, now=now)
 
 
 def deliver(db: Db, body: Mapping[str, Any], now: datetime, at: Channels, link: str) -> None:
     """Write to one address of one member, unless the round was answered meanwhile.
 
     link: where flags are looked at.
-    Raises: outbox.NotYet, so that it is tried again later.
+    What is not taken now is promised again; an address that is dead hastens the next step.
     """
+    db.add(addresses.TAKE_TIME)
     flag_id, membership_id = UUID(body["flag_id"]), UUID(body["membership_id"])
     flag = db.first(FLAG, flag_id=flag_id)
     address = db.first(
@@ -181,6 +188,8 @@ def deliver(db: Db, body: Mapping[str, Any], now: datetime, at: Channels, link: 
         return
     if flag.round != body["round"] or flag.status != "open":
         return
+    if not db.all(IS_ACTIVE, membership_id=membership_id):
+        return  # they have left
     about = db.one(ABOUT_CLINIC)
     outcome = addresses.send(
         db,
@@ -197,15 +206,17 @@ def deliver(db: Db, body: Mapping[str, Any], now: datetime, at: Channels, link: 
         delivery=UUID(body["delivery_id"]),
         now=now,
     )
-    addresses.note_delivery(
-        db, address, outcome, now, flag_id=flag_id, round_=body["round"], step=body["step"]
-    )
     if isinstance(outcome, NotNow):
         promise_delivery(db, {**body, "attempt": body["attempt"] + 1}, now, outcome)
     if not isinstance(outcome, channels.Sent) and body["attempt"] + 1 >= (
         1 if isinstance(outcome, Gone) else DEAD_AFTER
     ):
         hasten(db, flag_id=flag_id, round_=body["round"], step=body["step"], now=now)
+    # After the flag's lock: a row that names the flag shares it, and two that share it and then
+    # want it alone wait for each other.
+    addresses.note_delivery(
+        db, address, outcome, now, flag_id=flag_id, round_=body["round"], step=body["step"]
+    )
 
 
 def promise_delivery(
@@ -229,7 +240,7 @@ def promise_delivery(
 
 
 def cancel(db: Db, flag: FlagRow, now: datetime) -> None:
-    """Somebody answered: what was planned of the round is not done any more."""
+    """Somebody answered: what was planned of the rounds so far is not done any more."""
     db.add(CANCEL_STEPS, flag_id=flag.id, in_round=flag.round, now=now)
 
 
@@ -238,7 +249,7 @@ CANCEL_STEPS = Change(
     .where(
         _step.clinic_id == bindparam("clinic_id"),
         _step.flag_id == bindparam("flag_id"),
-        _step.round == bindparam("in_round"),
+        _step.round <= bindparam("in_round"),
         _step.state == "planned",
     )
     .values(state="cancelled", done_at=bindparam("now"))
@@ -256,6 +267,8 @@ def _planned(db: Db, flag: FlagRow) -> Round:
             status=Status.OPEN,
             steps=tuple(row.step() for row in rows),
         )
+    # It took the place of those before it.
+    db.add(CANCEL_STEPS, flag_id=flag.id, in_round=flag.round - 1, now=flag.round_began_at)
     about = db.one(ABOUT_CLINIC)
     policy = policies.held(db)
     if flag.assigned_to is None:
@@ -331,15 +344,28 @@ def _recipients(db: Db, flag: FlagRow, step: PlannedStep, now: datetime) -> list
     if step.who is Who.CARE_TEAM:
         return db.all(CARERS, patient_id=flag.patient_id, now=now)
     if step.who is Who.NEXT:
-        return db.all(NEXT_TO_TELL, flag_id=flag.id, round=flag.round)
+        return _next(db, flag, now)
     if step.who is Who.NAMED:
         return db.all(IS_ACTIVE, membership_id=step.named)
     return db.all(ADMINISTRATORS)
 
 
+def _next(db: Db, flag: FlagRow, now: datetime) -> list[UUID]:
+    """Nobody, when the patient's consent has ended: being told would open nothing to them."""
+    if open_unattended(db, flag.patient_id, now) is None:
+        return []
+    return db.all(NEXT_TO_TELL, flag_id=flag.id, round=flag.round)
+
+
 def _cover(db: Db, chart: Chart, flag: FlagRow, membership_id: UUID, now: datetime) -> None:
     """Whoever is told may look: a care link that ends with the flag."""
-    if not db.all(IS_LINKED, patient_id=flag.patient_id, membership_id=membership_id, now=now):
+    if not db.all(
+        IS_LINKED,
+        patient_id=flag.patient_id,
+        membership_id=membership_id,
+        flag_id=flag.id,
+        now=now,
+    ):
         link_care(db, chart, membership_id, now, covers=flag.id, ends_at=now + COVERAGE_LASTS)
 
 

@@ -10,14 +10,14 @@ from datetime import datetime
 from typing import Final, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import and_, bindparam, insert, select, update
+from sqlalchemy import ARRAY, Uuid, any_, bindparam, insert, select, update
 from uuid_utils.compat import uuid7
 
 from app.kernel import identity
 from app.kernel.db import Change, Db, Query
 from app.kernel.errors import Kind, Problem, invalid, not_found
 from app.kernel.identity import Caller
-from app.kernel.tables import Membership, columns, table
+from app.kernel.tables import Membership, columns
 from app.kernel.wire import as_json
 from app.people.chart import CARE, Chart, Right, open_chart
 from app.people.tables import CareLink
@@ -48,8 +48,6 @@ class _Event(NamedTuple):
     disposition: str | None
     words: bytes | None
     at: datetime
-    by_name: bytes
-    to_name: bytes | None
 
 
 class _Member(NamedTuple):
@@ -64,8 +62,6 @@ _event = columns(FlagEvent)
 _member = columns(Membership)
 _link = columns(CareLink)
 _FLAG = tuple(getattr(_flag, name) for name in FlagRow._fields)
-_by = table(Membership).alias("by_member")
-_to = table(Membership).alias("to_member")
 
 WHOSE_FLAG = Query(
     select(_flag.patient_id).where(
@@ -82,16 +78,17 @@ FLAGS_OF_PATIENT = Query(
 )
 ADD_EVENT = Change(insert(FlagEvent))
 EVENTS = Query(
-    select(*(getattr(_event, name) for name in _Event._fields[:-2]), _by.c.name, _to.c.name)
-    .join_from(
-        table(FlagEvent),
-        _by,
-        and_(_by.c.clinic_id == _event.clinic_id, _by.c.id == _event.by_member),
-    )
-    .outerjoin(_to, and_(_to.c.clinic_id == _event.clinic_id, _to.c.id == _event.to_member))
+    select(*(getattr(_event, name) for name in _Event._fields))
     .where(_event.clinic_id == bindparam("clinic_id"), _event.flag_id == bindparam("flag_id"))
     .order_by(_event.at, _event.id),
     _Event,
+)
+NAMES = Query(
+    select(_member.id, _member.name).where(
+        _member.clinic_id == bindparam("clinic_id"),
+        _member.id == any_(bindparam("membership_ids", type_=ARRAY(Uuid))),
+    ),
+    lambda membership_id, name: (membership_id, name),
 )
 MEMBER = Query(
     select(_member.id, _member.role, _member.privileges, _member.name).where(
@@ -229,20 +226,23 @@ def states(db: Db, chart: Chart) -> FlagStatePage:
 
 def state(db: Db, chart: Chart, flag: FlagRow) -> FlagState:
     """A flag, and what was done about it; a patient sees who and when, and nobody's notes."""
+    done = [
+        one
+        for one in db.all(EVENTS, flag_id=flag.id)
+        if not (chart.is_own and one.action == "commented")
+    ]
+    names = _names(db, chart.clinic_id, done)
     events = [
         FlagEventOut(
             round=one.round,
             action=one.action,
-            by=_name(db, chart.clinic_id, one.by_member, one.by_name),
-            to=None
-            if one.to_member is None or one.to_name is None
-            else _name(db, chart.clinic_id, one.to_member, one.to_name),
+            by=names[one.by_member],
+            to=None if one.to_member is None else names[one.to_member],
             at=one.at,
             disposition=None if chart.is_own else one.disposition,
             note=None if chart.is_own else _note(chart, one),
         )
-        for one in db.all(EVENTS, flag_id=flag.id)
-        if not (chart.is_own and one.action == "commented")
+        for one in done
     ]
     acknowledged = next((one for one in reversed(events) if one.action == "acknowledged"), None)
     is_acknowledged = flag.acknowledged_by is not None and acknowledged is not None
@@ -331,6 +331,17 @@ def _changed(
         event={"action": event, "by": str(chart.actor_id), "to": None if to is None else str(to)},
     )
     return state(db, chart, flag)
+
+
+def _names(db: Db, clinic_id: UUID, events: list[_Event]) -> dict[UUID, str]:
+    """Who acted, and to whom it was handed."""
+    ids = sorted({id_ for one in events for id_ in (one.by_member, one.to_member) if id_})
+    if not ids:
+        return {}
+    return {
+        member_id: _name(db, clinic_id, member_id, sealed)
+        for member_id, sealed in db.all(NAMES, membership_ids=ids)
+    }
 
 
 def _note(chart: Chart, one: _Event) -> str | None:

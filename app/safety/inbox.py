@@ -1,7 +1,8 @@
 """The flags that nobody has resolved, for those who have to see them."""
 
+import json
 from datetime import datetime
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import (
@@ -19,8 +20,10 @@ from sqlalchemy.types import BigInteger, DateTime, Integer, Uuid
 
 from app.kernel.db import Db, Query
 from app.kernel.identity import Caller
+from app.kernel.log import logger
 from app.kernel.paging import cursor, instant_of, read_cursor
 from app.kernel.tables import DataKey, columns, table
+from app.kernel.vault import Unsealable
 from app.people.admission import open_name
 from app.people.chart import Right, cared_for, note_shown, open_panel
 from app.people.tables import Patient
@@ -39,9 +42,11 @@ class _Listed(NamedTuple):
     id: UUID
     patient_id: UUID
     version: int
+    kind: str
     level: str
     status: str
     round: int
+    is_historic: bool
     raised_at: datetime
     updated_at: datetime
     urgency: int
@@ -59,6 +64,7 @@ class _Evidence(NamedTuple):
     recorded_at: datetime
     effective_at: datetime
     received_at: datetime
+    words: bytes | None
 
 
 _flag = columns(Flag)
@@ -75,9 +81,11 @@ def _open_flags(*conditions: object) -> Query[_Listed]:
             _flag.id,
             _flag.patient_id,
             _flag.version,
+            _flag.kind,
             _flag.level,
             _flag.status,
             _flag.round,
+            _flag.is_historic,
             _flag.raised_at,
             _flag.updated_at,
             URGENCY,
@@ -165,7 +173,7 @@ def list_flags(db: Db, caller: Caller, *, after: str | None, limit: int, now: da
             limit=limit + 1,
             **keyset,
         )
-        evidence = _evidence_of(db, [flag.id for flag in listed[:limit]])
+        evidence = _evidence_of(db, caller, listed[:limit])
     page = listed[:limit]
     note_shown(db, caller, READ_FLAGS, {flag.patient_id for flag in page}, now)
     more = len(listed) > limit
@@ -179,9 +187,11 @@ def list_flags(db: Db, caller: Caller, *, after: str | None, limit: int, now: da
                     db.vault, caller.clinic_id, flag.patient_id, flag.wrapped, flag.contact
                 ),
                 version=flag.version,
+                kind=flag.kind,
                 level=flag.level,
                 status=flag.status,
                 round=flag.round,
+                is_historic=flag.is_historic,
                 raised_at=flag.raised_at,
                 updated_at=flag.updated_at,
                 told_at=flag.told_at,
@@ -216,9 +226,13 @@ def _cursor_name(caller: Caller) -> str:
     return f"flags/{caller.membership_id}"
 
 
-def _evidence_of(db: Db, flag_ids: list[UUID]) -> dict[UUID, list[EvidenceOut]]:
+def _evidence_of(db: Db, caller: Caller, flags: list[_Listed]) -> dict[UUID, list[EvidenceOut]]:
     found: dict[UUID, list[EvidenceOut]] = {}
-    for one in db.all(EVIDENCE, flag_ids=flag_ids) if flag_ids else []:
+    if not flags:
+        return found
+    by_id = {flag.id: flag for flag in flags}
+    for one in db.all(EVIDENCE, flag_ids=list(by_id)):
+        said = _words(db, caller, by_id[one.flag_id], one)
         found.setdefault(one.flag_id, []).append(
             EvidenceOut(
                 source_kind=one.source_kind,
@@ -229,6 +243,21 @@ def _evidence_of(db: Db, flag_ids: list[UUID]) -> dict[UUID, list[EvidenceOut]]:
                 effective_at=one.effective_at,
                 received_at=one.received_at,
                 seconds_late=max(0, int((one.received_at - one.effective_at).total_seconds())),
+                note=said.get("note"),
+                place=said.get("place"),
             )
         )
     return found
+
+
+def _words(db: Db, caller: Caller, flag: _Listed, one: _Evidence) -> dict[str, Any]:
+    """What was written with a sign of danger; one damaged cell must not hide everybody's flags."""
+    if one.words is None:
+        return {}
+    try:
+        data_key = db.vault.open_data_key(flag.wrapped or b"", caller.clinic_id, flag.patient_id)
+        opened = data_key.open(one.words, table="flag_evidence", column="words", row=one.source_id)
+        return dict(json.loads(opened))
+    except Unsealable:
+        logger().error("flag_evidence.unsealable", flag=str(flag.id))
+        return {}

@@ -257,6 +257,14 @@ class ResolveIn(Wire):
     note: Words
 
 
+class PlaceOut(Open):
+    """Where somebody said they were."""
+
+    latitude: float
+    longitude: float
+    accuracy_metres: float | None
+
+
 class EvidenceOut(Open):
     """A sign of danger that a flag rests on."""
 
@@ -268,6 +276,8 @@ class EvidenceOut(Open):
     effective_at: Annotated[datetime, Field(description="With the phone's clock corrected.")]
     received_at: datetime
     seconds_late: Annotated[int, Field(description="From effective_at to received_at.")]
+    note: Annotated[str | None, Field(description="What somebody wrote with a call or concern.")]
+    place: Annotated[PlaceOut | None, Field(description="Where they said they were.")]
 
 
 class FlagOut(Open):
@@ -277,9 +287,13 @@ class FlagOut(Open):
     patient_id: UUID
     patient_name: str | None
     version: int
+    kind: Annotated[str, Field(description="suicide-risk or physical")]
     level: str
     status: str
     round: int
+    is_historic: Annotated[
+        bool, Field(description="It was recorded long before it arrived, and alarmed nobody.")
+    ]
     raised_at: datetime
     updated_at: datetime
     told_at: Annotated[

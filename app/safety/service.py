@@ -152,6 +152,15 @@ FLAG_OF_SOURCE = Query(
     .order_by(_flag.raised_at.desc()),
     FlagRow,
 )
+CALLS_SINCE = Query(
+    select(_evidence.id).where(
+        _evidence.clinic_id == bindparam("clinic_id"),
+        _evidence.flag_id == bindparam("flag_id"),
+        _evidence.source_kind == "call",
+        _evidence.received_at >= bindparam("since"),
+    ),
+    itself,
+)
 ADD_FLAG = Change(insert(Flag))
 _CHANGED = (
     "version", "level", "status", "round", "is_historic", "acknowledged_by", "acknowledged_at",
@@ -222,7 +231,7 @@ def raise_flag(db: Db, chart: Chart, finding: Finding, sign: Sign, now: datetime
         db.add(ADD_FLAG, **flag._asdict(), updated_at=now)
         action, begins_round = "flag.raised", not is_historic
     else:
-        action, begins_round = "flag.joined", _begins_round(earlier, finding, sign, now)
+        action, begins_round = "flag.joined", _begins_round(db, earlier, finding, sign, now)
         flag = earlier._replace(version=earlier.version + 1)
         if begins_round:
             flag = flag._replace(
@@ -265,14 +274,14 @@ def raise_flag(db: Db, chart: Chart, finding: Finding, sign: Sign, now: datetime
     return flag.ref()
 
 
-def _begins_round(earlier: FlagRow, finding: Finding, sign: Sign, now: datetime) -> bool:
+def _begins_round(db: Db, earlier: FlagRow, finding: Finding, sign: Sign, now: datetime) -> bool:
     """Whether evidence that joins a flag is told again; it never joins in silence, unless it was
     recorded long ago, or is the same call again while the first one still rings.
     """
     age = now - earlier.round_began_at
     if sign.is_call:
-        rings = earlier.status == "open" and Level(earlier.level) is Level.HIGH
-        return not rings or earlier.is_historic or age > SAME_CALL
+        rings = earlier.status == "open" and age <= SAME_CALL
+        return not (rings and db.all(CALLS_SINCE, flag_id=earlier.id, since=earlier.round_began_at))
     if now - sign.effective_at > HISTORIC_AFTER:
         return False
     return (
@@ -304,7 +313,6 @@ def record(
         entry=flag.entry(**more),
         now=now,
     )
-    news.announce(db, flag.id, flag.version)
     news.announce(db, flag.id, flag.version)
 
 

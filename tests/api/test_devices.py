@@ -216,19 +216,43 @@ class TestRefused:
     def test_mail_where_the_server_sends_none(self, world: World) -> None:
         assert fault(world.patient.post(DEVICES, EMAIL)) == "/channel"
 
-    @pytest.mark.parametrize("who", ["therapist", "stranger", "coach", "administrator"])
-    def test_whoever_is_no_patient(self, world: World, who: str) -> None:
+
+@pytest.mark.parametrize("who", ["therapist", "stranger", "coach", "administrator"])
+class TestMembers:
+    """Where those who work at the clinic are told of flags."""
+
+    def test_each_sees_and_removes_only_their_own(self, world: World, who: str) -> None:
         person: Person = getattr(world.here, who)
-        device = registered(world.patient, WEBHOOK)
-
-        answers = [
-            person.post(DEVICES, WEBHOOK),
-            person.get(DEVICES),
-            person.delete(f"{DEVICES}/{device['id']}", base=None),
+        others = [
+            one
+            for one in (world.patient, world.therapist, world.administrator)
+            if one is not person
         ]
+        theirs = {one: registered(one, WEBHOOK)["id"] for one in others}
 
-        assert [answer.status_code for answer in answers] == [403] * 3
-        assert listed(world.patient) == [device["id"]]
+        mine = registered(person, WEBHOOK)
+
+        assert mine["secret"].startswith("whsec_")
+        assert listed(person) == [mine["id"]]
+        assert "whsec_" not in person.get(DEVICES).text
+        for one, device_id in theirs.items():
+            assert person.delete(f"{DEVICES}/{device_id}", base=None).status_code == 404
+            assert one.delete(f"{DEVICES}/{mine['id']}", base=None).status_code == 404
+            assert listed(one) == [device_id]
+        removed = person.delete(f"{DEVICES}/{mine['id']}", base=None)
+        assert (removed.status_code, removed.json()["ended_reason"]) == (200, "removed")
+        assert listed(person) == []
+
+    @pytest.mark.parametrize(
+        "url", ["http://phone.example/", "https://phone.example:8443/", f"https://{NUMBERS[0]}/"]
+    )
+    def test_what_the_server_may_not_call_is_refused(
+        self, world: World, who: str, url: str
+    ) -> None:
+        person: Person = getattr(world.here, who)
+
+        assert fault(person.post(DEVICES, WEBHOOK | {"url": url})) == "/url"
+        assert listed(person) == []
 
 
 class TestRemove:

@@ -452,7 +452,8 @@ class TestPlannedSession:
             item["instrument"] for item in course.due()["open"] if item["point"] == "before-session"
         ] == [SCREENER]
 
-    def test_without_its_terms_accepted_it_is_not_asked(self, course: Course) -> None:
+    def test_switched_off_it_is_not_asked(self, course: Course) -> None:
+        assert switch(course.administrator, SCREENER, False).status_code == 200
         starts_at = course.clock.at + timedelta(hours=8)
         body = {"status": "preparation", "started_at": starts_at.isoformat()}
 

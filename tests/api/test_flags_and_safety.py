@@ -421,11 +421,11 @@ class TestMonitoringStatement:
         assert told_of(block, clock, direct, behind) == [timed_world.therapist.membership_id]
 
     @pytest.mark.parametrize(
-        "statement",
+        ("statement", "has_consented"),
         [
-            "UPDATE care_link SET ends_at = %s WHERE patient_id = %s",
-            "UPDATE consent SET revoked_at = %s WHERE patient_id = %s",
-            "UPDATE consent SET expires_at = %s WHERE patient_id = %s",
+            ("UPDATE care_link SET ends_at = %s WHERE patient_id = %s", True),
+            ("UPDATE consent SET revoked_at = %s WHERE patient_id = %s", False),
+            ("UPDATE consent SET expires_at = %s WHERE patient_id = %s", False),
         ],
         ids=["care that ended", "consent that was revoked", "consent that ran out"],
     )
@@ -436,10 +436,13 @@ class TestMonitoringStatement:
         direct: Direct,
         behind: Behind,
         statement: str,
+        has_consented: bool,
     ) -> None:
         behind.rows(statement, clock.at, timed_world.patient.patient_id)
 
-        self.expect_administrators(timed_world.patient, timed_world, clock, direct, behind)
+        self.expect_administrators(
+            timed_world.patient, timed_world, clock, direct, behind, has_consented=has_consented
+        )
 
     def test_so_it_does_for_a_patient_without_a_clinician(
         self, timed_world: World, clock: Clock, direct: Direct, behind: Behind
@@ -458,7 +461,14 @@ class TestMonitoringStatement:
         self.expect_administrators(direct.run(admit), timed_world, clock, direct, behind)
 
     def expect_administrators(
-        self, patient: Person, world: World, clock: Clock, direct: Direct, behind: Behind
+        self,
+        patient: Person,
+        world: World,
+        clock: Clock,
+        direct: Direct,
+        behind: Behind,
+        *,
+        has_consented: bool = True,
     ) -> None:
         self.worker_seen(direct, clock.at)
         block = in_danger(patient)
@@ -468,14 +478,20 @@ class TestMonitoringStatement:
             " there can see your journal now. The clinic is on duty until 17:00 (UTC)."
             " The journal is not an emergency service."
         )
-        assert told_of(block, clock, direct, behind) == [world.administrator.membership_id]
+        told = told_of(block, clock, direct, behind)
+        assert world.administrator.membership_id in told
+        # Without consent no clinician is told: none could look.
+        clinicians = set(told) - {world.administrator.membership_id}
+        assert clinicians == ({world.therapist.membership_id} if has_consented else set())
 
     def test_where_nobody_can_see_the_flag_it_says_so_until_somebody_can(
         self, timed_world: World, clock: Clock, direct: Direct, behind: Behind
     ) -> None:
         patient, administrator = timed_world.here.other_patient, timed_world.administrator
         act = "UPDATE membership SET is_active = %s WHERE id = %s"
-        behind.rows(act, False, administrator.membership_id)
+        here = timed_world.here
+        for member in (here.therapist, here.stranger, administrator):
+            behind.rows(act, False, member.membership_id)
         self.worker_seen(direct, clock.at - timedelta(hours=1))
 
         block = in_danger(patient)
@@ -536,9 +552,11 @@ class TestEpisode:
 
         assert joined == {
             "id": earlier["id"],
+            "kind": "suicide-risk",
             "level": level,
             "status": "open",
             "round": round_,
+            "is_historic": False,
         }
 
     def test_a_later_low_score_neither_closes_nor_lowers_it(self, world: World) -> None:
@@ -731,15 +749,16 @@ class TestInbox:
         # A coach sees no flags' clinical detail, and the administrator only steps in for carers.
         assert told == [(here.therapist.membership_id,)]
 
-    def test_without_a_carer_the_administrators_are_told(
+    def test_without_a_carer_the_administrators_and_the_next_clinician_are_told_at_once(
         self, timed_world: World, clock: Clock, direct: Direct, behind: Behind
     ) -> None:
-        flag_id = in_danger(timed_world.here.other_patient, 2)["flag"]["id"]
-        keep_promises(direct, clock.at)
+        here = timed_world.here
+        block = in_danger(here.other_patient, 2)
 
-        told = behind.rows("SELECT membership_id FROM notice WHERE flag_id = %s", flag_id)
+        told = told_of(block, clock, direct, behind)
 
-        assert told == [(timed_world.administrator.membership_id,)]
+        assert set(told) == {here.therapist.membership_id, here.administrator.membership_id}
+        assert len(told) == 2
 
     def test_a_promise_kept_twice_tells_once(
         self, timed_world: World, clock: Clock, direct: Direct, behind: Behind

@@ -2,16 +2,18 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, cast
 from uuid import UUID
 
 from fastapi.testclient import TestClient
 from sqlalchemy import bindparam, select, update
 
 from app import worker
+from app.kernel.channels import Channels, Sent
 from app.kernel.db import Change, Direct, Query
 from app.kernel.tables import DataKey, Membership, columns
 from app.people.admission import Admitted, link_care
+from app.safety import escalation
 from tests.builders import (
     PASSWORD,
     Clinic,
@@ -21,6 +23,7 @@ from tests.builders import (
     a_dosing_session,
     a_goal,
     a_note,
+    a_safety_plan,
     a_world,
     amended,
     now,
@@ -63,6 +66,8 @@ A_PROTOCOL: Final[dict[str, Any]] = {
         }
     ],
 }
+
+A_PLAN = a_safety_plan(recorded_at="2026-01-01T00:00:00Z")
 
 
 @dataclass(frozen=True)
@@ -120,9 +125,28 @@ def a_stage(client: TestClient, direct: Direct) -> Stage:
         deactivate(direct, person)
     # One to remain, so that every table has a row of a sign-in there too.
     invited(elsewhere, elsewhere.administrator, "clinician")
-    while worker.keep_one(direct, datetime.now(UTC)):
+    keepers = {
+        **worker.KEEPERS,
+        **worker.alarms(cast("Channels", _NoWire()), "https://clinic.example"),
+    }
+    while worker.keep_one(direct, datetime.now(UTC), keepers):
         pass
     return Stage(world, gone_patient, gone_therapist, entries)
+
+
+class _NoWire:
+    """Channels that take everything and reach nobody."""
+
+    mail = None
+
+    @property
+    def webhook(self) -> Any:
+        """Itself."""
+        return self
+
+    def send(self, *_: Any, **__: Any) -> Sent:
+        """Taken."""
+        return Sent()
 
 
 def furnish(clinic: Clinic) -> None:
@@ -132,6 +156,8 @@ def furnish(clinic: Clinic) -> None:
     assert added.status_code == 201, added.text
     published = clinic.administrator.put("/v1/clinic/protocol", A_PROTOCOL, base=1)
     assert published.status_code == 200, published.text
+    policy = escalation.as_dict(escalation.shipped())
+    assert clinic.administrator.put("/v1/clinic/escalation", policy, base=1).status_code == 200
 
 
 def own_instrument(clinic: Clinic) -> str:
@@ -168,8 +194,14 @@ def live(patient: Person, carer: Person) -> dict[str, str]:
     pin = {"instrument": "phq-9", "check_in_id": made["check-ins"].json()["id"]}
     made["baselines"] = carer.post(f"{path}/baselines", pin)
     made["devices"] = patient.post("/v1/me/devices", {"channel": "webhook", "url": A_PHONE})
+    made["address"] = carer.post("/v1/me/devices", {"channel": "webhook", "url": A_PHONE})
     assert {answer.status_code for answer in made.values()} == {201}
     entries = {kind: answer.json()["id"] for kind, answer in made.items()}
+    entries["flag"] = made["check-ins"].json()["safety"]["flag"]["id"]
+    comment = carer.post(f"/v1/flags/{entries['flag']}/comments", {"note": canary})
+    assert comment.status_code == 200, comment.text
+    assert patient.post("/v1/patients/me/flags", {"note": canary}).status_code == 201
+    assert patient.put(f"{path}/safety-plan", A_PLAN, base=1).status_code == 200
     note = {"due_key": ALWAYS_DUE, "event": "prompted", "recorded_at": now().isoformat()}
     assert patient.post("/v1/me/reminders", note).status_code == 200
     entries["notes copied"] = changed_twice(patient, entries["notes in conflict"], canary)

@@ -22,9 +22,11 @@ from starlette.routing import BaseRoute, Route
 from app.kernel.db import Db, Direct, Query, itself, libpq
 from app.kernel.settings import Settings
 from app.kernel.tables import METADATA
+from app.safety import escalation
 from tests.builders import Person, a_check_in, a_dosing_session, a_goal, a_note
 from tests.clinical.definitions import DEFINITION
 from tests.contract.stage import (
+    A_PLAN,
     A_PROTOCOL,
     ALWAYS_DUE,
     Stage,
@@ -183,19 +185,36 @@ gone therapist         200   401     401    401    401       401         401    
 # What is the caller's alone and names no patient; `plan` comes with an If-Match that no longer
 # holds, and `unplug` names a device that nobody has.
 REMINDED = """
-                   list  register  unplug  plan  note
-anonymous           401       401     401   401   401
-patient             200       201     404   412   200
-other patient       200       201     404   412   200
-therapist           403       403     403   403   403
-stranger            403       403     403   403   403
-coach               403       403     403   403   403
-administrator       403       403     403   403   403
-foreign patient     200       201     404   412   200
-foreign therapist   403       403     403   403   403
-foreign admin       403       403     403   403   403
-gone patient        401       401     401   401   401
-gone therapist      403       403     403   403   403
+                   list  register  unplug  mine  plan  note
+anonymous           401       401     401   401   401   401
+patient             200       201     404   200   412   200
+other patient       200       201     404   200   412   200
+therapist           200       201     404   403   403   403
+stranger            200       201     404   403   403   403
+coach               200       201     404   403   403   403
+administrator       200       201     404   403   403   403
+foreign patient     200       201     404   200   412   200
+foreign therapist   200       201     404   403   403   403
+foreign admin       200       201     404   403   403   403
+gone patient        401       401     401   401   401   401
+gone therapist      401       401     401   403   403   403
+"""
+# `call` is a call for help, which a suspended account may make too. `act` and `hand` (to nobody who
+# could) are about the flag of the patient here, `close` about one that is not there.
+ABOUT_FLAGS = """
+                   call  act  hand  close
+anonymous           401  401   401    401
+patient             201  403   403    403
+other patient       201  403   403    403
+therapist           403  200   422    404
+stranger            403  404   404    404
+coach               403  403   403    404
+administrator       403  403   403    403
+foreign patient     201  403   403    403
+foreign therapist   403  404   404    404
+foreign admin       403  403   403    403
+gone patient        201  403   403    403
+gone therapist      403  401   401    401
 """
 # What is a clinic's. `own` is an instrument that the clinic here added, and `publish` comes with
 # an If-Match that no longer holds.
@@ -213,6 +232,24 @@ foreign therapist   200  404     403  403      403
 foreign admin       200  404     200  201      412
 gone patient        401  401     403  403      403
 gone therapist      401  401     403  403      403
+"""
+
+
+# To `me` it is a call for help.
+RAISE_FLAGS = """
+                     me  theirs  other  foreign  missing
+anonymous           401     401    401      401      401
+patient             201     403    403      403      403
+other patient       201     403    403      403      403
+therapist           403     201    404      404      404
+stranger            403     404    201      404      404
+coach               403     403    404      404      404
+administrator       403     403    403      403      403
+foreign patient     201     403    403      403      403
+foreign therapist   403     404    404      201      404
+foreign admin       403     403    403      403      403
+gone patient        201     403    403      403      403
+gone therapist      403     401    401      401      401
 """
 
 
@@ -237,6 +274,7 @@ PUBLIC: Final = Try(NAMING_NOBODY, "public")
 CHECK_IN = a_check_in()
 A_DEVICE = {"channel": "webhook", "url": "https://phone.example/"}
 A_PROMPT = {"due_key": ALWAYS_DUE, "event": "prompted", "recorded_at": CHECK_IN["recorded_at"]}
+A_POLICY = escalation.as_dict(escalation.shipped())
 GOAL_ID = "00000000-0000-4000-8000-000000000001"
 FIRST_VERSION = (("If-Match", '"1"'),)
 EXPECTED: Final[dict[tuple[str, str], list[Try]]] = {
@@ -321,6 +359,35 @@ EXPECTED: Final[dict[tuple[str, str], list[Try]]] = {
             body={"changes": [{"kind": "goal", "op": "create", "id": GOAL_ID, "entry": a_goal()}]},
         )
     ],
+    ("POST", "/v1/patients/me/flags"): [Try(ABOUT_FLAGS, "call", body={})],
+    ("GET", f"{PATIENT}/flags"): [Try(READ_CLINICAL)],
+    ("POST", f"{PATIENT}/flags"): [Try(RAISE_FLAGS, body={"level": "low"})],
+    ("GET", f"{PATIENT}/safety-plan"): [Try(READ_CLINICAL)],
+    ("GET", f"{PATIENT}/safety-plan/versions"): [Try(READ_CLINICAL)],
+    ("GET", f"{PATIENT}/safety-plan/page"): [Try(READ_CLINICAL)],
+    ("PUT", f"{PATIENT}/safety-plan"): [
+        Try(OWN, body=A_PLAN, headers=(("If-Match", '"1"'),)),
+    ],
+    **{
+        ("POST", f"/v1/flags/{{flag_id}}/{act}"): [Try(ABOUT_FLAGS, "act", kind="flag", body=body)]
+        for act, body in (
+            ("acknowledge", None),
+            ("contacts", {"outcome": "reached"}),
+            ("comments", {"note": "Seen."}),
+        )
+    },
+    ("POST", "/v1/flags/{flag_id}/hand-over"): [
+        Try(ABOUT_FLAGS, "hand", kind="flag", body={"to": GOAL_ID})
+    ],
+    ("POST", "/v1/flags/{flag_id}/resolve"): [
+        Try(ABOUT_FLAGS, "close", kind="flag", body={"disposition": "other", "note": "Closed."})
+    ],
+    # It does not end: tests/safety/test_stream.py says who may follow it.
+    ("GET", "/v1/flags/stream"): [],
+    ("GET", "/v1/clinic/escalation"): [Try(OF_CLINIC, "read")],
+    ("PUT", "/v1/clinic/escalation"): [
+        Try(OF_CLINIC, "publish", body=A_POLICY, headers=(("If-Match", '"999"'),))
+    ],
     ("GET", "/v1/caseload"): [Try(NAMING_NOBODY, "panel")],
     ("GET", "/v1/flags"): [Try(NAMING_NOBODY, "inbox")],
     ("GET", "/v1/me"): [Try(NAMING_NOBODY, "self")],
@@ -351,7 +418,7 @@ EXPECTED: Final[dict[tuple[str, str], list[Try]]] = {
     ("GET", "/v1/me/devices"): [Try(REMINDED, "list")],
     ("POST", "/v1/me/devices"): [Try(REMINDED, "register", body=A_DEVICE)],
     ("DELETE", "/v1/me/devices/{device_id}"): [Try(REMINDED, "unplug", kind="devices")],
-    ("GET", "/v1/me/reminders"): [Try(REMINDED, "list")],
+    ("GET", "/v1/me/reminders"): [Try(REMINDED, "mine")],
     ("PUT", "/v1/me/reminders"): [Try(REMINDED, "plan", body={}, headers=(("If-Match", '"999"'),))],
     ("POST", "/v1/me/reminders"): [Try(REMINDED, "note", body=A_PROMPT)],
     ("POST", "/v1/invitations"): [
@@ -446,6 +513,8 @@ def entry(stage: Stage, caller: Person | None, column: str, kind: str) -> str:
         "other": here.other_patient.patient_id,
         "foreign": elsewhere.patient.patient_id,
         "mixed": here.other_patient.patient_id,
+        "act": here.patient.patient_id,
+        "hand": here.patient.patient_id,
     }.get(column)
     return stage.entries[owner][kind] if owner in stage.entries else str(uuid4())
 
@@ -667,6 +736,10 @@ def parameters(stage: Stage, ids: Ids, name: str) -> dict[str, Any]:
         "kind": "check_in",
         "entry_ids": [entries["check-ins"]],
         "flag_ids": [ids.flag_id],
+        "flag_id": ids.flag_id,
+        "round": 1,
+        "membership_ids": [here.therapist.membership_id],
+        "address_id": entries["address"],
         "session_ids": [entries["dosing-sessions"]],
         "instrument": "phq-9",
         "versions": ["1"],
@@ -691,6 +764,12 @@ def parameters(stage: Stage, ids: Ids, name: str) -> dict[str, Any]:
         "ROWS": {"after": 0},
         "OWN_CHART": {"membership_id": here.patient.membership_id},
         "CHANGES": {"after": 0},
+        "CALLERS_CHART": {"membership_id": here.patient.membership_id},
+        "OPEN_FLAG": {"kind": "suicide-risk"},
+        "NEXT_TO_TELL": {"round": 1000},
+        "PLANS_TO_CHANGE": {"ids": [patient_id]},
+        "PLAN": {"id": patient_id},
+        "PLAN_TO_CHANGE": {"id": patient_id},
         "CHECK_IN": {"id": entries["check-ins"]},
         "CHECK_IN_TO_CHANGE": {"id": entries["check-ins"]},
         "CHECK_INS_TO_CHANGE": {"ids": [entries["check-ins"]]},

@@ -442,7 +442,10 @@ class TestLoops:
         kept_by_the_first = ward.behind(
             "SELECT DISTINCT topic FROM outbox WHERE done_at IS NOT NULL"
         )
-        left = ward.behind("SELECT DISTINCT topic FROM outbox WHERE done_at IS NULL")
+        # The next step of the round has its own time.
+        left = ward.behind(
+            "SELECT DISTINCT topic FROM outbox WHERE done_at IS NULL AND NOT is_timer"
+        )
 
         assert kept_by_the_first == [(safety.TELL_TOPIC,)]
         assert left == [(service.DELIVER_TOPIC,)]

@@ -287,7 +287,7 @@ class TestWhatArrives:
             assert [event.data["level"] for event in of_administrator] == [
                 "high",
                 "high",
-                "moderate",
+                "low",
             ]
             assert of_administrator[1].id == f"{of_administrator[1].data['id']}/2"
             assert of_stranger == []
