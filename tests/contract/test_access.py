@@ -767,6 +767,7 @@ def parameters(stage: Stage, ids: Ids, name: str) -> dict[str, Any]:
         "CALLERS_CHART": {"membership_id": here.patient.membership_id},
         "OPEN_FLAG": {"kind": "suicide-risk"},
         "NEXT_TO_TELL": {"round": 1000},
+        "STEPS": {"round": 2},
         "PLANS_TO_CHANGE": {"ids": [patient_id]},
         "PLAN": {"id": patient_id},
         "PLAN_TO_CHANGE": {"id": patient_id},
