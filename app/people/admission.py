@@ -151,13 +151,21 @@ def _consent(db: Db, page: ledger.Page, notice_version: str, now: datetime) -> N
 def open_name(
     vault: Keyring, clinic_id: UUID, patient_id: UUID, wrapped: bytes | None, contact: bytes
 ) -> str | None:
-    """A patient's name, for a list that a Panel allows.
+    """A patient's name, for a list that a Panel allows; None as in `find_contact`."""
+    known = find_contact(vault, clinic_id, patient_id, wrapped, contact)
+    return None if known is None else str(known["name"])
+
+
+def find_contact(
+    vault: Keyring, clinic_id: UUID, patient_id: UUID, wrapped: bytes | None, contact: bytes
+) -> dict[str, Any] | None:
+    """A patient's name and how to reach them, for those who see their flag.
 
     None if it cannot be opened: one damaged cell must not hide everybody's flags.
     """
     try:
         data_key = vault.open_data_key(wrapped or b"", clinic_id, patient_id)
-        return str(open_contact(data_key, patient_id, contact)["name"])
+        return open_contact(data_key, patient_id, contact)
     except Unsealable:
         logger().error("name.unsealable", patient_id=str(patient_id))
         return None

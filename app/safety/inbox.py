@@ -24,10 +24,10 @@ from app.kernel.log import logger
 from app.kernel.paging import cursor, instant_of, read_cursor
 from app.kernel.tables import DataKey, columns, table
 from app.kernel.vault import Unsealable
-from app.people.admission import open_name
+from app.people.admission import find_contact
 from app.people.chart import Right, cared_for, note_shown, open_panel
 from app.people.tables import Patient
-from app.safety.schemas import EvidenceOut, FlagOut, FlagPage
+from app.safety.schemas import EvidenceOut, FlagOut, FlagPage, ReachOut
 from app.safety.service import URGENCY
 from app.safety.tables import Flag, FlagEvidence, Notice
 
@@ -179,31 +179,37 @@ def list_flags(db: Db, caller: Caller, *, after: str | None, limit: int, now: da
     more = len(listed) > limit
     last = page[-1] if page else None
     return FlagPage(
-        flags=[
-            FlagOut(
-                id=flag.id,
-                patient_id=flag.patient_id,
-                patient_name=open_name(
-                    db.vault, caller.clinic_id, flag.patient_id, flag.wrapped, flag.contact
-                ),
-                version=flag.version,
-                kind=flag.kind,
-                level=flag.level,
-                status=flag.status,
-                round=flag.round,
-                is_historic=flag.is_historic,
-                raised_at=flag.raised_at,
-                updated_at=flag.updated_at,
-                told_at=flag.told_at,
-                evidence=evidence.get(flag.id, []),
-            )
-            for flag in page
-        ],
+        flags=[_flag_out(db, caller, flag, evidence.get(flag.id, [])) for flag in page],
         next_cursor=cursor(
             db.vault, _cursor_name(caller), -last.urgency, last.raised_at.isoformat(), last.id
         )
         if more and last
         else None,
+    )
+
+
+def _flag_out(db: Db, caller: Caller, flag: _Listed, evidence: list[EvidenceOut]) -> FlagOut:
+    contact = (
+        find_contact(db.vault, caller.clinic_id, flag.patient_id, flag.wrapped, flag.contact) or {}
+    )
+    return FlagOut(
+        id=flag.id,
+        patient_id=flag.patient_id,
+        patient_name=contact.get("name"),
+        patient_phone=contact.get("phone"),
+        emergency_contacts=[
+            ReachOut.model_validate(one) for one in contact.get("emergency_contacts", [])
+        ],
+        kind=flag.kind,
+        version=flag.version,
+        level=flag.level,
+        status=flag.status,
+        round=flag.round,
+        is_historic=flag.is_historic,
+        raised_at=flag.raised_at,
+        updated_at=flag.updated_at,
+        told_at=flag.told_at,
+        evidence=evidence,
     )
 
 

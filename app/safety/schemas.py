@@ -280,12 +280,22 @@ class EvidenceOut(Open):
     place: Annotated[PlaceOut | None, Field(description="Where they said they were.")]
 
 
+class ReachOut(Open):
+    """Somebody to call for a patient."""
+
+    name: str
+    phone: str
+    relation: str | None = None
+
+
 class FlagOut(Open):
     """A flag in a clinician's inbox. An administrator sees its state and no evidence."""
 
     id: UUID
     patient_id: UUID
     patient_name: str | None
+    patient_phone: str | None
+    emergency_contacts: list[ReachOut]
     version: int
     kind: Annotated[str, Field(description="suicide-risk or physical")]
     level: str

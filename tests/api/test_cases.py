@@ -361,3 +361,22 @@ class TestLedger:
             case.ask(case.colleague, act)
 
         assert case.behind.counts()["ledger"] == before
+
+
+class TestContact:
+    def test_whoever_sees_the_flag_knows_whom_to_call(self, world: World) -> None:
+        contact = {"name": "Ana", "phone": "+1 555 0111", "relation": "sister"}
+        me = world.patient.get("/v1/me")
+        changed = world.patient.request(
+            "PATCH",
+            "/v1/me",
+            json={"phone": "+1 555 0110", "emergency_contacts": [contact]},
+            headers={"If-Match": me.headers["ETag"]},
+        )
+        assert changed.status_code == 200, changed.text
+        world.patient.post("/v1/patients/me/flags", {})
+
+        for member in (world.therapist, world.here.administrator):
+            (flag,) = member.get("/v1/flags").json()["flags"]
+            assert flag["patient_phone"] == "+1 555 0110"
+            assert flag["emergency_contacts"] == [contact]
