@@ -1,31 +1,13 @@
 """Integration goals."""
 
-from datetime import datetime
-from uuid import UUID
-
-from sqlalchemy import Index
-from sqlmodel import SQLModel
-
-from app.kernel.tables import DISTRIBUTED, instant, key, of_clinic, one_of, sealed, seconds, text
+from app.journal.tables import Tiered, entry_table
+from app.kernel.tables import text
 
 
-class Goal(SQLModel, table=True):
-    """A goal. words: sealed JSON `{"words", "why"}`. status: FHIR goal lifecycle."""
+class Goal(Tiered, table=True):
+    """A goal. words: sealed `{"words", "why"}`. status: FHIR goal lifecycle."""
 
-    __table_args__ = (
-        of_clinic("patient_id", "patient"),
-        one_of("status", "proposed", "active", "completed", "cancelled", "entered-in-error"),
-        Index(None, "clinic_id", "patient_id", "effective_at", "id"),
-        {"info": DISTRIBUTED},
+    __table_args__ = entry_table(
+        statuses=("proposed", "active", "completed", "cancelled"), tiered=True
     )
-    clinic_id: UUID = key()
-    patient_id: UUID = key()
-    id: UUID = key()
-    version: int
-    status: str = text()
     life_area: str | None = text(nullable=True)
-    words: bytes = sealed()
-    recorded_at: datetime = instant()
-    received_at: datetime = instant()
-    effective_at: datetime = instant()
-    clock_ahead_seconds: int | None = seconds()

@@ -35,7 +35,8 @@ class Wire(BaseModel):
 class Open(BaseModel):
     """What the server answers with; later versions may have more members."""
 
-    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
+    # A mistake of ours ends in the log: not with what somebody wrote.
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False, hide_input_in_errors=True)
 
 
 _FAULTS_TOLD: Final = 50

@@ -13,8 +13,8 @@ from uuid import UUID
 from app.checkins import service as checkins
 from app.checkins.schemas import CheckInIn
 from app.clinical import instruments
-from app.goals import service as goals
 from app.goals.schemas import GoalIn
+from app.goals.service import GOALS
 from app.kernel import identity
 from app.kernel.db import Db, Direct
 from app.kernel.entries import Known
@@ -227,14 +227,14 @@ def _write(db: Db, patient: Caller, session_id: UUID, at: datetime) -> None:
         recorded_at=at,
     )
     notes.write_note(db, chart, note, Known(), at)
-    chart = open_chart(db, patient, "me", goals.SET_GOALS, at)
+    chart = open_chart(db, patient, "me", GOALS.write_right, at)
     goal = GoalIn(
         words="Call my sister every Sunday.",
         why="I noticed how much I miss her.",
         life_area="relationships",
         recorded_at=at,
     )
-    goals.set_goal(db, chart, goal, Known(), at)
+    GOALS.create(db, chart, goal, Known(), at)
 
 
 def _member(

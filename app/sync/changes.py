@@ -4,10 +4,12 @@ from collections.abc import Callable
 from typing import Any, Final
 from uuid import UUID
 
+from app.journal.shelf import Shelf
 from app.kernel import entries, ledger
 from app.kernel.db import Db
 from app.people.chart import Chart, Right
 from app.sync.schemas import ChangesOut, SeenChange
+from app.sync.shelves import SHELVES
 from app.treatment import notes
 
 READ_CHANGES: Final = Right("changes.read")
@@ -21,17 +23,16 @@ def read_changes(db: Db, chart: Chart, after: int, limit: int) -> ChangesOut:
     rows = ledger.since(db, chart, after, limit + 1)
     has_more = len(rows) > limit
     rows = rows[:limit]
-    made_private = _made_private(db, chart, rows)
+    private = _private_now(db, chart, rows)
     seen = []
     for row in rows:
         may_see = _VISIBLE.get(row.entry_kind)
         if may_see is None:
             continue
         entry: _Entry | None = may_see(chart, row.entry(chart.data_key))
-        if row.entry_kind == notes.KIND and row.entry_id in made_private:
+        if row.entry_id in private.get(row.entry_kind, ()):
             # It was shown in an earlier version: whoever kept a copy learns that it is gone.
-            is_told = row.action == notes.MADE_PRIVATE and notes.READ_NOTES.is_granted(chart)
-            entry = None if is_told else _HIDDEN
+            entry = None if _tells_of_hiding(chart, row) else _HIDDEN
         if entry is _HIDDEN:
             continue
         seen.append(
@@ -50,12 +51,29 @@ def read_changes(db: Db, chart: Chart, after: int, limit: int) -> ChangesOut:
     return ChangesOut(changes=seen, next_after=rows[-1].seq if rows else after, has_more=has_more)
 
 
-def _made_private(db: Db, chart: Chart, rows: list[ledger.Said]) -> set[UUID]:
-    """Notes that this reader may see no version of: their tier as it is now decides."""
+def _private_now(db: Db, chart: Chart, rows: list[ledger.Said]) -> dict[str, set[UUID]]:
+    """Entries that this reader may see no version of, by kind: their tier as it is now decides."""
     if chart.is_own:
-        return set()
-    ids = sorted({row.entry_id for row in rows if row.entry_kind == notes.KIND})
-    return notes.private_among(db, chart, ids) if ids else set()
+        return {}
+    ids: dict[str, set[UUID]] = {}
+    for row in rows:
+        ids.setdefault(row.entry_kind, set()).add(row.entry_id)
+    private = {
+        kind: shelf.private_among(db, chart, sorted(ids[kind]))
+        for kind, shelf in SHELVES.items()
+        if kind in ids
+    }
+    if notes.KIND in ids:
+        private[notes.KIND] = notes.private_among(db, chart, sorted(ids[notes.KIND]))
+    return private
+
+
+def _tells_of_hiding(chart: Chart, row: ledger.Said) -> bool:
+    """Whether a row took an entry away from a reader who could see it until then."""
+    shelf = SHELVES.get(row.entry_kind)
+    if shelf is None:
+        return row.action == notes.MADE_PRIVATE and notes.READ_NOTES.is_granted(chart)
+    return shelf.made_private(row.action) and shelf.read_right.is_granted(chart)
 
 
 _HIDDEN: Final[_Entry] = {}
@@ -77,14 +95,18 @@ def _note(chart: Chart, entry: _Entry) -> _Entry:
     return entry
 
 
+def _of(shelf: Shelf[Any, Any]) -> Callable[[Chart, _Entry], _Entry]:
+    return lambda chart, entry: shelf.visible(chart, entry) or _HIDDEN
+
+
 # What is not here is not shown: a new kind of entry has to say who may see it.
 _VISIBLE: Final[dict[str, Callable[[Chart, _Entry], _Entry]]] = {
     "check_in": _whole,
     "baseline_pin": _whole,
     "dosing_session": _whole,
     "flag": _whole,
-    "goal": _whole,
     "note": _note,
     "profile": _own,
     "safety_plan": _whole,
+    **{kind: _of(shelf) for kind, shelf in SHELVES.items()},
 }

@@ -11,8 +11,7 @@ from pydantic_core import to_json
 from app.checkins import service as checkins
 from app.checkins.schemas import CheckInIn, CheckInOut
 from app.clinical.risk import NOT_ASSESSED, Finding
-from app.goals import service as goals
-from app.goals.schemas import GoalIn
+from app.journal.shelf import Shelf
 from app.kernel import entries
 from app.kernel.db import Db, Query
 from app.kernel.entries import Known
@@ -24,6 +23,7 @@ from app.safety import service as safety
 from app.safety.monitoring import Told
 from app.safety.schemas import FlagRef, SafetyPlanIn
 from app.sync.schemas import ChangeIn, ChangeOut, ChangeProblem, FaultOut, SyncIn, SyncOut
+from app.sync.shelves import SHELVES
 from app.treatment import notes
 from app.treatment import service as treatment
 from app.treatment.schemas import NoteIn
@@ -265,6 +265,21 @@ def _check_in(upload: _Upload, row: checkins.CheckInRow) -> CheckInOut:
     return CheckInOut(**checkins.members(upload.db, row, upload.doses))
 
 
+def _kept_on(shelf: Shelf[Any, Any]) -> _Kind:
+    return _Kind(
+        model=shelf.sent,
+        existing=shelf.all_to_change,
+        create=lambda up, sent, known: _Done(*shelf.create(up.db, up.chart, sent, known, up.now)),
+        amend=lambda up, sent, known, base: _Done(
+            *shelf.amend(up.db, up.chart, sent, known, base, up.now)
+        ),
+        withdraw=lambda up, known, base: _Done(
+            *shelf.withdraw(up.db, up.chart, known, base, up.now)
+        ),
+        copy=lambda up, row: shelf.told(up.chart, row),
+    )
+
+
 _KINDS: Final[dict[str, _Kind]] = {
     "check_in": _Kind(
         model=CheckInIn,
@@ -294,18 +309,7 @@ _KINDS: Final[dict[str, _Kind]] = {
         ),
         copy=lambda up, row: notes.out(up.chart, row),
     ),
-    "goal": _Kind(
-        model=GoalIn,
-        existing=goals.GOALS_TO_CHANGE,
-        create=lambda up, sent, known: _Done(*goals.set_goal(up.db, up.chart, sent, known, up.now)),
-        amend=lambda up, sent, known, base: _Done(
-            *goals.amend_goal(up.db, up.chart, sent, known, base, up.now)
-        ),
-        withdraw=lambda up, known, base: _Done(
-            *goals.withdraw_goal(up.db, up.chart, known, base, up.now)
-        ),
-        copy=lambda up, row: goals.out(up.chart, row),
-    ),
+    **{kind: _kept_on(shelf) for kind, shelf in SHELVES.items()},
     plan.KIND: _Kind(
         model=SafetyPlanIn,
         existing=plan.PLANS_TO_CHANGE,

@@ -47,6 +47,8 @@ DEACTIVATE = Change(
     )
     .values(is_active=False)
 )
+ADDRESS_OF: Final = {"goal": "goals"}
+"""Of every kind of entry that is kept on a shelf, its place in an address."""
 A_PHONE: Final = "https://phone.example/"
 ALWAYS_DUE: Final = "always/enrolment/phq-9"
 A_PROTOCOL: Final[dict[str, Any]] = {
@@ -185,6 +187,7 @@ def live(patient: Person, carer: Person) -> dict[str, str]:
     }
     sent |= {
         "notes private": (patient, a_note(words=canary, tier="private")),
+        "goals private": (patient, a_goal(words=canary, tier="private")),
         "notes in conflict": (patient, a_note(words=canary)),
         "dosing-sessions planned": (carer, {"status": "preparation", "started_at": later}),
     }

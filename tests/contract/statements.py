@@ -17,6 +17,7 @@ from sqlalchemy.sql.elements import BinaryExpression, BooleanClauseList
 from sqlalchemy.sql.expression import Executable
 
 import app
+from app.journal.shelf import Shelf
 from app.kernel.db import Change, Query
 
 _THE_CLINIC: Final = ":clinic_id"
@@ -25,10 +26,11 @@ _DIALECT: Final = dialect()  # type: ignore[no-untyped-call]
 
 @dataclass(frozen=True)
 class Statement:
-    """A module's constant. name: with its module."""
+    """A module's constant. name: with its module. kind: of the shelf's entries, if it is one's."""
 
     name: str
     constant: Query[Any] | Change
+    kind: str = ""
 
     @property
     def construct(self) -> Executable:
@@ -53,8 +55,12 @@ def statements() -> list[Statement]:
     found: dict[int, Statement] = {}
     for module in modules():
         for name, value in vars(module).items():
-            if isinstance(value, (Query, Change)) and id(value) not in found:
-                found[id(value)] = Statement(f"{module.__name__}.{name}", value)
+            # What a kind of entry is asked with is kept on its shelf.
+            kept = vars(value).items() if isinstance(value, Shelf) else ()
+            kind = value.kind if isinstance(value, Shelf) else ""
+            for place, one in ((name, value), *((f"{name}.{at}", it) for at, it in kept)):
+                if isinstance(one, (Query, Change)) and id(one) not in found:
+                    found[id(one)] = Statement(f"{module.__name__}.{place}", one, kind)
     return list(found.values())
 
 

@@ -28,6 +28,7 @@ from tests.clinical.definitions import DEFINITION
 from tests.contract.stage import (
     A_PLAN,
     A_PROTOCOL,
+    ADDRESS_OF,
     ALWAYS_DUE,
     Stage,
     a_stage,
@@ -277,6 +278,30 @@ A_PROMPT = {"due_key": ALWAYS_DUE, "event": "prompted", "recorded_at": CHECK_IN[
 A_POLICY = escalation.as_dict(escalation.shipped())
 GOAL_ID = "00000000-0000-4000-8000-000000000001"
 FIRST_VERSION = (("If-Match", '"1"'),)
+
+
+def kept_on_a_shelf(
+    many: str,
+    key: str,
+    body: dict[str, Any],
+    other: dict[str, Any],
+    *,
+    reading: str = READ_CLINICAL,
+    creating: str = WRITE_OWN,
+    changing: str = OWN,
+) -> dict[tuple[str, str], list[Try]]:
+    """The routes of a kind of entry. other: what `body` is amended to."""
+    all_of, one = f"{PATIENT}/{many}", f"{PATIENT}/{many}/{{{key}}}"
+    return {
+        ("GET", all_of): [Try(reading)],
+        ("POST", all_of): [Try(creating, body=body)],
+        ("GET", one): [Try(reading, kind=many)],
+        ("GET", f"{one}/versions"): [Try(reading, kind=many)],
+        ("PUT", one): [Try(changing, kind=f"{many} to amend", body=other, headers=FIRST_VERSION)],
+        ("DELETE", one): [Try(changing, kind=f"{many} to withdraw", headers=FIRST_VERSION)],
+    }
+
+
 EXPECTED: Final[dict[tuple[str, str], list[Try]]] = {
     ("GET", f"{PATIENT}/check-ins"): [
         Try(READ_CLINICAL),
@@ -333,16 +358,7 @@ EXPECTED: Final[dict[tuple[str, str], list[Try]]] = {
     ],
     ("GET", f"{PATIENT}/notes/{{note_id}}/versions"): [Try(READ_CLINICAL, kind="notes")],
     ("POST", f"{PATIENT}/notes"): [Try(WRITE_OWN, body=a_note())],
-    ("GET", f"{PATIENT}/goals"): [Try(READ_GOALS)],
-    ("GET", f"{PATIENT}/goals/{{goal_id}}"): [Try(READ_GOALS, kind="goals")],
-    ("PUT", f"{PATIENT}/goals/{{goal_id}}"): [
-        Try(OWN, kind="goals to amend", body=a_goal(words="Other."), headers=FIRST_VERSION)
-    ],
-    ("DELETE", f"{PATIENT}/goals/{{goal_id}}"): [
-        Try(OWN, kind="goals to withdraw", headers=FIRST_VERSION)
-    ],
-    ("GET", f"{PATIENT}/goals/{{goal_id}}/versions"): [Try(READ_GOALS, kind="goals")],
-    ("POST", f"{PATIENT}/goals"): [Try(WRITE_OWN, body=a_goal())],
+    **kept_on_a_shelf("goals", "goal_id", a_goal(), a_goal(words="Other."), reading=READ_GOALS),
     ("GET", f"{PATIENT}/trajectories/{{instrument}}"): [
         Try(READ_CLINICAL),
         Try(READ_CLINICAL, query="?item=item-9"),
@@ -716,8 +732,11 @@ def ids(stage: Stage, settings: Settings) -> Ids:
         )
 
 
-def parameters(stage: Stage, ids: Ids, name: str) -> dict[str, Any]:
-    """A good value for every parameter of the SELECT with this name, of the clinic here."""
+def parameters(stage: Stage, ids: Ids, name: str, kind: str) -> dict[str, Any]:
+    """A good value for every parameter of the SELECT with this name, of the clinic here.
+
+    kind: of a shelf's entries, if it is one's.
+    """
     here = stage.world.here
     patient_id = patient_of(here.patient)
     entries = {kind: UUID(one) for kind, one in stage.entries[patient_id].items()}
@@ -783,17 +802,25 @@ def parameters(stage: Stage, ids: Ids, name: str) -> dict[str, Any]:
         "OWN_NOTES_TO_CHANGE": {"ids": [entries["notes"]]},
         "PRIVATE_OF": {"ids": [entries["notes private"]]},
         "COPIES": {"id": entries["notes in conflict"]},
-        "GOAL": {"id": entries["goals"]},
-        "GOAL_TO_CHANGE": {"id": entries["goals"]},
-        "GOALS_TO_CHANGE": {"ids": [entries["goals"]]},
+        "TIMES_SAID": {"kind": "goal", "entry_id": entries["goals"]},
         "PIN": {"id": entries["baselines"]},
         "DEVICE": {"id": entries["devices"]},
     }
+    if kind:
+        many = ADDRESS_OF[kind]
+        is_about_private = name == "private_of"
+        one = entries[f"{many} private" if is_about_private else many]
+        return values | {"id": one, "ids": [one]}
     return values | its_own.get(name, {})
 
 
 READS: Final = [
-    pytest.param(statement.name, statement.constant, id=statement.name.removeprefix("app."))
+    pytest.param(
+        statement.name,
+        statement.kind,
+        statement.constant,
+        id=statement.name.removeprefix("app."),
+    )
     for statement in statements()
     if isinstance(statement.construct, Select)
     and isinstance(statement.constant, Query)
@@ -816,11 +843,11 @@ def in_clinic(direct: Direct, clinic: UUID | None, query: Query[Any], **params: 
 class TestSecondWall:
     """Every statement says `clinic_id = here`; only row-level security says otherwise."""
 
-    @pytest.mark.parametrize(("name", "query"), READS)
+    @pytest.mark.parametrize(("name", "kind", "query"), READS)
     def test_a_statement_that_asks_for_another_clinic_finds_nothing(
-        self, stage: Stage, ids: Ids, direct: Direct, name: str, query: Query[Any]
+        self, stage: Stage, ids: Ids, direct: Direct, name: str, kind: str, query: Query[Any]
     ) -> None:
-        params = parameters(stage, ids, name.rpartition(".")[2])
+        params = parameters(stage, ids, name.rpartition(".")[2], kind)
 
         nowhere = in_clinic(direct, uuid4(), query, **params)
 

@@ -1,0 +1,22 @@
+"""The entries of a journal, of whatever kind, kept in one way.
+
+Intentions, practices, triggers, goals, a course, a screening: each is a few members, sealed where
+they are somebody's words, that a person sends, amends, withdraws and reads again, with every
+version in the ledger. What is the same about all of them is here once; a feature declares its
+tables, its schemas and a `Shelf`, adds the rules that are its own, and has the seven routes.
+
+Decided:
+
+- Composed, not inherited: a `Shelf` is a value that a feature calls, and a kind with a story of its
+  own (a check-in, a dosing session) is not kept on one.
+- A member that is a column of the table is stored plainly; every other one is sealed, all of them
+  together. So what must be found or counted is decided in the table, and words are sealed unless
+  somebody decides otherwise.
+- A tier says who reads an entry: `private` the patient alone; `care-team` also those who care for
+  them; `health-record` also the health-record systems that the clinic is connected to. The tier as
+  it is now holds for every version. Private entries stay out of a clinician's view in the
+  statement itself.
+- An entry may name the one it came from. Whether that one exists is asked of the ledger, so that a
+  goal can come from a note without either feature knowing the other. Only the patient is shown it
+  with the entry: to others it could tell of a private one.
+"""

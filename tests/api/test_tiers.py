@@ -1,0 +1,125 @@
+"""Whom an entry is shown to, and what it came from: the same for every kind on a shelf."""
+
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from tests.builders import Person, World, a_goal
+
+GOALS = "/v1/patients/me/goals"
+
+
+def set_(person: Person, **changes: Any) -> dict[str, Any]:
+    answer = person.post(GOALS, a_goal(**changes))
+    assert answer.status_code == 201, answer.text
+    told: dict[str, Any] = answer.json()
+    return told
+
+
+def changes_seen(person: Person, world: World, entry_id: str) -> list[dict[str, Any]]:
+    """What the changes feed tells somebody about one entry."""
+    rows = person.get(f"{world.patient.record}/changes").json()["changes"]
+    return [row for row in rows if row["id"] == entry_id]
+
+
+class TestTiers:
+    def test_an_entry_is_the_care_team_s_unless_the_patient_says_otherwise(
+        self, world: World
+    ) -> None:
+        told = set_(world.patient)
+
+        assert told["tier"] == "care-team"
+        assert world.therapist.get(f"{world.patient.record}/goals/{told['id']}").status_code == 200
+
+    def test_a_private_entry_is_missing_to_everyone_else_wherever_they_look(
+        self, world: World
+    ) -> None:
+        told = set_(world.patient, tier="private", words="axolotl")
+
+        for person in (world.therapist, world.here.coach):
+            one = f"{world.patient.record}/goals/{told['id']}"
+            assert person.get(one).status_code == 404
+            assert person.get(f"{one}/versions").status_code == 404
+            assert "axolotl" not in person.get(f"{world.patient.record}/goals").text
+        assert changes_seen(world.therapist, world, told["id"]) == []
+        assert world.patient.get(f"{GOALS}/{told['id']}").json()["words"] == "axolotl"
+
+    def test_made_private_it_is_gone_on_the_next_request_in_every_version(
+        self, world: World
+    ) -> None:
+        told = set_(world.patient, words="axolotl")
+        body = a_goal(tier="private", words="axolotl")
+
+        amended = world.patient.put(f"{GOALS}/{told['id']}", body, base=1)
+
+        assert amended.status_code == 200
+        one = f"{world.patient.record}/goals/{told['id']}"
+        assert world.therapist.get(one).status_code == 404
+        assert world.therapist.get(f"{one}/versions").status_code == 404
+        [tombstone] = changes_seen(world.therapist, world, told["id"])
+        assert (tombstone["is_tombstone"], tombstone["entry"]) == (True, None)
+        assert tombstone["action"] == "goal.made_private"
+        assert len(changes_seen(world.patient, world, told["id"])) == 2
+
+    def test_shown_again_it_is_seen_from_then_on_and_not_what_it_said_meanwhile(
+        self, world: World
+    ) -> None:
+        told = set_(world.patient, tier="private", words="axolotl")
+        body = a_goal(tier="care-team", words="Walk by the sea.")
+
+        world.patient.put(f"{GOALS}/{told['id']}", body, base=1)
+
+        one = f"{world.patient.record}/goals/{told['id']}"
+        versions = world.therapist.get(f"{one}/versions").json()["versions"]
+        assert [version["version"] for version in versions] == [2]
+        assert "axolotl" not in world.therapist.get(f"{one}/versions").text
+
+
+class TestLinks:
+    def test_an_entry_tells_its_patient_alone_what_it_came_from(self, world: World) -> None:
+        first = set_(world.patient, tier="private")
+        link = {"kind": "goal", "id": first["id"]}
+
+        told = set_(world.patient, came_from=link)
+
+        assert told["came_from"] == link
+        seen = world.therapist.get(f"{world.patient.record}/goals/{told['id']}").json()
+        assert seen["came_from"] is None
+        assert first["id"] not in world.therapist.get(f"{world.patient.record}/changes").text
+
+    def test_what_it_came_from_may_arrive_in_the_same_upload(self, world: World) -> None:
+        first, second = str(uuid4()), str(uuid4())
+        linked = a_goal(came_from={"kind": "goal", "id": first})
+        changes = [
+            {"kind": "goal", "op": "create", "id": first, "entry": a_goal()},
+            {"kind": "goal", "op": "create", "id": second, "entry": linked},
+        ]
+
+        results = world.patient.post("/v1/sync", {"changes": changes}).json()["results"]
+
+        assert [result["status"] for result in results] == ["created", "created"]
+
+    @pytest.mark.parametrize("kind", ["goal", "note"])
+    def test_what_is_not_one_s_own_entry_is_refused_by_place(self, world: World, kind: str) -> None:
+        elsewhere = world.elsewhere.patient.post(GOALS, a_goal()).json()["id"]
+
+        for other in (elsewhere, str(uuid4())):
+            link = {"kind": kind, "id": other}
+            refused = world.patient.post(GOALS, a_goal(came_from=link))
+            assert refused.status_code == 422
+            assert refused.json()["errors"] == [
+                {"pointer": "/came_from", "reason": "is not one of the patient's entries"}
+            ]
+
+    def test_an_entry_does_not_come_from_itself(self, world: World) -> None:
+        goal_id = str(uuid4())
+
+        refused = world.patient.post(
+            GOALS, a_goal(id=goal_id, came_from={"kind": "goal", "id": goal_id})
+        )
+
+        assert refused.json()["errors"][0] == {
+            "pointer": "/came_from",
+            "reason": "is the entry itself",
+        }
