@@ -85,6 +85,12 @@ class _Monitoring(_Cited):
     ]
 
 
+class _Discharge(_Cited):
+    reading_within_minutes: Annotated[
+        int, Field(description="How old a reading may be to say how somebody is now.")
+    ]
+
+
 class _Aftercare(_Cited):
     check_hours: Annotated[
         list[int], Field(max_length=40, description="After a dose; when one asks.")
@@ -162,7 +168,7 @@ class ProtocolMonitoringIn(_Monitoring, Wire):
     alarms: Annotated[list[ProtocolAlarmIn], Field(max_length=200)]
 
 
-class ProtocolDischargeIn(_Cited, Wire):
+class ProtocolDischargeIn(_Discharge, Wire):
     """What has to be so before a patient leaves; an override needs a reason."""
 
     criteria: Annotated[list[ProtocolCriterionIn], Field(max_length=200)]
@@ -198,7 +204,7 @@ class ProtocolMonitoringOut(_Monitoring, Open):
     alarms: Annotated[list[ProtocolAlarmOut], Field(max_length=200)]
 
 
-class ProtocolDischargeOut(_Cited, Open):
+class ProtocolDischargeOut(_Discharge, Open):
     """What has to be so before a patient leaves; an override needs a reason."""
 
     criteria: Annotated[list[ProtocolCriterionOut], Field(max_length=200)]

@@ -41,7 +41,7 @@ def reached_from(state: CourseState) -> set[CourseState]:
     return reached
 
 
-@pytest.mark.parametrize(("before", "after"), product(CourseState, CourseState))
+@pytest.mark.parametrize(("before", "after"), list(product(CourseState, CourseState)))
 def test_a_move_is_legal_or_it_is_not(before: CourseState, after: CourseState) -> None:
     assert may_move(before, after) is ((before, after) in LEGAL)
     assert (after in moves_from(before)) is ((before, after) in LEGAL)
@@ -71,7 +71,7 @@ def test_every_state_is_reached_from_the_first() -> None:
 
 
 def test_what_was_stopped_stays_stopped() -> None:
-    assert FINAL == {S}
+    assert {S} == FINAL
     assert moves_from(S) == ()
 
 

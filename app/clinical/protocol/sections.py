@@ -103,7 +103,7 @@ class CriterionKind(StrEnum):
 
     minutes-since-dose: `at_least` so many since the last administration.
     near-baseline: the last blood pressure is at most `systolic_within` and `diastolic_within`
-        mm[Hg] above the one before the dose.
+        mm[Hg] above the one before the dose, and reaches no alarm.
     dissociation, sedation: `at_most` so much of 10 in the last reading.
     spo2: `at_least` so many percent in the last reading.
     risk-screen: the screen since the dose raised `at_most_level`.
@@ -137,8 +137,12 @@ class Criterion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Discharge:
-    """The gate at the door: every criterion is met, or one who may overrides it with a reason."""
+    """The gate at the door: every criterion is met, or one who may overrides it with a reason.
 
+    reading_within_minutes: how old a reading may be to say how somebody is now.
+    """
+
+    reading_within_minutes: int
     criteria: tuple[Criterion, ...]
     source: str
     convention: bool

@@ -176,6 +176,7 @@ def _alarm(table: Table) -> Alarm:
 
 def _discharge(table: Table) -> Discharge:
     return Discharge(
+        reading_within_minutes=table.whole("reading_within_minutes", 1, 240),
         criteria=tuple(_criterion(entry) for entry in table.keyed("criteria", _MOST_ENTRIES)),
         **_cited(table),
     )
