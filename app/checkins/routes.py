@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import Query
 
 from app.checkins import baselines, packs, schedule, service
+from app.checkins.protocol_schemas import ProtocolIn, ProtocolOut
 from app.checkins.schemas import (
     BaselinePinIn,
     BaselinePinOut,
@@ -20,8 +21,6 @@ from app.checkins.schemas import (
     InstrumentOut,
     InstrumentSwitchIn,
     PlacedCheckInOut,
-    ProtocolIn,
-    ProtocolOut,
     SubmittedOut,
 )
 from app.clinical import instruments

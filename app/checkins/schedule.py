@@ -13,13 +13,12 @@ from sqlalchemy import BigInteger, Text, bindparam, cast, insert, literal_column
 from sqlalchemy import func as sql
 
 from app.checkins import packs, service
+from app.checkins.protocol_schemas import ProtocolIn, ProtocolOut
 from app.checkins.schemas import (
     CheckInPage,
     DueItemOut,
     DueOut,
     PlacedCheckInOut,
-    ProtocolIn,
-    ProtocolOut,
     TimingOut,
 )
 from app.checkins.service import CheckInRow
@@ -344,7 +343,12 @@ def _read(content: str, own: frozenset[str]) -> Protocol:
 
 @lru_cache(256)
 def _named(content: str) -> frozenset[str]:
-    return frozenset(key for point in json.loads(content)["points"] for key in point["instruments"])
+    """Every instrument in it. The sections are not there in what was published before them."""
+    held = json.loads(content)
+    prompts = held.get("exposure", {}).get("prompts", [])
+    return frozenset(
+        key for asked in (*held["points"], *prompts) for key in asked.get("instruments", [])
+    )
 
 
 def _switched_on(chart: Chart, held: Protocol) -> set[str]:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from httpx2 import Response
 
-from app.checkins.schemas import ProtocolOut
+from app.checkins.protocol_schemas import ProtocolOut
 from tests.api.test_clinic_instruments import a_definition, added, fault
 from tests.builders import Person, World
 from tests.conftest import Behind

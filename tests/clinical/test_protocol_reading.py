@@ -64,6 +64,10 @@ DOCUMENT: dict[str, Any] = {
     ],
 }
 
+SECTIONS: dict[str, Any] = {
+    name: section for name, section in as_dict(shipped(RECALL_DAYS)).items() if name not in DOCUMENT
+}
+
 
 def changed(place: int | None = None, **members: object) -> dict[str, Any]:
     """The document, or one of its points, with these members; None leaves one out."""
@@ -90,6 +94,7 @@ def test_a_protocol_is_read_as_it_is_written() -> None:
         convention=True,
         late_days=14,
         long_recall=frozenset(),
+        sections=shipped(RECALL_DAYS).sections,
         points=(
             TimePoint(
                 key="4h",
@@ -117,7 +122,7 @@ def test_a_protocol_is_read_as_it_is_written() -> None:
 
 
 def test_a_protocol_is_written_as_it_was_read() -> None:
-    assert as_dict(read(DOCUMENT, RECALL_DAYS)) == DOCUMENT
+    assert as_dict(read(DOCUMENT | SECTIONS, RECALL_DAYS)) == DOCUMENT | SECTIONS
 
 
 def test_the_shipped_protocol_survives_json() -> None:

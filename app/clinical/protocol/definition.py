@@ -5,6 +5,8 @@ from datetime import time
 from enum import StrEnum
 from typing import Final, Literal
 
+from app.clinical.protocol.sections import Sections
+
 # Source: our convention. A questionnaire about a week or more mixes the time before and after
 # a recent dose, and so cannot show the first hours and days; a momentary scale is for those.
 LONG_RECALL_DAYS: Final = 7
@@ -74,6 +76,7 @@ class Protocol:
 
     late_days: days after a window closed in which an answer still counts, as late.
     long_recall: those of its instruments that ask about LONG_RECALL_DAYS or more.
+    sections: what is not about asking: the course, the room, and what comes after.
     source, convention: of the protocol as a whole.
     """
 
@@ -83,3 +86,4 @@ class Protocol:
     late_days: int
     points: tuple[TimePoint, ...]
     long_recall: frozenset[str]
+    sections: Sections
