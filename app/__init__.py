@@ -8,6 +8,7 @@ The map of the house. Imports run one way, top to bottom:
     trends                  read-only: trajectory, caseload
     sync                    a phone that was away: upload, changes feed, bundle
     reminders               devices, quiet hours, and what a patient was reminded of
+    course                  eligibility, the course, what surrounds each dose, what it adds up to
     checkins                what a patient's phone sends; instruments, protocol, what is due
     treatment | goals       dosing sessions and experience notes; integration goals
     journal                 how an entry of any kind is kept, shown, linked and asked for

@@ -57,7 +57,7 @@ class _Routes:
         self.named = named
         self.path = f"{_PATIENT}/{named.many}"
         self.key = f"{named.one}_id"
-        self.is_own = shelf.write_right.is_for_patient  # who answers a patient says whom to call
+        self.is_own = shelf.is_sent_by_patients  # who answers a patient says whom to call
         many = named.many.replace("-", "_")
         name = "".join(part.capitalize() for part in named.one.split("_"))
         out = shelf.model

@@ -77,7 +77,10 @@ class Said(NamedTuple, Generic[O]):
     entry: O
 
 
-Derive = Callable[[Db, Chart, S, Kept | None, datetime], dict[str, Any]]
+Derive = Callable[[Db, Chart, S, Kept, Kept | None, datetime], dict[str, Any]]
+"""(db, chart, sent, row, before, now). row: the entry to be, without what it says."""
+Follow = Callable[[Db, Chart, O, str, datetime], None]
+"""(db, chart, entry, action, now). action: the ledger's, such as `goal.amended`."""
 
 
 class Shelf(Generic[S, O]):
@@ -90,6 +93,7 @@ class Shelf(Generic[S, O]):
     derive: what the entry says that nobody sends (columns of the table and members of `out`), and
         the rules that need more than what was sent: it may raise a Problem. Called only when
         something is to be written; before: the entry as it is, None for a new one.
+    follow: what comes of an entry that was kept, amended or withdrawn, in the same transaction.
     """
 
     def __init__(
@@ -103,15 +107,18 @@ class Shelf(Generic[S, O]):
         read: Right,
         write: Right,
         derive: Derive[S] | None = None,
+        follow: Follow[O] | None = None,
     ) -> None:
         self.kind: Final = kind
         self.sent: Final = sent
         self.model: Final = out
         self.read_right: Final = read
         self.write_right: Final = write
+        self.is_sent_by_patients: Final = write.is_for_patient
         self._created = f"{kind}.{created}"
         self._made_private = f"{kind}.made_private"
         self._derive = derive
+        self._follow = follow
         kept = table(table_)
         self._table_name = str(kept.name)
         own = {"clinic_id", "patient_id", *_FRAME}
@@ -279,7 +286,7 @@ class Shelf(Generic[S, O]):
             said[name] = getattr(sent, name) if is_plain else written[name]
         if "status" in type(sent).model_fields:
             row = row._replace(status=written["status"])
-        derived = self._derive(db, chart, sent, before, now) if self._derive else {}
+        derived = self._derive(db, chart, sent, row, before, now) if self._derive else {}
         row = row._replace(status=derived.pop("status", row.status))
         said |= derived
         plain = {name: said.pop(name) for name in self._plain}
@@ -315,11 +322,14 @@ class Shelf(Generic[S, O]):
     def _record(
         self, db: Db, chart: Chart, row: Kept, action: str, known: Known[Kept], now: datetime
     ) -> O:
-        entry = self.model(**self._opened(chart, row)).model_dump(mode="json")
+        kept = self.model(**self._opened(chart, row))
+        entry = kept.model_dump(mode="json")
         ledger.record(
             db, chart, action, kind=self.kind, id=row.id, version=row.version, entry=entry, now=now
         )
         known.is_now(row, entry)
+        if self._follow is not None:
+            self._follow(db, chart, kept, action, now)
         return self.told(chart, row)
 
 

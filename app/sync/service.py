@@ -122,7 +122,7 @@ def _read(raw: Any, upload: SyncIn, chart: Chart) -> _Change | Problem:
             said = {"id": str(change.id), **said}
             if upload.sent_at is not None:
                 said = {"sent_at": upload.sent_at.isoformat(), **said}
-        entry = _strictly(_KINDS[change.kind].model, said, "/entry")
+        entry = _strictly(KINDS[change.kind].model, said, "/entry")
         if entry.id != change.id:
             raise invalid("/entry/id", "is not the change's")
         return _Change(change, entry)
@@ -155,23 +155,23 @@ def _wrong_with(change: ChangeIn) -> Iterator[Fault]:
         yield Fault("/base_version", "is required: the version that was changed")
     if change.op == "withdraw" and change.entry is not None:
         yield Fault("/entry", "must be left out of a withdrawal")
-    if change.op == "withdraw" and _KINDS[change.kind].withdraw is None:
+    if change.op == "withdraw" and KINDS[change.kind].withdraw is None:
         yield Fault("/op", "must not be withdraw: what this kind says is amended")
 
 
 def _what_there_is(upload: _Upload, changes: list[_Change]) -> dict[str, dict[UUID, _Known]]:
     """Everything that these changes are about, read and locked, kind by kind."""
     known: dict[str, dict[UUID, _Known]] = {}
-    for kind in _KINDS:  # always in this order, so that two uploads cannot block each other
+    for kind in KINDS:  # always in this order, so that two uploads cannot block each other
         ids = [one.change.id for one in changes if one.change.kind == kind]
         if ids:
-            existing = _KINDS[kind].existing
+            existing = KINDS[kind].existing
             known[kind] = entries.look_up_all(upload.db, upload.chart, kind, existing, ids)
     return known
 
 
 def _make(upload: _Upload, index: int, one: _Change, known: _Known) -> ChangeOut:
-    change, kind = one.change, _KINDS[one.change.kind]
+    change, kind = one.change, KINDS[one.change.kind]
     try:
         if change.op == "create":
             done = kind.create(upload, one.sent, known)
@@ -232,7 +232,7 @@ def _refused(
     """A change that could not be read; named as far as it named itself in our own words."""
     named = raw if isinstance(raw, dict) else {}
     kind = named.get("kind")
-    if not isinstance(kind, str) or kind not in _KINDS:
+    if not isinstance(kind, str) or kind not in KINDS:
         kind = None
     try:
         entry_id = UUID(named["id"])
@@ -280,7 +280,7 @@ def _kept_on(shelf: Shelf[Any, Any]) -> _Kind:
     )
 
 
-_KINDS: Final[dict[str, _Kind]] = {
+KINDS: Final[dict[str, _Kind]] = {
     "check_in": _Kind(
         model=CheckInIn,
         existing=checkins.CHECK_INS_TO_CHANGE,
@@ -309,7 +309,7 @@ _KINDS: Final[dict[str, _Kind]] = {
         ),
         copy=lambda up, row: notes.out(up.chart, row),
     ),
-    **{kind: _kept_on(shelf) for kind, shelf in SHELVES.items()},
+    **{kind: _kept_on(shelf) for kind, shelf in SHELVES.items() if shelf.is_sent_by_patients},
     plan.KIND: _Kind(
         model=SafetyPlanIn,
         existing=plan.PLANS_TO_CHANGE,

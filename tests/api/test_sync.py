@@ -4,12 +4,14 @@ import json
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from typing import Any
+from typing import Any, get_args
 from uuid import UUID, uuid4
 
 import pytest
 from httpx2 import Response
 
+from app.sync.schemas import EntryKind
+from app.sync.service import KINDS
 from tests.builders import Person, World, a_check_in, a_dosing_session, a_goal, a_note, now
 from tests.conftest import Behind, Clock
 
@@ -95,6 +97,11 @@ def ledger(behind: Behind, person: Person) -> list[tuple[str, UUID, int]]:
 
 
 KINDS = pytest.mark.parametrize("kind", sorted(PATHS))
+
+
+class TestKinds:
+    def test_the_specification_names_every_kind_that_an_upload_takes(self) -> None:
+        assert set(get_args(EntryKind)) == KINDS.keys()
 
 
 class TestOperations:
