@@ -20,8 +20,8 @@ Decided:
 
 - Clinicians write all of it except medication, the patient's part of a checklist, side effects they
   notice at home and the receipt of aftercare, which a phone sends like everything else.
-- Nothing here gives a dose, a diagnosis or the words "no risk". What is not known is open, and
-  never a no.
+- Nothing here proposes a dose, names a diagnosis or reassures. What is not known is open, and never
+  a no.
 - What a protocol says is read when something is recorded and its version is kept with it, so that
   a later protocol changes nothing about what was found.
 - A batch of readings is one entry with one row of the ledger, whether it holds one or 500: a

@@ -11,7 +11,7 @@ import pytest
 from httpx2 import Response
 
 from app.sync.schemas import EntryKind
-from app.sync.service import KINDS
+from app.sync import service
 from tests.builders import Person, World, a_check_in, a_dosing_session, a_goal, a_note, now
 from tests.conftest import Behind, Clock
 
@@ -101,7 +101,7 @@ KINDS = pytest.mark.parametrize("kind", sorted(PATHS))
 
 class TestKinds:
     def test_the_specification_names_every_kind_that_an_upload_takes(self) -> None:
-        assert set(get_args(EntryKind)) == KINDS.keys()
+        assert set(get_args(EntryKind)) == service.KINDS.keys()
 
 
 class TestOperations:
