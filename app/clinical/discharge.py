@@ -103,20 +103,25 @@ def _held(
 ) -> tuple[Met, Mapping[str, Value]]:
     match criterion.kind:
         case CriterionKind.MINUTES_SINCE_DOSE:
-            return _time(criterion, known)
+            held = _time(criterion, known)
         case CriterionKind.NEAR_BASELINE:
-            return _pressure(criterion, known, fresh, thresholds)
+            held = _pressure(criterion, known, fresh, thresholds)
         case CriterionKind.DISSOCIATION:
-            return _within(criterion, Sign.DISSOCIATION, fresh)
+            held = _within(criterion, Sign.DISSOCIATION, fresh)
         case CriterionKind.SEDATION:
-            return _within(criterion, Sign.SEDATION, fresh)
+            held = _within(criterion, Sign.SEDATION, fresh)
         case CriterionKind.SPO2:
-            return _within(criterion, Sign.SPO2, fresh)
+            held = _within(criterion, Sign.SPO2, fresh)
         case CriterionKind.RISK_SCREEN:
-            return _risk(criterion, known.risk)
+            held = _risk(criterion, known.risk)
         case CriterionKind.ATTESTED:
-            said = known.attested.get(criterion.key)
-            return (Met.UNKNOWN, {}) if said is None else (_met(said), {"attested": said})
+            held = _attested(criterion, known)
+    return held
+
+
+def _attested(criterion: Criterion, known: Known) -> tuple[Met, Mapping[str, Value]]:
+    said = known.attested.get(criterion.key)
+    return (Met.UNKNOWN, {}) if said is None else (_met(said), {"attested": said})
 
 
 def _met(is_met: bool) -> Met:
