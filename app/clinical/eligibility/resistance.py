@@ -13,8 +13,8 @@ from typing import Final
 # depression, EMA/CHMP/185423/2010 Rev. 2 (2013); the esketamine label uses the same number.
 RESISTANT_FROM: Final = 2
 
-# Source: ours, near the shortest that is called adequate: Sforzini et al. 2022, Mol Psychiatry
-# 27:1286-1299 (a consensus). STAR*D gave 12 to 14 weeks (Rush et al. 2006).
+# Source: ours. What an adequate time is differs between definitions (Sforzini et al. 2022, Mol
+# Psychiatry 27:1286-1299, who agree on the number of two).
 ADEQUATE_WEEKS: Final = 4
 
 DEFINITION: Final = (
