@@ -3,7 +3,13 @@
     instruments/   each questionnaire as a TOML file, and the loader that checks it
     scoring        answers -> Score
     risk           answers -> Finding, even when most answers are missing
-    protocol/      what a clinic asks when, anchored to the doses; what is due
+    protocol/      what a clinic asks when, anchored to the doses; what is due; and what its
+                   courses, its dosing sessions and its aftercare are like
+    eligibility/   conditions, interactions, and what was tried before
+    course         the states of a course, and the moves between them
+    vitals         vital signs around a dose: bounds, alarms, a summary
+    discharge      what has to be so before somebody leaves
+    exposure       what was given so far, by drug and route
     trajectory     scores and doses over time -> Trajectory
 
 Why it is pure. Everything here takes plain values and returns plain values: no

@@ -8,6 +8,7 @@ never opens by forgetting one, and an override names each criterion that it over
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Final
 
 from app.clinical.protocol import Alarm, Criterion, CriterionKind, Discharge
@@ -15,6 +16,14 @@ from app.clinical.risk import Finding
 from app.clinical.vitals import Reading, Sign, alarms, in_order
 
 _MINUTE: Final = 60_000_000
+
+_READ_OFF: Final[Mapping[CriterionKind, Sign]] = MappingProxyType(
+    {
+        CriterionKind.DISSOCIATION: Sign.DISSOCIATION,
+        CriterionKind.SEDATION: Sign.SEDATION,
+        CriterionKind.SPO2: Sign.SPO2,
+    }
+)
 
 Value = int | float | str | bool
 
@@ -101,22 +110,20 @@ def _outcome(
 def _held(
     criterion: Criterion, known: Known, fresh: Mapping[Sign, int], thresholds: Sequence[Alarm]
 ) -> tuple[Met, Mapping[str, Value]]:
-    match criterion.kind:
-        case CriterionKind.MINUTES_SINCE_DOSE:
-            return _time(criterion, known)
-        case CriterionKind.NEAR_BASELINE:
-            return _pressure(criterion, known, fresh, thresholds)
-        case CriterionKind.DISSOCIATION:
-            return _within(criterion, Sign.DISSOCIATION, fresh)
-        case CriterionKind.SEDATION:
-            return _within(criterion, Sign.SEDATION, fresh)
-        case CriterionKind.SPO2:
-            return _within(criterion, Sign.SPO2, fresh)
-        case CriterionKind.RISK_SCREEN:
-            return _risk(criterion, known.risk)
-        case CriterionKind.ATTESTED:
-            said = known.attested.get(criterion.key)
-            return (Met.UNKNOWN, {}) if said is None else (_met(said), {"attested": said})
+    if sign := _READ_OFF.get(criterion.kind):
+        return _within(criterion, sign, fresh)
+    if criterion.kind is CriterionKind.MINUTES_SINCE_DOSE:
+        return _time(criterion, known)
+    if criterion.kind is CriterionKind.NEAR_BASELINE:
+        return _pressure(criterion, known, fresh, thresholds)
+    if criterion.kind is CriterionKind.RISK_SCREEN:
+        return _risk(criterion, known.risk)
+    return _attested(criterion, known)
+
+
+def _attested(criterion: Criterion, known: Known) -> tuple[Met, Mapping[str, Value]]:
+    said = known.attested.get(criterion.key)
+    return (Met.UNKNOWN, {}) if said is None else (_met(said), {"attested": said})
 
 
 def _met(is_met: bool) -> Met:

@@ -273,6 +273,8 @@ def gaps(
 ) -> tuple[int, ...]:
     """The record points, in minutes from the dose, at which what is needed was not taken.
 
+    A reading may count for two points, where they are close.
+
     until: now, or the end of the session. A point counts only once its time is over, tolerance
         included; one that is still to come is no gap.
     needed: each of these has to be read within the tolerance, in one reading or in several.

@@ -13,6 +13,15 @@ from tests.builders import Person, World
 from tests.conftest import Behind
 
 PROTOCOL = "/v1/clinic/protocol"
+SECTIONS = (
+    "course",
+    "preparation",
+    "monitoring",
+    "discharge",
+    "aftercare",
+    "exposure",
+    "integration",
+)
 
 
 def read(who: Person) -> Response:
@@ -72,6 +81,7 @@ class TestRead:
         assert answer.headers["ETag"] == '"1"'
         assert {"baseline", "24h", "7d"} <= {one["key"] for one in told["points"]}
         assert all(one["source"] for one in told["points"])
+        assert all(told[name]["source"] for name in SECTIONS)
 
     def test_all_of_a_clinic_read_the_same(self, world: World) -> None:
         people = (world.patient, world.therapist, world.here.coach, world.administrator)
@@ -93,6 +103,62 @@ class TestPublish:
         assert told["published_at"] is not None
         assert read(world.patient).json() == told
         assert content(world.patient) == body
+
+    def test_what_a_section_says_can_be_changed_and_sent_back(self, world: World) -> None:
+        body = content(world.administrator)
+        body["course"]["sessions"] = [3, 8]
+        body["preparation"]["items"][0]["required"] = False
+        body["monitoring"]["alarms"][0] |= {"low": None, "high": 170}
+        body["discharge"]["criteria"][0]["at_least"] = 150
+        body["aftercare"]["check_hours"] = [6, 48]
+        body["exposure"]["prompts"][0] |= {"drug": "esketamine", "instruments": []}
+        body["integration"]["open_days"] = 10
+
+        answer = publish(world.administrator, body)
+
+        assert answer.status_code == 200, answer.text
+        assert content(world.patient) == body
+
+    def test_a_section_that_is_left_out_is_the_one_that_ships(self, world: World) -> None:
+        ships = content(world.administrator)
+
+        answer = publish(world.administrator, a_protocol(integration=None))
+
+        assert answer.status_code == 200, answer.text
+        assert {name: answer.json()[name] for name in SECTIONS} == {
+            name: ships[name] for name in SECTIONS
+        }
+
+    def test_a_document_from_before_there_were_sections_is_still_read(
+        self, world: World, behind: Behind
+    ) -> None:
+        ships = content(world.administrator)
+        publish(world.administrator, a_protocol(title="Older"))
+        for name in SECTIONS:
+            behind.rows(
+                "UPDATE clinic_protocol SET content = (content::jsonb - %s)::json"
+                " WHERE clinic_id = %s",
+                name,
+                world.here.id,
+            )
+
+        told = content(world.patient)
+
+        assert told["title"] == "Older"
+        assert [one["key"] for one in told["points"]] == ["24h"]
+        assert {name: told[name] for name in SECTIONS} == {name: ships[name] for name in SECTIONS}
+        assert world.patient.get("/v1/patients/me/due").status_code == 200
+
+    def test_an_instrument_of_ones_own_can_be_proposed_and_the_protocol_is_read(
+        self, world: World
+    ) -> None:
+        added(world, a_definition())
+        body = content(world.administrator)
+        body["exposure"]["prompts"][0]["instruments"] = ["bladder", "two-items"]
+
+        assert publish(world.administrator, body).status_code == 200
+        assert content(world.patient) == body
+        assert world.patient.get("/v1/patients/me/due").status_code == 200
 
     def test_versions_grow_and_the_earlier_ones_are_kept(
         self, world: World, behind: Behind
@@ -219,6 +285,31 @@ class TestRefusal:
         answer = publish(world.administrator, body)
 
         assert fault(answer)[0] == pointer
+        assert read(world.patient).json()["version"] == 0
+
+    @pytest.mark.parametrize(
+        ("section", "change", "pointer"),
+        [
+            ("course", {"sessions": [6, 4]}, "/course/sessions/1"),
+            ("course", {"dose_mg": 50}, "/course"),
+            ("preparation", {"items": []}, "/preparation/items"),
+            ("monitoring", {"record_minutes": [0, 0]}, "/monitoring/record_minutes/1"),
+            ("discharge", {"criteria": [{}]}, "/discharge/criteria/0/key"),
+            ("aftercare", {"check_hours": ["4"]}, "/aftercare/check_hours/0"),
+            ("exposure", {"prompts": None}, "/exposure/prompts"),
+            ("integration", {"source": ""}, "/integration/source"),
+        ],
+    )
+    def test_what_is_wrong_in_a_section_is_pointed_at(
+        self, world: World, section: str, change: dict[str, Any], pointer: str
+    ) -> None:
+        body = content(world.administrator)
+        body[section] |= change
+
+        answer = publish(world.administrator, body)
+
+        assert answer.status_code == 422
+        assert pointer in {one["pointer"] for one in answer.json()["errors"]}
         assert read(world.patient).json()["version"] == 0
 
     def test_everything_that_is_wrong_is_named_at_once(self, world: World) -> None:
