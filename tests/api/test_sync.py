@@ -10,8 +10,8 @@ from uuid import UUID, uuid4
 import pytest
 from httpx2 import Response
 
-from app.sync.schemas import EntryKind
 from app.sync import service
+from app.sync.schemas import EntryKind
 from tests.builders import Person, World, a_check_in, a_dosing_session, a_goal, a_note, now
 from tests.conftest import Behind, Clock
 
