@@ -247,7 +247,7 @@ class ProtocolPointIn(Wire):
 class ProtocolIn(Wire):
     """What a clinic asks when, anchored to the doses; and what its courses are like.
 
-    A section that is left out is as in the protocol that ships.
+    A section that is left out stays as it is.
     """
 
     title: _Line

@@ -247,7 +247,11 @@ def publish_protocol(
     if caller.role != "administrator":
         raise Problem(Kind.FORBIDDEN)
     require_standing(db, caller)
-    content = sent.model_dump(exclude_none=True)
+    earlier = db.first(PUBLISHED)
+    # A section that is left out stays as it is: a client from before there were sections would
+    # otherwise put back a clinic's own alarms without a word.
+    holds = protocol.as_dict(_held(db, earlier)[0])
+    content = {name: holds[name] for name in protocol.SECTIONS} | sent.model_dump(exclude_none=True)
     try:
         own = {one.key: _recall_days(one) for one in packs.added(db)}
         held = protocol.read(content, {**_shipped_recall_days(), **own})
@@ -256,7 +260,6 @@ def publish_protocol(
         raise Problem(Kind.INVALID, faults=faults) from None
     if faults := _recorded_by_clinicians(db, held):
         raise Problem(Kind.INVALID, faults=faults)
-    earlier = db.first(PUBLISHED)
     version = earlier.version if earlier else SHIPPED_VERSION
     if version != base_version:
         raise Problem(Kind.PRECONDITION_FAILED)

@@ -119,7 +119,9 @@ class TestPublish:
         assert answer.status_code == 200, answer.text
         assert content(world.patient) == body
 
-    def test_a_section_that_is_left_out_is_the_one_that_ships(self, world: World) -> None:
+    def test_the_first_time_a_section_that_is_left_out_is_the_one_that_ships(
+        self, world: World
+    ) -> None:
         ships = content(world.administrator)
 
         answer = publish(world.administrator, a_protocol(integration=None))
@@ -128,6 +130,20 @@ class TestPublish:
         assert {name: answer.json()[name] for name in SECTIONS} == {
             name: ships[name] for name in SECTIONS
         }
+
+    def test_a_client_that_knows_no_sections_does_not_put_back_the_clinics_own_alarms(
+        self, world: World
+    ) -> None:
+        body = content(world.administrator)
+        body["monitoring"]["alarms"][0]["high"] = 165
+        publish(world.administrator, body)
+
+        answer = publish(world.administrator, a_protocol(title="Only points"), 2)
+
+        assert answer.status_code == 200, answer.text
+        told = content(world.patient)
+        assert told["title"] == "Only points"
+        assert {name: told[name] for name in SECTIONS} == {name: body[name] for name in SECTIONS}
 
     def test_a_document_from_before_there_were_sections_is_still_read(
         self, world: World, behind: Behind

@@ -43,6 +43,7 @@ from app.clinical.protocol.schedule import (
     timing,
 )
 from app.clinical.protocol.sections import (
+    SECTIONS,
     Aftercare,
     Alarm,
     CoursePlan,
@@ -64,6 +65,7 @@ __all__ = [
     "HISTORY_DAYS",
     "LONG_RECALL_DAYS",
     "NO_LONG_RECALL_HOURS",
+    "SECTIONS",
     "Aftercare",
     "Alarm",
     "Anchor",

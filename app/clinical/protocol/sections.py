@@ -4,7 +4,7 @@ Each part has a `source` and a `convention` of its own, and so has every number 
 decides something. All of them are a clinic's to change; none is advice.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import Final, Literal
 
@@ -233,3 +233,7 @@ class Sections:
     aftercare: Aftercare
     exposure: Exposure
     integration: Integration
+
+
+SECTIONS: Final = tuple(field.name for field in fields(Sections))
+"""Their names, as members of a document."""
