@@ -11,6 +11,13 @@
     discharge      what has to be so before somebody leaves
     exposure       what was given so far, by drug and route
     trajectory     scores and doses over time -> Trajectory
+    attainment     goals, their levels and ratings -> T-scores, FHIR statuses
+    practice       a schedule and ticks, in local dates -> adherence, streaks
+    coping         logged triggers -> which strategies go with feeling better, how surely
+    thread         entries and what they came from -> stories, with nothing hidden in them
+    window         what is due -> in which order, in the days after a dose and otherwise
+    week           all of these -> the facts of one week
+    faults         what is wrong with something that was sent, and where
 
 Why it is pure. Everything here takes plain values and returns plain values: no
 database, no clock, no network, no settings, nothing but the standard library. Time is
@@ -28,4 +35,8 @@ What is decided here:
 - Suicidal ideation is ordinal: it is shown as answered, never subtracted or averaged.
 - A questionnaire that looks back two weeks cannot see the first hours after a dose; the
   momentary scales can, and the two are never mixed.
+- Two raters of a goal are set side by side and never averaged.
+- What a person does for themselves is counted forgivingly: a skip with a reason is not held
+  against them, and what may still come is not missed.
+- What goes together in a log is no proof of cause, and little of it is told.
 """

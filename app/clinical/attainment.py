@@ -175,7 +175,8 @@ def t_score(weights: Sequence[float], levels: Sequence[int]) -> float | None:
         no goals, or no weight at all.
     Raises: ValueError if there is not one weight for each level, a weight is negative or no
         finite number, or a level is not one of the five.
-    Source: Kiresuk & Sherman 1968, Community Ment Health J 4:443-453.
+    Source: Kiresuk & Sherman 1968, Community Ment Health J 4:443-453; as in the erratum of
+        Turner-Stokes 2009, Clin Rehabil 23:362-370, whose first print has it wrong.
     """
     if len(weights) != len(levels):
         raise ValueError("there must be one weight for each level")

@@ -54,13 +54,18 @@ class TestWilson:
             (0, 10, 0, 0.2775),
             (10, 10, 0.7225, 1),
             (1, 1, 0.2065, 1),
-            (81, 263, 0.2553, 0.3662),  # Newcombe 1998, Stat Med 17:857-872, table I
-            (15, 148, 0.0624, 0.1605),  # the same
-            (0, 20, 0, 0.1611),  # the same
-            (1, 29, 0.0061, 0.1718),  # the same
+            (
+                81,
+                263,
+                0.2553,
+                0.3662,
+            ),
+            (15, 148, 0.0624, 0.1605),
+            (0, 20, 0, 0.1611),
+            (1, 29, 0.0061, 0.1718),
         ],
     )
-    def test_published_intervals(self, successes: int, n: int, low: float, high: float) -> None:
+    def test_worked_examples(self, successes: int, n: int, low: float, high: float) -> None:
         assert wilson(successes, n) == pytest.approx((low, high), abs=0.00005)
 
     @law
@@ -72,6 +77,18 @@ class TestWilson:
 
         assert 0 <= low <= successes / n <= high <= 1
         assert low < high
+
+    @law
+    @given(st.integers(1, 500), st.data())
+    def test_both_ends_lie_just_as_far_from_the_share_as_95_per_cent_reach(
+        self, n: int, data: st.DataObject
+    ) -> None:
+        successes = data.draw(st.integers(0, n))
+
+        for end in wilson(successes, n):
+            # Wilson's own equation: the distance is 1.96 standard errors at that end.
+            distance = (successes / n - end) ** 2
+            assert distance == pytest.approx(1.959964**2 * end * (1 - end) / n, abs=1e-6)
 
     @law
     @given(st.integers(1, 500), st.data())
