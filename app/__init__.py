@@ -10,7 +10,8 @@ The map of the house. Imports run one way, top to bottom:
     reminders               devices, quiet hours, and what a patient was reminded of
     course                  eligibility, the course, what surrounds each dose, what it adds up to
     checkins                what a patient's phone sends; instruments, protocol, what is due
-    treatment | goals       dosing sessions and experience notes; integration goals
+    experience              intentions, notes, attachments; what clinicians write
+    treatment | goals       dosing sessions; integration goals
     journal                 how an entry of any kind is kept, shown, linked and asked for
     safety                  flags, crisis lines, the safety block of every answer
     people                  clinics, invitations, patients, care links; opens Charts

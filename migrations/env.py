@@ -4,6 +4,7 @@ from alembic import context
 from sqlalchemy import create_engine, pool
 
 import app.checkins.tables
+import app.experience.tables
 import app.goals.tables
 import app.people.tables
 import app.reminders.tables

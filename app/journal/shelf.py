@@ -1,26 +1,27 @@
 """Where the entries of one kind are kept."""
 
 import json
-from collections.abc import Callable, Sequence
+from base64 import b64decode, b64encode
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, Generic, NamedTuple, TypeVar
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Uuid, any_, bindparam, insert, literal_column, or_, select, update
+from sqlalchemy import bindparam, literal_column
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.sql.elements import ColumnElement
-from sqlalchemy.types import Boolean
 from uuid_utils.compat import uuid7
 
-from app.journal import links
+from app.journal import links, statements
 from app.journal.schemas import EntryIn, EntryOut
+from app.journal.statements import Closed
 from app.journal.tables import Entry
 from app.kernel import entries, ledger, timeline
 from app.kernel.arrival import place
-from app.kernel.db import Change, Db, Query, itself
+from app.kernel.db import Db
 from app.kernel.entries import ENTERED_IN_ERROR, Known
-from app.kernel.errors import not_found
+from app.kernel.errors import Kind, Problem, not_found
 from app.kernel.tables import table
+from app.kernel.vault import Unsealable
 from app.kernel.wire import as_json
 from app.people.chart import Chart, Right
 
@@ -28,7 +29,8 @@ S = TypeVar("S", bound=EntryIn)
 O = TypeVar("O", bound=EntryOut)  # noqa: E741 -- what goes Out, beside what was Sent
 
 PRIVATE: Final = "private"
-_PRIVATE: Final[Any] = literal_column(f"'{PRIVATE}'")
+AUTHOR: Final = "author_id"
+"""The column of a kind whose entries are changed by whoever wrote them, and by nobody else."""
 _WITHDRAWN: Final[Any] = literal_column(f"'{ENTERED_IN_ERROR}'")
 _FRAME: Final = (
     "id",
@@ -83,6 +85,10 @@ Follow = Callable[[Db, Chart, O, str, datetime], None]
 """(db, chart, entry, action, now). action: the ledger's, such as `goal.amended`."""
 
 
+TIERED: Final = Closed("tier", PRIVATE, lambda chart: chart.is_own)
+"""Private entries are the patient's."""
+
+
 class Shelf(Generic[S, O]):
     """The entries of one kind: how they are kept, changed, read and listed.
 
@@ -94,6 +100,12 @@ class Shelf(Generic[S, O]):
         the rules that need more than what was sent: it may raise a Problem. Called only when
         something is to be written; before: the entry as it is, None for a new one.
     follow: what comes of an entry that was kept, amended or withdrawn, in the same transaction.
+    closed: which entries are hidden, and from whom; of what has a tier, the private ones.
+    is_authors_alone: nobody else reads an entry at all, whatever their rights. It needs the column
+        `author_id`, and the ledger then keeps the words sealed once more, for this kind alone: who
+        copies a patient's ledger with the patient's key has not got them.
+    words_before: how the words of this kind were read before there was a shelf for it; those are
+        sealed under the column `words`, and its own under `members`.
     """
 
     def __init__(
@@ -108,6 +120,9 @@ class Shelf(Generic[S, O]):
         write: Right,
         derive: Derive[S] | None = None,
         follow: Follow[O] | None = None,
+        closed: Closed | None = None,
+        is_authors_alone: bool = False,
+        words_before: Callable[[bytes], dict[str, Any]] | None = None,
     ) -> None:
         self.kind: Final = kind
         self.sent: Final = sent
@@ -119,35 +134,52 @@ class Shelf(Generic[S, O]):
         self._made_private = f"{kind}.made_private"
         self._derive = derive
         self._follow = follow
+        self._words_before = words_before
+        self._column = "members" if words_before else "words"
+        self._is_authors_alone = is_authors_alone
         kept = table(table_)
         self._table_name = str(kept.name)
         own = {"clinic_id", "patient_id", *_FRAME}
         self._plain = tuple(column.name for column in kept.columns if column.name not in own)
         self._as_json = {name for name in self._plain if isinstance(kept.columns[name].type, JSONB)}
         self.is_tiered: Final = "tier" in self._plain
+        self._has_author = AUTHOR in self._plain
+        self._closed = TIERED if self.is_tiered else closed
+        made = _MADE | set(self._plain)
+        self._sealed = tuple(name for name in out.model_fields if name not in made)
         columns = [kept.columns[name] for name in (*_FRAME, *self._plain)]
         into = self._row
-        may_read = (_may_read(kept),) if self.is_tiered else ()
-        self.add = _insertion(kept)
-        self.change = _change(kept, [n for n in (*_FRAME, *self._plain) if n != "id"])
-        self.one = _one(kept, columns, into, *may_read)
-        self.to_change = _to_change(kept, columns, into)
-        self.all_to_change = _all_to_change(kept, columns, into)
+        may_read = statements.may_read(kept, self._closed)
+        if is_authors_alone:
+            may_read = (*may_read, kept.c.author_id == bindparam("actor_id"))
+        self.add = statements.insertion(kept)
+        self.change = statements.change_of(kept, [n for n in (*_FRAME, *self._plain) if n != "id"])
+        self.one = statements.one(kept, columns, into, *may_read)
+        self.to_change = statements.one_to_change(kept, columns, into)
+        self.all_to_change = statements.many_to_change(kept, columns, into)
         self.newest_first = timeline.newest_first(
             kept, columns, into, *may_read, kept.c.status != _WITHDRAWN
         )
-        self.private_of = _private_of(kept) if self.is_tiered else None
+        self.private_of = statements.private_of(kept, self._closed) if self._closed else None
 
     def create(
-        self, db: Db, chart: Chart, sent: S, known: Known[Kept], now: datetime
+        self,
+        db: Db,
+        chart: Chart,
+        sent: S,
+        known: Known[Kept],
+        now: datetime,
+        also: Mapping[str, Any] | None = None,
     ) -> tuple[O, bool]:
         """Keep an entry. Returns: it, and whether it is new (False: a retry).
 
-        known: what there is under its id already.
+        known: what there is under its id already. also: what it says besides, over `derive`.
         Raises: Problem ID_REUSED, and what `derive` raises.
         """
-        earlier = entries.created_before(known, lambda entry: self._says(entry, sent))
+        earlier = entries.created_before(known, lambda entry: self._says(chart, entry, sent))
         if earlier is not None:
+            if not self._is_author(chart, earlier):
+                raise Problem(Kind.ID_REUSED)
             return self.told(chart, earlier), False
         entry_id = sent.id or uuid7()
         arrival = place(sent.recorded_at, sent.sent_at, now)
@@ -162,7 +194,7 @@ class Shelf(Generic[S, O]):
             clock_ahead_seconds=arrival.clock_ahead_seconds,
             plain={},
         )
-        row = self._filled(db, chart, row, sent, None, now)
+        row = self._filled(db, chart, row, sent, None, now, also or {})
         db.add(self.add, patient_id=chart.patient_id, **self._columns_of(row))
         return self._record(db, chart, row, self._created, known, now), True
 
@@ -171,9 +203,13 @@ class Shelf(Generic[S, O]):
     ) -> tuple[O, bool]:
         """Put what was sent in an entry's place. Returns: it, and whether anything changed.
 
-        Raises: Problem as `entries.to_change`, and what `derive` raises.
+        Raises: Problem as `entries.to_change`, FORBIDDEN (somebody else's), and what `derive`
+            raises.
         """
-        changing = entries.to_change(known, base_version, lambda entry: self._says(entry, sent))
+        self._require_author(chart, known)
+        changing = entries.to_change(
+            known, base_version, lambda entry: self._says(chart, entry, sent)
+        )
         if changing is None:
             assert known.row is not None
             return self.told(chart, known.row), False
@@ -181,10 +217,18 @@ class Shelf(Generic[S, O]):
         if sent.recorded_at != changing.recorded_at:
             arrival = place(sent.recorded_at, sent.sent_at, now)
             row = row._replace(recorded_at=sent.recorded_at, **arrival._asdict())
-        row = self._filled(db, chart, row, sent, changing, now)
-        is_now_private = row.plain.get("tier") == PRIVATE != changing.plain.get("tier")
-        action = self._made_private if is_now_private else f"{self.kind}.amended"
+        row = self._filled(db, chart, row, sent, changing, now, {})
+        is_hidden_now = self._is_closed(row.plain) and not self._is_closed(changing.plain)
+        action = self._made_private if is_hidden_now else f"{self.kind}.amended"
         return self._change(db, chart, row, action, known, now), True
+
+    def make_private(self, db: Db, chart: Chart, known: Known[Kept], now: datetime) -> None:
+        """Take a tiered entry out of everybody else's sight, as it stands."""
+        standing = known.row
+        assert standing is not None
+        plain = {**standing.plain, "tier": PRIVATE}
+        row = standing._replace(version=standing.version + 1, plain=plain)
+        self._change(db, chart, row, self._made_private, known, now)
 
     def withdraw(
         self, db: Db, chart: Chart, known: Known[Kept], base_version: int, now: datetime
@@ -192,8 +236,9 @@ class Shelf(Generic[S, O]):
         """Entered in error: it leaves the lists and stays readable. Returns: it, and whether it
         is news.
 
-        Raises: Problem as `entries.to_change`.
+        Raises: Problem as `entries.to_change`, FORBIDDEN (somebody else's).
         """
+        self._require_author(chart, known)
         changing = entries.to_change(known, base_version, entries.is_withdrawn)
         if changing is None:
             assert known.row is not None
@@ -203,15 +248,13 @@ class Shelf(Generic[S, O]):
 
     def read(self, db: Db, chart: Chart, entry_id: UUID) -> O:
         """One entry. Raises: Problem NOT_FOUND, also for a private one and whoever may not."""
-        asked = {"is_own": chart.is_own} if self.is_tiered else {}
-        found = db.first(self.one, patient_id=chart.patient_id, id=entry_id, **asked)
+        found = db.first(self.one, patient_id=chart.patient_id, id=entry_id, **self._reading(chart))
         if found is None:
             raise not_found()
         return self.told(chart, found)
 
     def page(self, db: Db, chart: Chart, *, cursor: str | None, limit: int) -> Listed[O]:
         """The entries that this reader may see, newest first."""
-        asked = {"is_own": chart.is_own} if self.is_tiered else {}
         page = timeline.page(
             db,
             self.newest_first,
@@ -219,7 +262,7 @@ class Shelf(Generic[S, O]):
             sent_cursor=cursor,
             limit=limit,
             patient_id=chart.patient_id,
-            **asked,
+            **self._reading(chart),
         )
         return Listed([self.told(chart, row) for row in page.rows], page.next_cursor)
 
@@ -233,26 +276,26 @@ class Shelf(Generic[S, O]):
         for row in ledger.said_of(db, chart, self.kind, [entry_id]):
             entry = self.visible(chart, row.entry(chart.data_key))
             if entry is not None:
-                told = self.model.model_validate(entry)
+                told = self.model.model_validate(self._whole(chart, entry))
                 versions.append(Said(row.entry_version, row.action, row.at, row.actor_role, told))
         return versions
 
     def visible(self, chart: Chart, entry: dict[str, Any]) -> dict[str, Any] | None:
         """An entry of the ledger as this reader may see it; None if they may not."""
-        if chart.is_own:
-            return entry
-        if not self.read_right.is_granted(chart) or entry.get("tier") == PRIVATE:
+        if not self.read_right.is_granted(chart):
             return None
-        return {**entry, "came_from": None} if self.is_tiered else entry
+        if self._is_closed(entry) and not self._sees_closed(chart):
+            return None
+        return {**entry, "came_from": None} if self.is_tiered and not chart.is_own else entry
 
     def private_among(self, db: Db, chart: Chart, entry_ids: Sequence[UUID]) -> set[UUID]:
-        """Which of these entries are private now."""
-        if self.private_of is None or not entry_ids:
+        """Which of these entries are hidden from this reader now."""
+        if self.private_of is None or not entry_ids or self._sees_closed(chart):
             return set()
         return set(db.all(self.private_of, patient_id=chart.patient_id, ids=list(entry_ids)))
 
     def made_private(self, action: str) -> bool:
-        """Whether a row of the ledger took an entry out of the clinicians' sight."""
+        """Whether a row of the ledger took an entry out of some readers' sight."""
         return action == self._made_private
 
     def told(self, chart: Chart, row: Kept) -> O:
@@ -262,10 +305,64 @@ class Shelf(Generic[S, O]):
             whole["came_from"] = None
         return self.model(**whole)
 
+    def _sees_closed(self, chart: Chart) -> bool:
+        return self._closed is None or self._closed.is_open_to(chart)
+
+    def _is_closed(self, entry: Mapping[str, Any]) -> bool:
+        return self._closed is not None and self._closed.holds(entry)
+
+    def _reading(self, chart: Chart) -> dict[str, Any]:
+        """Who asks, for the statements that show entries."""
+        return {"sees_closed": self._sees_closed(chart), "actor_id": chart.actor_id}
+
+    def _is_author(self, chart: Chart, row: Kept) -> bool:
+        return not self._has_author or row.plain[AUTHOR] == chart.actor_id
+
+    def _require_author(self, chart: Chart, known: Known[Kept]) -> None:
+        if known.row is not None and not self._is_author(chart, known.row):
+            raise not_found() if self._is_authors_alone else Problem(Kind.FORBIDDEN)
+
     def _opened(self, chart: Chart, row: Kept) -> dict[str, Any]:
-        words = chart.data_key.open(row.words, table=self._table_name, column="words", row=row.id)
         frame = {name: getattr(row, name) for name in _FRAME if name != "words"}
-        return {**frame, **row.plain, **json.loads(words)}
+        return {**frame, **row.plain, **self._members(chart, row)}
+
+    def _members(self, chart: Chart, row: Kept) -> dict[str, Any]:
+        key, of = chart.data_key, self._table_name
+        try:
+            members = key.open(row.words, table=of, column=self._column, row=row.id)
+        except Unsealable:
+            if self._words_before is None:
+                raise
+            before = key.open(row.words, table=of, column="words", row=row.id)
+            return self._words_before(before)
+        return dict(json.loads(members))
+
+    def _snapshot(self, chart: Chart, row: Kept) -> dict[str, Any]:
+        """The entry as the ledger keeps it."""
+        entry = self.model(**self._opened(chart, row)).model_dump(mode="json")
+        if not self._is_authors_alone:
+            return entry
+        apart = {"version": row.version, **{name: entry.pop(name) for name in self._sealed}}
+        sealed = chart.data_key.seal(
+            as_json(apart), table=self._table_name, column="ledger", row=row.id
+        )
+        return {**entry, "sealed": b64encode(sealed).decode()}
+
+    def _whole(self, chart: Chart, entry: dict[str, Any]) -> dict[str, Any]:
+        """An entry of the ledger with all its words. Raises: Unsealable."""
+        if not self._is_authors_alone:
+            return entry
+        frame = dict(entry)
+        opened = chart.data_key.open(
+            b64decode(frame.pop("sealed")),
+            table=self._table_name,
+            column="ledger",
+            row=UUID(frame["id"]),
+        )
+        apart = json.loads(opened)
+        if apart["version"] != frame["version"]:
+            raise Unsealable
+        return {**frame, **apart}
 
     def _filled(
         self,
@@ -275,6 +372,7 @@ class Shelf(Generic[S, O]):
         sent: S,
         before: Kept | None,
         now: datetime,
+        also: Mapping[str, Any],
     ) -> Kept:
         """The row with what it says from now on."""
         if self.is_tiered:
@@ -287,19 +385,22 @@ class Shelf(Generic[S, O]):
         if "status" in type(sent).model_fields:
             row = row._replace(status=written["status"])
         derived = self._derive(db, chart, sent, row, before, now) if self._derive else {}
+        if self._has_author:
+            derived = {**derived, AUTHOR: before.plain[AUTHOR] if before else chart.actor_id}
+        derived = {**derived, **also}
         row = row._replace(status=derived.pop("status", row.status))
         said |= derived
         plain = {name: said.pop(name) for name in self._plain}
         words = chart.data_key.seal(
-            as_json(said), table=self._table_name, column="words", row=row.id
+            as_json(said), table=self._table_name, column=self._column, row=row.id
         )
         return row._replace(words=words, plain=plain)
 
-    def _says(self, entry: dict[str, Any], sent: S) -> bool:
+    def _says(self, chart: Chart, entry: dict[str, Any], sent: S) -> bool:
         """Whether an entry of the ledger says what was sent."""
         if entries.is_withdrawn(entry):
             return False
-        kept = self.model.model_validate(entry)
+        kept = self.model.model_validate(self._whole(chart, entry))
         names = type(sent).model_fields.keys() - _NOT_SAID
         return kept.model_dump(include=names) == sent.model_dump(include=names)
 
@@ -322,72 +423,11 @@ class Shelf(Generic[S, O]):
     def _record(
         self, db: Db, chart: Chart, row: Kept, action: str, known: Known[Kept], now: datetime
     ) -> O:
-        kept = self.model(**self._opened(chart, row))
-        entry = kept.model_dump(mode="json")
+        entry = self._snapshot(chart, row)
         ledger.record(
             db, chart, action, kind=self.kind, id=row.id, version=row.version, entry=entry, now=now
         )
         known.is_now(row, entry)
         if self._follow is not None:
-            self._follow(db, chart, kept, action, now)
+            self._follow(db, chart, self.model(**self._opened(chart, row)), action, now)
         return self.told(chart, row)
-
-
-def _of_patient(kept: Any) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
-    return (
-        kept.c.clinic_id == bindparam("clinic_id"),
-        kept.c.patient_id == bindparam("patient_id"),
-    )
-
-
-def _may_read(kept: Any) -> ColumnElement[bool]:
-    """SQL: private entries are the patient's."""
-    return or_(bindparam("is_own", type_=Boolean), kept.c.tier != _PRIVATE)
-
-
-def _insertion(kept: Any) -> Change:
-    return Change(insert(kept))
-
-
-def _change(kept: Any, names: list[str]) -> Change:
-    return Change(
-        update(kept)
-        .where(*_of_patient(kept), kept.c.id == bindparam("entry_id"))
-        .values({name: bindparam(f"to_{name}", type_=kept.c[name].type) for name in names})
-    )
-
-
-def _one(
-    kept: Any, columns: list[Any], into: Callable[..., Kept], *may_read: ColumnElement[bool]
-) -> Query[Kept]:
-    return Query(
-        select(*columns).where(*_of_patient(kept), kept.c.id == bindparam("id"), *may_read), into
-    )
-
-
-def _to_change(kept: Any, columns: list[Any], into: Callable[..., Kept]) -> Query[Kept]:
-    return Query(
-        select(*columns).where(*_of_patient(kept), kept.c.id == bindparam("id")).with_for_update(),
-        into,
-    )
-
-
-def _all_to_change(kept: Any, columns: list[Any], into: Callable[..., Kept]) -> Query[Kept]:
-    return Query(
-        select(*columns)
-        .where(*_of_patient(kept), kept.c.id == any_(bindparam("ids", type_=ARRAY(Uuid))))
-        .order_by(kept.c.id)
-        .with_for_update(),
-        into,
-    )
-
-
-def _private_of(kept: Any) -> Query[UUID]:
-    return Query(
-        select(kept.c.id).where(
-            *_of_patient(kept),
-            kept.c.id == any_(bindparam("ids", type_=ARRAY(Uuid))),
-            kept.c.tier == _PRIVATE,
-        ),
-        itself,
-    )

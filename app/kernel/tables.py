@@ -96,7 +96,12 @@ def texts() -> Any:
 
 def json(*, nullable: bool = False, before: str | None = None) -> Any:
     """Structured data without words of people in it. before: as for `text`."""
-    return Field(sa_column=Column(JSONB, nullable=nullable, server_default=before and sql(before)))
+    # No Column of its own: a table that others inherit from gives each of them one.
+    return Field(
+        sa_type=JSONB,
+        nullable=nullable,
+        sa_column_kwargs={"server_default": before and sql(before)},
+    )
 
 
 def one_of(column: str, *values: str) -> CheckConstraint:

@@ -13,6 +13,8 @@ from uuid import UUID
 from app.checkins import service as checkins
 from app.checkins.schemas import CheckInIn
 from app.clinical import instruments
+from app.experience.notes import NOTES
+from app.experience.schemas import NoteIn
 from app.goals.schemas import GoalIn
 from app.goals.service import GOALS
 from app.kernel import identity
@@ -27,9 +29,8 @@ from app.people.clinics import (
     all_clinics,
     found_clinic,
 )
-from app.treatment import notes
 from app.treatment import service as treatment
-from app.treatment.schemas import AdministrationIn, DosingSessionIn, NoteIn
+from app.treatment.schemas import AdministrationIn, DosingSessionIn
 
 
 class RealClinicExists(Exception):
@@ -219,14 +220,14 @@ def _dose(db: Db, course: _Course, therapist: Caller, patient: Caller, given_at:
 
 
 def _write(db: Db, patient: Caller, session_id: UUID, at: datetime) -> None:
-    chart = open_chart(db, patient, "me", notes.WRITE_NOTES, at)
+    chart = open_chart(db, patient, "me", NOTES.write_right, at)
     note = NoteIn(
         dosing_session_id=session_id,
         tier="care-team",
         words="The room went very quiet and I could look at it all from further away.",
         recorded_at=at,
     )
-    notes.write_note(db, chart, note, Known(), at)
+    NOTES.create(db, chart, note, Known(), at)
     chart = open_chart(db, patient, "me", GOALS.write_right, at)
     goal = GoalIn(
         words="Call my sister every Sunday.",

@@ -10,7 +10,6 @@ from app.kernel.db import Db
 from app.people.chart import Chart, Right
 from app.sync.schemas import ChangesOut, SeenChange
 from app.sync.shelves import SHELVES
-from app.treatment import notes
 
 READ_CHANGES: Final = Right("changes.read")
 MAX_CHANGES: Final = 500
@@ -52,27 +51,22 @@ def read_changes(db: Db, chart: Chart, after: int, limit: int) -> ChangesOut:
 
 
 def _private_now(db: Db, chart: Chart, rows: list[ledger.Said]) -> dict[str, set[UUID]]:
-    """Entries that this reader may see no version of, by kind: their tier as it is now decides."""
-    if chart.is_own:
-        return {}
+    """Entries that this reader may see no version of, by kind: as they are now decides."""
     ids: dict[str, set[UUID]] = {}
     for row in rows:
         ids.setdefault(row.entry_kind, set()).add(row.entry_id)
-    private = {
+    return {
         kind: shelf.private_among(db, chart, sorted(ids[kind]))
         for kind, shelf in SHELVES.items()
         if kind in ids
     }
-    if notes.KIND in ids:
-        private[notes.KIND] = notes.private_among(db, chart, sorted(ids[notes.KIND]))
-    return private
 
 
 def _tells_of_hiding(chart: Chart, row: ledger.Said) -> bool:
     """Whether a row took an entry away from a reader who could see it until then."""
     shelf = SHELVES.get(row.entry_kind)
     if shelf is None:
-        return row.action == notes.MADE_PRIVATE and notes.READ_NOTES.is_granted(chart)
+        return False
     return shelf.made_private(row.action) and shelf.read_right.is_granted(chart)
 
 
@@ -87,14 +81,6 @@ def _own(chart: Chart, entry: _Entry) -> _Entry:
     return entry if chart.is_own else _HIDDEN
 
 
-def _note(chart: Chart, entry: _Entry) -> _Entry:
-    if chart.is_own:
-        return entry
-    if entry["tier"] == notes.PRIVATE or not notes.READ_NOTES.is_granted(chart):
-        return _HIDDEN
-    return entry
-
-
 def _of(shelf: Shelf[Any, Any]) -> Callable[[Chart, _Entry], _Entry]:
     return lambda chart, entry: shelf.visible(chart, entry) or _HIDDEN
 
@@ -105,7 +91,6 @@ _VISIBLE: Final[dict[str, Callable[[Chart, _Entry], _Entry]]] = {
     "baseline_pin": _whole,
     "dosing_session": _whole,
     "flag": _whole,
-    "note": _note,
     "profile": _own,
     "safety_plan": _whole,
     **{kind: _of(shelf) for kind, shelf in SHELVES.items()},

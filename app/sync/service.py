@@ -11,6 +11,8 @@ from pydantic_core import to_json
 from app.checkins import service as checkins
 from app.checkins.schemas import CheckInIn, CheckInOut
 from app.clinical.risk import NOT_ASSESSED, Finding
+from app.experience import notes
+from app.experience.schemas import NoteIn
 from app.journal.shelf import Shelf
 from app.kernel import entries
 from app.kernel.db import Db, Query
@@ -24,9 +26,7 @@ from app.safety.monitoring import Told
 from app.safety.schemas import FlagRef, SafetyPlanIn
 from app.sync.schemas import ChangeIn, ChangeOut, ChangeProblem, FaultOut, SyncIn, SyncOut
 from app.sync.shelves import SHELVES
-from app.treatment import notes
 from app.treatment import service as treatment
-from app.treatment.schemas import NoteIn
 
 SYNC: Final = Right("sync", privileges=frozenset())
 
@@ -294,20 +294,6 @@ KINDS: Final[dict[str, _Kind]] = {
             up, checkins.withdraw(up.db, up.chart, known, base, up.now)
         ),
         copy=_check_in,
-    ),
-    "note": _Kind(
-        model=NoteIn,
-        existing=notes.OWN_NOTES_TO_CHANGE,
-        create=lambda up, sent, known: _Done(
-            *notes.write_note(up.db, up.chart, sent, known, up.now)
-        ),
-        amend=lambda up, sent, known, base: _Done(
-            *notes.amend_note(up.db, up.chart, sent, known, base, up.now)
-        ),
-        withdraw=lambda up, known, base: _Done(
-            *notes.withdraw_note(up.db, up.chart, known, base, up.now)
-        ),
-        copy=lambda up, row: notes.out(up.chart, row),
     ),
     **{kind: _kept_on(shelf) for kind, shelf in SHELVES.items() if shelf.is_sent_by_patients},
     plan.KIND: _Kind(

@@ -1,8 +1,17 @@
-"""Every kind of entry that is kept on a shelf, by the ledger's name for it."""
+"""Every kind of entry on a shelf that the changes feed shows, by the ledger's name for it.
+
+The upload takes those of them that are the patient's. A kind that is not here is in neither, as
+psychotherapy notes are on purpose.
+"""
 
 from typing import Any, Final
 
+from app.experience.clinicians import CLINICIAN_NOTES
+from app.experience.intentions import INTENTIONS
+from app.experience.notes import NOTES
 from app.goals.service import GOALS
 from app.journal.shelf import Shelf
 
-SHELVES: Final[dict[str, Shelf[Any, Any]]] = {shelf.kind: shelf for shelf in (GOALS,)}
+SHELVES: Final[dict[str, Shelf[Any, Any]]] = {
+    shelf.kind: shelf for shelf in (NOTES, INTENTIONS, GOALS, CLINICIAN_NOTES)
+}

@@ -5,11 +5,6 @@ dose in mg and when. The first administration is t = 0; where a check-in stands 
 dose is computed when it is read and never stored, so a dose that is entered late moves
 everything it should. A visit at which nothing was given is `not-done`: never a dose of 0.
 
-An experience note is what a session was like, in the patient's words, sealed. Its tier says who
-reads it: `private` only the patient, `care-team` also those who treat them (therapy or
-prescribe). Private words never enter a clinician's view.
-
     dosing_session   one visit
     administration   what was given, when
-    experience_note  sealed words, their tier, and the session they are about
 """

@@ -6,9 +6,8 @@ from uuid import UUID
 
 from pydantic import Field
 
-from app.kernel.fields import Code, Instant, Words
+from app.kernel.fields import Code, Instant
 from app.kernel.strict import Open, Wire
-from app.safety.schemas import SafetyOut
 
 DoseMg = Annotated[
     float, Field(ge=0.001, le=5000, description="Milligrams, to a thousandth; more than 0.")
@@ -82,68 +81,4 @@ class DosingSessionPage(Open):
     """Newest first."""
 
     dosing_sessions: list[DosingSessionOut]
-    next_cursor: str | None
-
-
-class NoteIn(Wire):
-    """What a session was like."""
-
-    id: UUID | None = None
-    dosing_session_id: UUID | None = None
-    tier: Annotated[
-        Literal["private", "care-team"],
-        Field(
-            description="Who reads it: only the patient, or also those with therapy or prescribe."
-        ),
-    ] = "private"
-    words: Words
-    recorded_at: Instant
-    sent_at: Instant | None = None
-
-
-class NoteOut(Open):
-    """An experience note."""
-
-    id: UUID
-    version: int
-    status: Annotated[str, Field(description="final or entered-in-error")] = "final"
-    dosing_session_id: UUID | None
-    conflict_of: Annotated[
-        UUID | None,
-        Field(description="The note that two devices changed at once; this one keeps a text."),
-    ] = None
-    tier: str
-    words: str
-    recorded_at: datetime
-    received_at: datetime
-    effective_at: datetime
-    clock_ahead_seconds: int | None
-
-
-class WrittenNoteOut(NoteOut):
-    """A note as the answer to its sending. Nobody reads its words for signs of danger."""
-
-    safety: SafetyOut
-
-
-class NoteVersion(Open):
-    """A note as it once was, and what was done to it then."""
-
-    version: int
-    action: Annotated[str, Field(examples=["note.amended"])]
-    at: datetime
-    by: str
-    note: NoteOut
-
-
-class NoteVersions(Open):
-    """Every version this reader may see, the first one first."""
-
-    versions: list[NoteVersion]
-
-
-class NotePage(Open):
-    """Newest first."""
-
-    notes: list[NoteOut]
     next_cursor: str | None

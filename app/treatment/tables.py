@@ -1,4 +1,4 @@
-"""Dosing sessions, administrations and experience notes."""
+"""Dosing sessions and administrations."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -8,7 +8,7 @@ from sqlalchemy import CheckConstraint, Column, ForeignKeyConstraint, Index, Num
 from sqlalchemy import text as sql
 from sqlmodel import Field, SQLModel
 
-from app.kernel.tables import DISTRIBUTED, instant, key, of_clinic, one_of, sealed, seconds, text
+from app.kernel.tables import DISTRIBUTED, instant, key, of_clinic, one_of, text
 
 ROUTES = ("iv", "im", "subcutaneous", "intranasal", "sublingual", "oral")
 
@@ -64,36 +64,3 @@ class Administration(SQLModel, table=True):
     route: str = text()
     dose_mg: Decimal = Field(sa_column=Column(Numeric(9, 3), nullable=False))
     given_at: datetime = instant()
-
-
-class ExperienceNote(SQLModel, table=True):
-    """What a session was like, in the patient's words.
-
-    conflict_of: the note that two devices changed at once; this one keeps the second's text.
-    """
-
-    __tablename__ = "experience_note"
-    __table_args__ = (
-        of_clinic("patient_id", "patient"),
-        ForeignKeyConstraint(
-            ["clinic_id", "patient_id", "dosing_session_id"],
-            ["dosing_session.clinic_id", "dosing_session.patient_id", "dosing_session.id"],
-        ),
-        one_of("status", "final", "entered-in-error"),
-        one_of("tier", "private", "care-team"),
-        Index(None, "clinic_id", "patient_id", "effective_at", "id"),
-        {"info": DISTRIBUTED},
-    )
-    clinic_id: UUID = key()
-    patient_id: UUID = key()
-    id: UUID = key()
-    version: int
-    status: str = text(before="'final'")
-    dosing_session_id: UUID | None
-    conflict_of: UUID | None
-    tier: str = text()
-    words: bytes = sealed()
-    recorded_at: datetime = instant()
-    received_at: datetime = instant()
-    effective_at: datetime = instant()
-    clock_ahead_seconds: int | None = seconds()

@@ -766,6 +766,8 @@ def parameters(stage: Stage, ids: Ids, name: str, kind: str) -> dict[str, Any]:
         "due_keys": [ALWAYS_DUE],
         "place": 9,
         "is_own": True,
+        "sees_closed": True,
+        "actor_id": here.therapist.membership_id,
         "now": datetime.now(UTC),
         "since": long_ago,
         "until": later,

@@ -1,0 +1,116 @@
+"""What a shelf asks of its table, made once for each kind of entry."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, TypeVar
+from uuid import UUID
+
+from sqlalchemy import (
+    ARRAY,
+    Uuid,
+    any_,
+    bindparam,
+    insert,
+    literal_column,
+    not_,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.sql.elements import ColumnElement
+from sqlalchemy.types import Boolean
+
+from app.kernel.db import Change, Query, itself
+from app.people.chart import Chart
+
+R = TypeVar("R")
+
+
+class Closed(NamedTuple):
+    """Which entries of a kind are hidden from some of those who read the kind.
+
+    column, says: an entry is closed while this column of its says so. is_open_to: whether this
+    reader sees closed ones too.
+    """
+
+    column: str
+    says: str | bool
+    is_open_to: Callable[[Chart], bool]
+
+    def holds(self, entry: Mapping[str, Any]) -> bool:
+        """Whether an entry is closed, or was in a version of it."""
+        return bool(entry.get(self.column) == self.says)
+
+
+def _of_patient(kept: Any) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    return (
+        kept.c.clinic_id == bindparam("clinic_id"),
+        kept.c.patient_id == bindparam("patient_id"),
+    )
+
+
+def may_read(kept: Any, closed: Closed | None) -> tuple[ColumnElement[bool], ...]:
+    """SQL: closed entries are for those who see them."""
+    if closed is None:
+        return ()
+    return (or_(bindparam("sees_closed", type_=Boolean), not_(_says_closed(kept, closed))),)
+
+
+def _says_closed(kept: Any, closed: Closed) -> ColumnElement[bool]:
+    said = "true" if closed.says is True else "false" if closed.says is False else None
+    value: Any = literal_column(said or f"'{closed.says}'")
+    found: ColumnElement[bool] = kept.c[closed.column] == value
+    return found
+
+
+def insertion(kept: Any) -> Change:
+    """A new entry."""
+    return Change(insert(kept))
+
+
+def change_of(kept: Any, names: list[str]) -> Change:
+    """An entry, `:entry_id`, as it is from now on: `:to_` each of its columns."""
+    return Change(
+        update(kept)
+        .where(*_of_patient(kept), kept.c.id == bindparam("entry_id"))
+        .values({name: bindparam(f"to_{name}", type_=kept.c[name].type) for name in names})
+    )
+
+
+def one(
+    kept: Any, columns: list[Any], into: Callable[..., R], *may_read: ColumnElement[bool]
+) -> Query[R]:
+    """One entry, for whoever may read it."""
+    return Query(
+        select(*columns).where(*_of_patient(kept), kept.c.id == bindparam("id"), *may_read), into
+    )
+
+
+def one_to_change(kept: Any, columns: list[Any], into: Callable[..., R]) -> Query[R]:
+    """One entry, locked."""
+    return Query(
+        select(*columns).where(*_of_patient(kept), kept.c.id == bindparam("id")).with_for_update(),
+        into,
+    )
+
+
+def many_to_change(kept: Any, columns: list[Any], into: Callable[..., R]) -> Query[R]:
+    """`:ids`, locked, always in the same order."""
+    return Query(
+        select(*columns)
+        .where(*_of_patient(kept), kept.c.id == any_(bindparam("ids", type_=ARRAY(Uuid))))
+        .order_by(kept.c.id)
+        .with_for_update(),
+        into,
+    )
+
+
+def private_of(kept: Any, closed: Closed) -> Query[UUID]:
+    """Of `:ids`, those that are closed now."""
+    return Query(
+        select(kept.c.id).where(
+            *_of_patient(kept),
+            kept.c.id == any_(bindparam("ids", type_=ARRAY(Uuid))),
+            _says_closed(kept, closed),
+        ),
+        itself,
+    )
