@@ -13,13 +13,13 @@ from uuid_utils.compat import uuid7
 
 from app.journal import links, statements
 from app.journal.schemas import EntryIn, EntryOut
-from app.journal.statements import Closed
+from app.journal.statements import Closed, Parent
 from app.journal.tables import Entry
 from app.kernel import entries, ledger, timeline
 from app.kernel.arrival import place
 from app.kernel.db import Db
 from app.kernel.entries import ENTERED_IN_ERROR, Known
-from app.kernel.errors import Kind, Problem, not_found
+from app.kernel.errors import Kind, Problem, invalid, not_found
 from app.kernel.tables import table
 from app.kernel.vault import Unsealable
 from app.kernel.wire import as_json
@@ -104,6 +104,8 @@ class Shelf(Generic[S, O]):
     is_authors_alone: nobody else reads an entry at all, whatever their rights. It needs the column
         `author_id`, and the ledger then keeps the words sealed once more, for this kind alone: who
         copies a patient's ledger with the patient's key has not got them.
+    part_of: another shelf and the member (a column) that names an entry on it: a step of a goal. A
+        part has no tier of its own; it is shown to whom that entry is shown.
     words_before: how the words of this kind were read before there was a shelf for it; those are
         sealed under the column `words`, and its own under `members`.
     """
@@ -122,6 +124,7 @@ class Shelf(Generic[S, O]):
         follow: Follow[O] | None = None,
         closed: Closed | None = None,
         is_authors_alone: bool = False,
+        part_of: "tuple[Shelf[Any, Any], str] | None" = None,
         words_before: Callable[[bytes], dict[str, Any]] | None = None,
     ) -> None:
         self.kind: Final = kind
@@ -137,19 +140,29 @@ class Shelf(Generic[S, O]):
         self._words_before = words_before
         self._column = "members" if words_before else "words"
         self._is_authors_alone = is_authors_alone
-        kept = table(table_)
+        self.table: Final[Any] = table(table_)
+        kept = self.table
         self._table_name = str(kept.name)
         own = {"clinic_id", "patient_id", *_FRAME}
         self._plain = tuple(column.name for column in kept.columns if column.name not in own)
         self._as_json = {name for name in self._plain if isinstance(kept.columns[name].type, JSONB)}
         self.is_tiered: Final = "tier" in self._plain
         self._has_author = AUTHOR in self._plain
-        self._closed = TIERED if self.is_tiered else closed
+        self._part_of = part_of
+        parent = None
+        if part_of is not None:
+            whole, key = part_of
+            parent = Parent(whole.table, key, whole.closed)
+            # Two reasons to be hidden would need two answers to who may see it.
+            assert not self.is_tiered
+            assert closed is None
+        self.closed: Final[Closed | None] = TIERED if self.is_tiered else closed
+        self._opens = self.closed or (parent.closed if parent else None)
         made = _MADE | set(self._plain)
         self._sealed = tuple(name for name in out.model_fields if name not in made)
         columns = [kept.columns[name] for name in (*_FRAME, *self._plain)]
         into = self._row
-        may_read = statements.may_read(kept, self._closed)
+        may_read = statements.may_read(kept, self.closed, parent)
         if is_authors_alone:
             may_read = (*may_read, kept.c.author_id == bindparam("actor_id"))
         self.add = statements.insertion(kept)
@@ -160,7 +173,7 @@ class Shelf(Generic[S, O]):
         self.newest_first = timeline.newest_first(
             kept, columns, into, *may_read, kept.c.status != _WITHDRAWN
         )
-        self.private_of = statements.private_of(kept, self._closed) if self._closed else None
+        self.private_of = statements.private_of(kept, self.closed, parent)
 
     def create(
         self,
@@ -306,10 +319,10 @@ class Shelf(Generic[S, O]):
         return self.model(**whole)
 
     def _sees_closed(self, chart: Chart) -> bool:
-        return self._closed is None or self._closed.is_open_to(chart)
+        return self._opens is None or self._opens.is_open_to(chart)
 
     def _is_closed(self, entry: Mapping[str, Any]) -> bool:
-        return self._closed is not None and self._closed.holds(entry)
+        return self.closed is not None and self.closed.holds(entry)
 
     def _reading(self, chart: Chart) -> dict[str, Any]:
         """Who asks, for the statements that show entries."""
@@ -377,6 +390,8 @@ class Shelf(Generic[S, O]):
         """The row with what it says from now on."""
         if self.is_tiered:
             links.check(db, chart, self.kind, row.id, getattr(sent, "came_from", None))
+        if self._part_of is not None:
+            self._require_whole(db, chart, sent, before)
         said: dict[str, Any] = {}
         written = sent.model_dump(mode="json")
         for name in type(sent).model_fields.keys() - _NOT_SAID - _MADE:
@@ -395,6 +410,17 @@ class Shelf(Generic[S, O]):
             as_json(said), table=self._table_name, column=self._column, row=row.id
         )
         return row._replace(words=words, plain=plain)
+
+    def _require_whole(self, db: Db, chart: Chart, sent: S, before: Kept | None) -> None:
+        """Raises: Problem INVALID where there is nothing that this could be a part of."""
+        assert self._part_of is not None
+        whole, key = self._part_of
+        try:
+            found = whole.read(db, chart, getattr(sent, key))
+        except Problem:
+            raise invalid(f"/{key}", "is not one of the patient's entries") from None
+        if before is None and found.status == ENTERED_IN_ERROR:
+            raise invalid(f"/{key}", "was withdrawn")
 
     def _says(self, chart: Chart, entry: dict[str, Any], sent: S) -> bool:
         """Whether an entry of the ledger says what was sent."""

@@ -7,12 +7,13 @@ from uuid import UUID
 from sqlalchemy import (
     ARRAY,
     Uuid,
+    and_,
     any_,
     bindparam,
+    exists,
     insert,
     literal_column,
     not_,
-    or_,
     select,
     update,
 )
@@ -41,6 +42,17 @@ class Closed(NamedTuple):
         return bool(entry.get(self.column) == self.says)
 
 
+class Parent(NamedTuple):
+    """Of what an entry is a part: a step of a goal is shown to whom the goal is shown.
+
+    table: the parent's. key: the part's column that names it. closed: which parents are hidden.
+    """
+
+    table: Any
+    key: str
+    closed: Closed | None
+
+
 def _of_patient(kept: Any) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
     return (
         kept.c.clinic_id == bindparam("clinic_id"),
@@ -48,11 +60,25 @@ def _of_patient(kept: Any) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
     )
 
 
-def may_read(kept: Any, closed: Closed | None) -> tuple[ColumnElement[bool], ...]:
-    """SQL: closed entries are for those who see them."""
-    if closed is None:
-        return ()
-    return (or_(bindparam("sees_closed", type_=Boolean), not_(_says_closed(kept, closed))),)
+def may_read(
+    kept: Any, closed: Closed | None, parent: Parent | None
+) -> tuple[ColumnElement[bool], ...]:
+    """SQL: closed entries, and parts of closed ones, are for those who see them."""
+    hidden = [] if closed is None else [_says_closed(kept, closed)]
+    if parent is not None and parent.closed is not None:
+        hidden.append(_is_part_of_closed(kept, parent, parent.closed))
+    sees_closed = bindparam("sees_closed", type_=Boolean)
+    return tuple(not_(and_(not_(sees_closed), one)) for one in hidden)
+
+
+def _is_part_of_closed(kept: Any, parent: Parent, closed: Closed) -> ColumnElement[bool]:
+    whole = parent.table
+    return exists().where(
+        whole.c.clinic_id == kept.c.clinic_id,
+        whole.c.patient_id == kept.c.patient_id,
+        whole.c.id == kept.c[parent.key],
+        _says_closed(whole, closed),
+    )
 
 
 def _says_closed(kept: Any, closed: Closed) -> ColumnElement[bool]:
@@ -104,13 +130,22 @@ def many_to_change(kept: Any, columns: list[Any], into: Callable[..., R]) -> Que
     )
 
 
-def private_of(kept: Any, closed: Closed) -> Query[UUID]:
-    """Of `:ids`, those that are closed now."""
+def private_of(kept: Any, closed: Closed | None, parent: Parent | None) -> Query[UUID] | None:
+    """Of `:ids`, those that are closed now, or parts of what is. None: nothing ever is."""
+    hidden = [] if closed is None else [_says_closed(kept, closed)]
+    if parent is not None and parent.closed is not None:
+        hidden.append(_is_part_of_closed(kept, parent, parent.closed))
+    if not hidden:
+        return None
+    return _among(kept, hidden[0])
+
+
+def _among(kept: Any, condition: ColumnElement[bool]) -> Query[UUID]:
     return Query(
         select(kept.c.id).where(
             *_of_patient(kept),
             kept.c.id == any_(bindparam("ids", type_=ARRAY(Uuid))),
-            _says_closed(kept, closed),
+            condition,
         ),
         itself,
     )
