@@ -4,7 +4,7 @@ import json
 from base64 import urlsafe_b64decode
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Final
 from uuid import UUID, uuid4
 
 from fastapi.testclient import TestClient
@@ -75,6 +75,33 @@ def a_goal(**changes: Any) -> dict[str, Any]:
         "why": "I miss her.",
         "recorded_at": now().isoformat(),
     } | changes
+
+
+LEVELS: Final = [
+    {"level": level, "words": words, "measure": measure}
+    for level, words, measure in (
+        (-2, "I call her never.", 0.0),
+        (-1, "I call her once a month.", 1.0),
+        (0, "I call her every other week.", 2.0),
+        (1, "I call her every week.", 4.0),
+        (2, "I call her twice a week.", 8.0),
+    )
+]
+"""Of a goal: what would be true at each of the five levels of goal attainment scaling."""
+
+
+def a_goal_step(goal_id: str, **changes: Any) -> dict[str, Any]:
+    """A step towards a goal."""
+    return {
+        "goal_id": goal_id,
+        "words": "Find her number.",
+        "recorded_at": now().isoformat(),
+    } | changes
+
+
+def a_goal_rating(goal_id: str, level: int = 0, **changes: Any) -> dict[str, Any]:
+    """How far a goal was attained."""
+    return {"goal_id": goal_id, "level": level, "recorded_at": now().isoformat()} | changes
 
 
 def a_safety_plan(**changes: Any) -> dict[str, Any]:

@@ -1,7 +1,16 @@
-"""What a patient wants to change, in their own words.
+"""What a patient wants to change, in their own words, and how far they came.
 
-An integration goal is sealed text with a life area, written by the patient and read by everyone
-who cares for them, coaches included.
+    goal         sealed words and why they matter, life area, five levels, weight, state
+    goal_step    a part of a goal: what to do next, and by when
+    goal_rating  a part of a goal: how far it was attained, by one rater at one time
 
-    goal  sealed words and why they matter, life area, status
+Decided:
+
+- Goals are the patient's: they alone write them. Everyone who cares for them reads them, coaches
+  included, unless the goal is private. A step or a rating is shown to whom its goal is shown.
+- The five levels of goal attainment scaling are written before work starts and fixed once somebody
+  rated the goal: levels that are changed later fit what happened.
+- Patient and therapist rate apart. Their ratings stand side by side and are never averaged.
+- FHIR lifecycle and achievement status, T-scores and their change are derived whenever they are
+  asked (`read_attainment`), and nobody types them in.
 """

@@ -1,11 +1,103 @@
-"""Integration goals."""
+"""Integration goals, their steps, and how far they were attained."""
 
-from typing import Final
+from collections.abc import Iterable
+from dataclasses import asdict
+from datetime import date, datetime
+from typing import Any, Final, NamedTuple
+from uuid import UUID
+from zoneinfo import ZoneInfo
 
-from app.goals.schemas import GoalIn, GoalOut
-from app.goals.tables import Goal
-from app.journal.shelf import Shelf
-from app.people.chart import EVERYONE, Right
+from sqlalchemy import BigInteger, bindparam, func, literal_column, select
+
+from app.clinical import attainment
+from app.clinical.attainment import Level, Rater, Scaled, State
+from app.goals.schemas import (
+    AttainmentOut,
+    GoalAttainmentOut,
+    GoalIn,
+    GoalOut,
+    GoalRatingIn,
+    GoalRatingOut,
+    GoalStepIn,
+    GoalStepOut,
+    RatedOut,
+    TScoreOut,
+)
+from app.goals.tables import Goal, GoalRating, GoalStep
+from app.journal.shelf import Kept, Shelf
+from app.journal.statements import may_read
+from app.kernel.db import Db, Query, itself
+from app.kernel.entries import ENTERED_IN_ERROR
+from app.kernel.errors import Kind, Problem, invalid
+from app.kernel.tables import columns, table
+from app.people.chart import EVERYONE, Chart, Right
+
+READ: Final = Right("goals.read", privileges=EVERYONE)
+_goal = columns(Goal)
+_rating = columns(GoalRating)
+_WITHDRAWN: Final[Any] = literal_column(f"'{ENTERED_IN_ERROR}'")
+
+TIMES_RATED = Query(
+    select(func.count(literal_column("1"), type_=BigInteger)).where(
+        _rating.clinic_id == bindparam("clinic_id"),
+        _rating.patient_id == bindparam("patient_id"),
+        _rating.goal_id == bindparam("goal_id"),
+        _rating.status != _WITHDRAWN,
+    ),
+    itself,
+)
+
+
+def _check_goal(
+    db: Db, chart: Chart, sent: GoalIn, row: Kept, before: Kept | None, _: datetime
+) -> dict[str, Any]:
+    """Raises: Problem INVALID, ILLEGAL_MOVE."""
+    levels = [] if sent.levels is None else [Level(**dict(level)) for level in sent.levels]
+    if levels and (fault := attainment.level_fault(levels)) is not None:
+        raise invalid(fault.pointer, fault.reason)
+    if sent.starts_on and sent.target_on and sent.target_on < sent.starts_on:
+        raise invalid("/target_on", "must not be before the start")
+    if before is None:
+        return {}
+    state, to = State(before.status), State(sent.status)
+    if state != to and not attainment.may_move(state, to):
+        raise illegal_move(attainment.MOVES[state])
+    was = GOALS.told(chart, before).levels or []
+    if [dict(level) for level in was] != [asdict(level) for level in levels]:
+        is_rated = bool(db.one(TIMES_RATED, patient_id=chart.patient_id, goal_id=row.id))
+        if not attainment.may_write_levels(state, is_rated=is_rated):
+            raise invalid("/levels", "are fixed, because the goal was rated by them")
+    return {}
+
+
+def illegal_move(states: Iterable[str]) -> Problem:
+    """The 409 that names the states one can go to."""
+    legal = sorted(state for state in states if state != ENTERED_IN_ERROR)
+    return Problem(Kind.ILLEGAL_MOVE, extra={"states": legal})
+
+
+def _check_step(
+    db: Db, chart: Chart, sent: GoalStepIn, row: Kept, before: Kept | None, now: datetime
+) -> dict[str, Any]:
+    """Raises: Problem INVALID."""
+    goal = GOALS.read(db, chart, sent.goal_id)
+    if (fault := attainment.step_fault(goal.starts_on, sent.due_on)) is not None:
+        raise invalid(fault.pointer, fault.reason)
+    if sent.starts_on and sent.due_on and sent.due_on < sent.starts_on:
+        raise invalid("/due_on", "must not be before the start")
+    if (sent.status == "done") != (sent.done_on is not None):
+        raise invalid("/done_on", "belongs to a step that is done, and to no other")
+    return {}
+
+
+def _check_rating(
+    db: Db, chart: Chart, sent: GoalRatingIn, row: Kept, before: Kept | None, now: datetime
+) -> dict[str, Any]:
+    """Raises: Problem INVALID."""
+    if GOALS.read(db, chart, sent.goal_id).levels is None:
+        raise invalid("/goal_id", "has no levels to be rated by")
+    return {"rater": (Rater.PATIENT if chart.is_own else Rater.THERAPIST).value}
+
 
 GOALS: Final = Shelf(
     "goal",
@@ -13,6 +105,126 @@ GOALS: Final = Shelf(
     GoalIn,
     GoalOut,
     created="set",
-    read=Right("goals.read", privileges=EVERYONE),
+    read=READ,
     write=Right("goals.set", privileges=frozenset()),
+    derive=_check_goal,
 )
+STEPS: Final = Shelf(
+    "goal_step",
+    GoalStep,
+    GoalStepIn,
+    GoalStepOut,
+    created="planned",
+    read=READ,
+    write=Right("goals.set", privileges=frozenset()),
+    derive=_check_step,
+    part_of=(GOALS, "goal_id"),
+)
+RATINGS: Final = Shelf(
+    "goal_rating",
+    GoalRating,
+    GoalRatingIn,
+    GoalRatingOut,
+    created="given",
+    read=READ,
+    write=Right("goals.rate", privileges=frozenset({"therapy"})),
+    derive=_check_rating,
+    part_of=(GOALS, "goal_id"),
+)
+
+
+class _OnScale(NamedTuple):
+    """A goal as far as the scale goes."""
+
+    id: UUID
+    status: str
+    weight: int
+    baseline_level: int | None
+    starts_on: date | None
+
+
+class _Rated(NamedTuple):
+    goal_id: UUID
+    rater: str
+    level: int
+    at: datetime
+
+
+ON_SCALE = Query(
+    select(_goal.id, _goal.status, _goal.weight, _goal.baseline_level, _goal.starts_on)
+    .where(
+        _goal.clinic_id == bindparam("clinic_id"),
+        _goal.patient_id == bindparam("patient_id"),
+        _goal.status != _WITHDRAWN,
+        *may_read(table(Goal), GOALS.closed, None),
+    )
+    .order_by(_goal.effective_at, _goal.id),
+    _OnScale,
+)
+RATED = Query(
+    select(_rating.goal_id, _rating.rater, _rating.level, _rating.effective_at)
+    .where(
+        _rating.clinic_id == bindparam("clinic_id"),
+        _rating.patient_id == bindparam("patient_id"),
+        _rating.status != _WITHDRAWN,
+    )
+    .order_by(_rating.effective_at, _rating.id),
+    _Rated,
+)
+_NEVER_WORKED_ON: Final = frozenset({State.PROPOSED, State.ACCEPTED, State.PLANNED, State.REJECTED})
+
+
+def read_attainment(db: Db, chart: Chart, now: datetime) -> AttainmentOut:
+    """How far the goals that this reader may see were attained, by each rater."""
+    goals = db.all(ON_SCALE, patient_id=chart.patient_id, sees_closed=chart.is_own)
+    given: dict[UUID, list[_Rated]] = {goal.id: [] for goal in goals}
+    for rated in db.all(RATED, patient_id=chart.patient_id):
+        if rated.goal_id in given:
+            given[rated.goal_id].append(rated)
+    today = now.astimezone(ZoneInfo(chart.time_zone)).date()
+    worked_on = [goal for goal in goals if State(goal.status) not in _NEVER_WORKED_ON]
+    return AttainmentOut(
+        variant=attainment.VARIANT,
+        sources=list(attainment.SOURCES),
+        patient=_t_score(worked_on, given, Rater.PATIENT),
+        therapist=_t_score(worked_on, given, Rater.THERAPIST),
+        goals=[_on_scale(goal, given[goal.id], today) for goal in goals],
+    )
+
+
+def _t_score(goals: list[_OnScale], given: dict[UUID, list[_Rated]], rater: Rater) -> TScoreOut:
+    scaled = [
+        Scaled(
+            goal.weight,
+            goal.baseline_level,
+            next((one.level for one in reversed(given[goal.id]) if one.rater == rater), None),
+        )
+        for goal in goals
+    ]
+    return TScoreOut(**asdict(attainment.attainment(scaled)))
+
+
+def _on_scale(goal: _OnScale, given: list[_Rated], today: date) -> GoalAttainmentOut:
+    by = {rater: [one for one in given if one.rater == rater] for rater in Rater}
+    latest = {
+        rater: RatedOut(level=ratings[-1].level, at=ratings[-1].at)
+        for rater, ratings in by.items()
+        if ratings
+    }
+    state = State(goal.status)
+    shown = attainment.rater_shown(
+        {rater: [one.level for one in ratings] for rater, ratings in by.items()}
+    )
+    said = [one.level for one in by[shown]] if shown is not None else []
+    patient, therapist = latest.get(Rater.PATIENT), latest.get(Rater.THERAPIST)
+    return GoalAttainmentOut(
+        goal_id=goal.id,
+        lifecycle_status=attainment.lifecycle_status(state, goal.starts_on, today),
+        achievement_status=attainment.achievement(goal.baseline_level, said, state),
+        achievement_by=shown,
+        weight=goal.weight,
+        baseline_level=goal.baseline_level,
+        patient=patient,
+        therapist=therapist,
+        difference=patient.level - therapist.level if patient and therapist else None,
+    )

@@ -231,9 +231,7 @@ class Shelf(Generic[S, O]):
             arrival = place(sent.recorded_at, sent.sent_at, now)
             row = row._replace(recorded_at=sent.recorded_at, **arrival._asdict())
         row = self._filled(db, chart, row, sent, changing, now, {})
-        is_hidden_now = self._is_closed(row.plain) and not self._is_closed(changing.plain)
-        action = self._made_private if is_hidden_now else f"{self.kind}.amended"
-        return self._change(db, chart, row, action, known, now), True
+        return self._change(db, chart, row, self._amended(changing, row), known, now), True
 
     def make_private(self, db: Db, chart: Chart, known: Known[Kept], now: datetime) -> None:
         """Take a tiered entry out of everybody else's sight, as it stands."""
@@ -334,6 +332,14 @@ class Shelf(Generic[S, O]):
     def _require_author(self, chart: Chart, known: Known[Kept]) -> None:
         if known.row is not None and not self._is_author(chart, known.row):
             raise not_found() if self._is_authors_alone else Problem(Kind.FORBIDDEN)
+
+    def _amended(self, before: Kept, after: Kept) -> str:
+        """What the ledger says was done: hidden, moved to another state, or amended."""
+        if self._is_closed(after.plain) and not self._is_closed(before.plain):
+            return self._made_private
+        if after.status != before.status:
+            return f"{self.kind}.{after.status.replace('-', '_')}"
+        return f"{self.kind}.amended"
 
     def _opened(self, chart: Chart, row: Kept) -> dict[str, Any]:
         frame = {name: getattr(row, name) for name in _FRAME if name != "words"}

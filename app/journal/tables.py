@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Index
+from sqlalchemy import ForeignKeyConstraint, Index
 from sqlmodel import SQLModel
 
 from app.kernel.entries import ENTERED_IN_ERROR
@@ -50,4 +50,12 @@ def entry_table(*more: Any, statuses: tuple[str, ...] = ("active",), tiered: boo
         Index(None, "clinic_id", "patient_id", "effective_at", "id"),
         *more,
         {"info": DISTRIBUTED},
+    )
+
+
+def part_of(column: str, whole: str) -> ForeignKeyConstraint:
+    """A foreign key to another entry of the same patient's. whole: its table."""
+    return ForeignKeyConstraint(
+        ["clinic_id", "patient_id", column],
+        [f"{whole}.clinic_id", f"{whole}.patient_id", f"{whole}.id"],
     )

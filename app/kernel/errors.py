@@ -27,6 +27,7 @@ class Kind(Enum):
     FLAG_CLOSED = 409, "This flag was closed"
     ALREADY_EXISTS = 409, "This already exists"
     WITHDRAWN = 409, "This was withdrawn"
+    ILLEGAL_MOVE = 409, "It cannot go from the state it is in to that one"
     INVITATION_USED = 409, "This invitation was already used"
     PRECONDITION_FAILED = 412, "Somebody changed this since you read it"
     VERSION_UNKNOWN = 412, "There is no such version yet"

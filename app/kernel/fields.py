@@ -5,7 +5,7 @@ never contain what was sent.
 """
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import lru_cache
 from typing import Annotated, Any, Final
 from zoneinfo import available_timezones
@@ -38,6 +38,23 @@ def _in_range(instant: datetime) -> datetime:
     if not _FROM <= instant < _TO:
         raise ValueError("must lie in the years 2000 to 2099")
     return instant.astimezone(UTC)
+
+
+_DAY: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+
+
+def _day_written_out(sent: Any) -> str | date:
+    if isinstance(sent, date) and not isinstance(sent, datetime):
+        return sent
+    if not isinstance(sent, str) or not _DAY.fullmatch(sent):
+        raise ValueError("must be a date, such as 2026-03-01")
+    return sent
+
+
+def _day_in_range(day: date) -> date:
+    if not date(2000, 1, 1) <= day < date(2100, 1, 1):
+        raise ValueError("must lie in the years 2000 to 2099")
+    return day
 
 
 def _plain_text(text: str) -> str:
@@ -73,6 +90,16 @@ Instant = Annotated[
         strict=False,  # a strict instant takes no text, and `_written_out` lets nothing else in
         description="RFC 3339, with an offset, in 2000 to 2099.",
         examples=["2026-03-01T20:15:00+01:00"],
+    ),
+]
+Day = Annotated[
+    date,
+    BeforeValidator(_day_written_out),
+    AfterValidator(_day_in_range),
+    Field(
+        strict=False,  # as an instant
+        description="A date without a time, in the patient's own time zone, in 2000 to 2099.",
+        examples=["2026-03-01"],
     ),
 ]
 Words = Annotated[

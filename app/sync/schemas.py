@@ -8,13 +8,24 @@ from pydantic import Field, SkipValidation
 
 from app.checkins.schemas import CheckInIn, CheckInOut, InstrumentOut
 from app.experience.schemas import IntentionIn, IntentionOut, NoteIn, NoteOut
-from app.goals.schemas import GoalIn, GoalOut
+from app.goals.schemas import (
+    GoalIn,
+    GoalOut,
+    GoalRatingIn,
+    GoalRatingOut,
+    GoalStepIn,
+    GoalStepOut,
+)
 from app.kernel.edge import MAX_SYNC_CHANGES
 from app.kernel.fields import Instant
 from app.kernel.strict import Open, Wire
 from app.safety.schemas import Help, SafetyOut, SafetyPlanIn, SafetyPlanOut
 
-EntryKind = Literal["check_in", "note", "intention", "goal", "safety_plan"]
+EntryKind = Literal[
+    "check_in", "note", "intention", "goal", "goal_step", "goal_rating", "safety_plan"
+]
+AnyIn = CheckInIn | NoteIn | IntentionIn | GoalIn | GoalStepIn | GoalRatingIn | SafetyPlanIn
+AnyOut = CheckInOut | NoteOut | IntentionOut | GoalOut | GoalStepOut | GoalRatingOut | SafetyPlanOut
 
 
 class ChangeIn(Wire):
@@ -34,7 +45,7 @@ class ChangeIn(Wire):
         Field(ge=0, le=999_999_999, description="The version it was made on; 0 for a new entry."),
     ] = 0
     entry: Annotated[
-        SkipValidation[CheckInIn | NoteIn | IntentionIn | GoalIn | SafetyPlanIn | None],
+        SkipValidation[AnyIn | None],
         Field(description="What the entry says from now on; nothing for a withdrawal."),
     ] = None
 
@@ -83,7 +94,7 @@ class ChangeOut(Open):
     ]
     version: Annotated[int | None, Field(description="The entry's, as it now is.")] = None
     entry: Annotated[
-        CheckInOut | NoteOut | IntentionOut | GoalOut | SafetyPlanOut | None,
+        AnyOut | None,
         Field(description="The server's copy."),
     ] = None
     kept_as: Annotated[

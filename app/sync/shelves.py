@@ -9,9 +9,9 @@ from typing import Any, Final
 from app.experience.clinicians import CLINICIAN_NOTES
 from app.experience.intentions import INTENTIONS
 from app.experience.notes import NOTES
-from app.goals.service import GOALS
+from app.goals.service import GOALS, RATINGS, STEPS
 from app.journal.shelf import Shelf
 
 SHELVES: Final[dict[str, Shelf[Any, Any]]] = {
-    shelf.kind: shelf for shelf in (NOTES, INTENTIONS, GOALS, CLINICIAN_NOTES)
+    shelf.kind: shelf for shelf in (NOTES, INTENTIONS, GOALS, STEPS, RATINGS, CLINICIAN_NOTES)
 }

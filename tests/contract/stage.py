@@ -15,6 +15,7 @@ from app.kernel.tables import DataKey, Membership, columns
 from app.people.admission import Admitted, link_care
 from app.safety import escalation
 from tests.builders import (
+    LEVELS,
     PASSWORD,
     Clinic,
     Person,
@@ -22,6 +23,8 @@ from tests.builders import (
     a_check_in,
     a_dosing_session,
     a_goal,
+    a_goal_rating,
+    a_goal_step,
     a_note,
     a_safety_plan,
     a_world,
@@ -47,7 +50,11 @@ DEACTIVATE = Change(
     )
     .values(is_active=False)
 )
-ADDRESS_OF: Final = {"goal": "goals"}
+ADDRESS_OF: Final = {
+    "goal": "goals",
+    "goal_step": "goal-steps",
+    "goal_rating": "goal-ratings",
+}
 """Of every kind of entry that is kept on a shelf, its place in an address."""
 A_PHONE: Final = "https://phone.example/"
 ALWAYS_DUE: Final = "always/enrolment/phq-9"
@@ -178,7 +185,7 @@ def live(patient: Person, carer: Person) -> dict[str, str]:
         "dosing-sessions": (carer, a_dosing_session()),
         "check-ins": (patient, a_check_in(answers=[2, 2, 1, 2, 1, 2, 1, 1, 2])),
         "notes": (patient, a_note(words=canary)),
-        "goals": (patient, a_goal(words=canary)),
+        "goals": (patient, a_goal(words=canary, levels=LEVELS)),
     }
     sent |= {
         f"{kind} {meant_for}": (by, a_check_in() if kind == "check-ins" else body)
@@ -187,7 +194,7 @@ def live(patient: Person, carer: Person) -> dict[str, str]:
     }
     sent |= {
         "notes private": (patient, a_note(words=canary, tier="private")),
-        "goals private": (patient, a_goal(words=canary, tier="private")),
+        "goals private": (patient, a_goal(words=canary, levels=LEVELS, tier="private")),
         "notes in conflict": (patient, a_note(words=canary)),
         "dosing-sessions planned": (carer, {"status": "preparation", "started_at": later}),
     }
@@ -198,6 +205,11 @@ def live(patient: Person, carer: Person) -> dict[str, str]:
     made["baselines"] = carer.post(f"{path}/baselines", pin)
     made["devices"] = patient.post("/v1/me/devices", {"channel": "webhook", "url": A_PHONE})
     made["address"] = carer.post("/v1/me/devices", {"channel": "webhook", "url": A_PHONE})
+    goal, private = made["goals"].json()["id"], made["goals private"].json()["id"]
+    for many, part in (("goal-steps", a_goal_step), ("goal-ratings", a_goal_rating)):
+        for meant_for in ("", " to amend", " to withdraw"):
+            made[many + meant_for] = patient.post(f"{path}/{many}", part(goal))
+        made[f"{many} private"] = patient.post(f"{path}/{many}", part(private))
     assert {answer.status_code for answer in made.values()} == {201}
     entries = {kind: answer.json()["id"] for kind, answer in made.items()}
     entries["flag"] = made["check-ins"].json()["safety"]["flag"]["id"]

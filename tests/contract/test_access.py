@@ -23,7 +23,15 @@ from app.kernel.db import Db, Direct, Query, itself, libpq
 from app.kernel.settings import Settings
 from app.kernel.tables import METADATA
 from app.safety import escalation
-from tests.builders import Person, a_check_in, a_dosing_session, a_goal, a_note
+from tests.builders import (
+    Person,
+    a_check_in,
+    a_dosing_session,
+    a_goal,
+    a_goal_rating,
+    a_goal_step,
+    a_note,
+)
 from tests.clinical.definitions import DEFINITION
 from tests.contract.stage import (
     A_PLAN,
@@ -147,6 +155,38 @@ foreign patient     403     403    403      403      403    403
 foreign therapist   403     404    404      200      404    404
 foreign admin       403     403    403      403      403    403
 gone patient        403     403    403      403      403    403
+gone therapist      403     401    401      401      401    401
+"""
+# Patient and therapist rate a goal, each for themselves; a prescriber without therapy does not.
+RATE = """
+                     me  theirs  other  foreign  missing
+anonymous           401     401    401      401      401
+patient             201     201    404      404      404
+other patient       201     404    201      404      404
+therapist           403     201    404      404      404
+stranger            403     404    201      404      404
+coach               403     403    404      404      404
+administrator       403     403    403      403      403
+foreign patient     201     404    404      201      404
+foreign therapist   403     404    404      201      404
+foreign admin       403     403    403      403      403
+gone patient        401     401    401      401      401
+gone therapist      403     401    401      401      401
+"""
+# What the patient said, which nobody else may put right.
+CHANGE_OWN_RATINGS = """
+                     me  theirs  other  foreign  missing  mixed
+anonymous           401     401    401      401      401    401
+patient             200     200    404      404      404    404
+other patient       200     404    200      404      404    404
+therapist           403     403    404      404      404    404
+stranger            403     404    403      404      404    404
+coach               403     403    404      404      404    403
+administrator       403     403    403      403      403    403
+foreign patient     200     404    404      200      404    404
+foreign therapist   403     404    404      403      404    404
+foreign admin       403     403    403      403      403    403
+gone patient        401     401    401      401      401    401
 gone therapist      403     401    401      401      401    401
 """
 # Names no patient, and is about the one who sends it.
@@ -358,6 +398,23 @@ EXPECTED: Final[dict[tuple[str, str], list[Try]]] = {
     ],
     ("GET", f"{PATIENT}/notes/{{note_id}}/versions"): [Try(READ_CLINICAL, kind="notes")],
     ("POST", f"{PATIENT}/notes"): [Try(WRITE_OWN, body=a_note())],
+    ("GET", f"{PATIENT}/goal-attainment"): [Try(READ_GOALS)],
+    **kept_on_a_shelf(
+        "goal-steps",
+        "goal_step_id",
+        a_goal_step("of {goals}"),
+        a_goal_step("of {goals}", words="Other."),
+        reading=READ_GOALS,
+    ),
+    **kept_on_a_shelf(
+        "goal-ratings",
+        "goal_rating_id",
+        a_goal_rating("of {goals}"),
+        a_goal_rating("of {goals}", 1),
+        reading=READ_GOALS,
+        creating=RATE,
+        changing=CHANGE_OWN_RATINGS,
+    ),
     **kept_on_a_shelf("goals", "goal_id", a_goal(), a_goal(words="Other."), reading=READ_GOALS),
     ("GET", f"{PATIENT}/trajectories/{{instrument}}"): [
         Try(READ_CLINICAL),
@@ -555,7 +612,14 @@ def ask(
             "of elsewhere": str(stage.world.elsewhere.therapist.membership_id),
         }
         given = one.body.get("clinician_id")
-        options["json"] = one.body | ({"clinician_id": clinicians[given]} if given else {})
+        said = one.body | ({"clinician_id": clinicians[given]} if given else {})
+        # `of {goals}` stands for an entry of the record that is addressed.
+        options["json"] = {
+            member: entry(stage, caller, column, value[4:-1])
+            if isinstance(value, str) and value.startswith("of {")
+            else value
+            for member, value in said.items()
+        }
     if one.form is not None:
         options["data"] = one.form
     ask_it = caller.request if caller else client.request
@@ -804,6 +868,7 @@ def parameters(stage: Stage, ids: Ids, name: str, kind: str) -> dict[str, Any]:
         "OWN_NOTES_TO_CHANGE": {"ids": [entries["notes"]]},
         "PRIVATE_OF": {"ids": [entries["notes private"]]},
         "COPIES": {"id": entries["notes in conflict"]},
+        "TIMES_RATED": {"goal_id": entries["goals"]},
         "TIMES_SAID": {"kind": "goal", "entry_id": entries["goals"]},
         "PIN": {"id": entries["baselines"]},
         "DEVICE": {"id": entries["devices"]},
