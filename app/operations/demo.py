@@ -15,7 +15,7 @@ from app.checkins.schemas import CheckInIn
 from app.clinical import instruments
 from app.goals import service as goals
 from app.goals.schemas import GoalIn
-from app.kernel import identity
+from app.kernel import accounts
 from app.kernel.db import Db, Direct
 from app.kernel.entries import Known
 from app.kernel.identity import Caller
@@ -240,7 +240,7 @@ def _write(db: Db, patient: Caller, session_id: UUID, at: datetime) -> None:
 def _member(
     db: Db, person: Person, role: str, privileges: list[str], name: str, at: datetime
 ) -> UUID:
-    return identity.join(
+    return accounts.join(
         db,
         db.vault,
         account_id=_account(db, person.username, person.password, at),
@@ -253,11 +253,11 @@ def _member(
 
 
 def _account(db: Db, username: str, password: str, at: datetime) -> UUID:
-    return identity.create_account(
+    return accounts.create_account(
         db,
         db.vault,
         username=username,
-        password_hash=identity.hash_password(password),
+        password_hash=accounts.hash_password(password),
         now=at,
     )
 

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import bindparam, func, insert, select, update
 from uuid_utils.compat import uuid7
 
-from app.kernel import identity
+from app.kernel import accounts, identity, sign_in
 from app.kernel.db import Change, Db, Query, itself
 from app.kernel.errors import Fault, Kind, Problem, invalid, not_found
 from app.kernel.identity import Caller, Standing
@@ -180,17 +180,17 @@ def accept(db: Db, sent: AcceptIn, address: str, now: datetime) -> Standing | Pr
     facts = db.one(CLINIC_FACTS)
     if invited.role == "patient":
         _require_patients_words(sent, facts)
-    account_id = identity.find_account(db, db.vault, sent.username)
+    account_id = accounts.find_account(db, db.vault, sent.username)
     if account_id is None:
-        account_id = identity.create_account(
+        account_id = accounts.create_account(
             db,
             db.vault,
             username=sent.username,
-            password_hash=identity.hash_password(sent.password),
+            password_hash=accounts.hash_password(sent.password),
             now=now,
         )
     else:
-        proven = identity.prove(
+        proven = sign_in.prove(
             db,
             db.vault,
             username=sent.username,
@@ -217,7 +217,7 @@ def accept(db: Db, sent: AcceptIn, address: str, now: datetime) -> Standing | Pr
             link_care(db, admitted, invited.care_by, now)
     else:
         patient_id = None
-        membership_id = identity.join(
+        membership_id = accounts.join(
             db,
             db.vault,
             account_id=account_id,

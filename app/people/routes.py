@@ -6,7 +6,7 @@ from uuid import UUID
 
 from fastapi import Form
 
-from app.kernel import identity, plain
+from app.kernel import identity, plain, sign_in
 from app.kernel.edge import LARGER_BODIES, MAX_BODY, MAX_SYNC_CHANGES, Public, Reply, Signed, router
 from app.kernel.errors import Fault, Kind, Problem
 from app.kernel.etag import IfMatch, etag, opaque_version_named, version_named
@@ -38,7 +38,7 @@ def create_token(visit: Public, form: Annotated[TokenForm, Form()]) -> Reply | P
         if form.username is None or form.password is None:
             return _needed("username", "password")
         with plain.in_turn():
-            made = identity.sign_in(
+            made = sign_in.sign_in(
                 visit.db,
                 visit.issuer,
                 username=form.username,
