@@ -43,6 +43,7 @@ ACCOUNT_BY_NAME = Query(
     ),
     _Known,
 )
+NAME = Query(select(_account.username).where(_account.id == bindparam("account_id")), bytes)
 ADD_ACCOUNT = Change(insert(Account))
 ADD_ACCOUNT_CLINIC = Change(upsert(AccountClinic).on_conflict_do_nothing())
 ADD_MEMBERSHIP = Change(insert(Membership))
@@ -54,6 +55,17 @@ def find_account(db: Db, keyring: Keyring, username: str) -> UUID | None:
         ACCOUNT_BY_NAME, username_index=keyring.blind_index(username, purpose="username")
     )
     return known.id if known else None
+
+
+def name_of(db: Db, keyring: Keyring, account_id: UUID) -> str:
+    """The name an account signs in with."""
+    return keyring.open_for_clinic(
+        None,
+        db.one(NAME, account_id=account_id),
+        table="account",
+        column="username",
+        row=account_id,
+    ).decode()
 
 
 def whose_password(db: Db, keyring: Keyring, username: str, password: str) -> UUID | None:

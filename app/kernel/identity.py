@@ -9,11 +9,15 @@ A refresh token is `clinic.family.n.mac`: the mac is a keyed hash of the rest, s
 it is stored and the same n always has the same token. Token n makes n+1 the newest. Shown
 again within a minute, while n+1 is still unused, n is answered with the same n+1, because the
 first answer was lost on the way; shown at any other time it was stolen, and its family ends.
+
+Where a clinic requires a second factor that somebody does not have yet, their access token is of
+another type: no route takes it but those that set the factor up, also none that is written later.
+Whether that is so is asked again at every refresh.
 """
 
 import hmac
 import secrets
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
@@ -22,14 +26,16 @@ from uuid import UUID
 from sqlalchemy import bindparam, insert, select, update
 from uuid_utils.compat import uuid7
 
+from app.kernel import second_factor
 from app.kernel.db import Change, Db, Query, itself
 from app.kernel.errors import Kind, Problem
 from app.kernel.log import logger
 from app.kernel.tables import Account, AccountClinic, Membership, RefreshFamily, columns
-from app.kernel.tokens import SigningKeys, TokenRefused, Verifier, sign
+from app.kernel.tokens import ACCESS_TYP, SigningKeys, TokenRefused, Verifier, sign
 from app.kernel.vault import Keyring
 
 AUDIENCE: Final = "afterglow"
+ENROLMENT_TYP: Final = "enrolment+jwt"
 ROLES: Final = frozenset({"patient", "clinician", "administrator"})
 ACCESS_LIFETIME: Final = timedelta(minutes=10)
 REFRESH_LIFETIME: Final = timedelta(days=90)
@@ -70,6 +76,9 @@ class Issuer:
         self.keyring = keyring
         self.base_url = base_url
         self._verifier = Verifier(keys, issuer=base_url, audience=AUDIENCE)
+        self._enrolments = Verifier(
+            keys, issuer=base_url, audience=AUDIENCE, typ=ENROLMENT_TYP, cache_size=0
+        )
         self._callers: dict[str, Caller] = {}
 
     def caller(self, token: str, now: float) -> Caller | None:
@@ -86,8 +95,16 @@ class Issuer:
         except (TokenRefused, KeyError, ValueError, TypeError, AttributeError):
             return None
 
-    def access_token(self, standing: "Standing", now: datetime) -> str:
-        """A token for one membership."""
+    def enrolling_caller(self, token: str, now: float) -> Caller | None:
+        """Who has to set up a second factor before anything else, or None."""
+        try:
+            claims = self._enrolments.verify(token, now)
+            return _caller_of(claims.sub, claims.iat, claims.private)
+        except (TokenRefused, KeyError, ValueError, TypeError, AttributeError):
+            return None
+
+    def access_token(self, standing: "Standing", now: datetime, *, must_enrol: bool = False) -> str:
+        """A token for one membership. must_enrol: good for setting up a second factor alone."""
         issued_at = int(now.timestamp())
         claims: dict[str, Any] = {
             "iss": self.base_url,
@@ -102,7 +119,7 @@ class Issuer:
         }
         if standing.patient_id is not None:
             claims["patient"] = str(standing.patient_id)
-        return sign(self.keys, claims)
+        return sign(self.keys, claims, ENROLMENT_TYP if must_enrol else ACCESS_TYP)
 
     def refresh_token(self, clinic_id: UUID, family_id: UUID, generation: int) -> str:
         """The one token of this family and generation."""
@@ -179,12 +196,16 @@ class Standing(NamedTuple):
 
 
 class Tokens(NamedTuple):
-    """The answer to a good grant."""
+    """The answer to a good grant.
+
+    must_enrol: the access token is good for setting up a second factor, and for nothing else.
+    """
 
     access_token: str
     refresh_token: str
     standing: Standing
     help_token: str | None
+    must_enrol: bool
 
 
 class _Family(NamedTuple):
@@ -264,6 +285,15 @@ END_FAMILY = Change(
     )
     .values(ended_at=bindparam("now"), ended_reason=bindparam("reason"))
 )
+END_FAMILIES = Change(
+    update(RefreshFamily)
+    .where(
+        _family.clinic_id == bindparam("clinic_id"),
+        _family.membership_id == bindparam("membership_id"),
+        _family.ended_at.is_(None),
+    )
+    .values(ended_at=bindparam("now"), ended_reason="revoked")
+)
 END_ACCESS = Change(
     update(Membership)
     .where(
@@ -299,12 +329,7 @@ def refresh(db: Db, issuer: Issuer, *, refresh_token: str, now: datetime) -> Tok
     if standing is None or not db.first(ACCOUNT_IS_ACTIVE, account_id=standing.account_id):
         db.add(END_FAMILY, family_id=family_id, now=now, reason="revoked")
         return Problem(Kind.INVALID_GRANT)
-    return Tokens(
-        issuer.access_token(standing, now),
-        issuer.refresh_token(clinic_id, family_id, generation),
-        standing,
-        issuer.help_token(standing, now),
-    )
+    return _tokens(db, issuer, standing, family_id, generation, now)
 
 
 def revoke(db: Db, issuer: Issuer, *, token: str, now: datetime) -> None:
@@ -359,9 +384,29 @@ def begin_family(db: Db, issuer: Issuer, standing: Standing, now: datetime) -> T
         ended_at=None,
         ended_reason=None,
     )
+    return _tokens(db, issuer, standing, family_id, 1, now)
+
+
+def end_sign_ins(db: Db, account_id: UUID, now: datetime, *, roles: Collection[str]) -> None:
+    """Every sign-in of an account in these roles is over, in all its clinics.
+
+    Leaves the transaction in the last one.
+    """
+    for standing in memberships(db, account_id):
+        if standing.role in roles:
+            db.enter(standing.clinic_id)
+            db.add(END_FAMILIES, membership_id=standing.membership_id, now=now)
+            db.add(END_ACCESS, membership_id=standing.membership_id, now=now)
+
+
+def _tokens(
+    db: Db, issuer: Issuer, standing: Standing, family_id: UUID, generation: int, now: datetime
+) -> Tokens:
+    must_enrol = second_factor.must_enrol(db, standing.account_id, standing.role)
     return Tokens(
-        issuer.access_token(standing, now),
-        issuer.refresh_token(standing.clinic_id, family_id, 1),
+        issuer.access_token(standing, now, must_enrol=must_enrol),
+        issuer.refresh_token(standing.clinic_id, family_id, generation),
         standing,
         issuer.help_token(standing, now),
+        must_enrol,
     )
