@@ -45,9 +45,10 @@ from app.kernel import throttle
 from app.kernel.codes import as_typed, spelt
 from app.kernel.db import Change, Db, Query, itself
 from app.kernel.errors import Kind, Problem, invalid, not_found
+from app.kernel.log import logger
 from app.kernel.tables import RecoveryCode, SecondFactor, SecondFactorEvent, SignInPolicy, columns
 from app.kernel.throttle import Allowance
-from app.kernel.vault import Keyring
+from app.kernel.vault import Keyring, Unsealable
 
 STEP_SECONDS: Final = 30
 DIGITS: Final = 6
@@ -350,10 +351,14 @@ def step_at(now: datetime) -> int:
     return int(now.timestamp()) // STEP_SECONDS
 
 
-def _matching_step(secret: bytes, typed: str, last_step: int | None, now: datetime) -> int | None:
+def _matching_step(
+    secret: bytes | None, typed: str, last_step: int | None, now: datetime
+) -> int | None:
     """The first step whose code this is and that was not used; each is compared, whatever the
     others said, so that the time it takes says nothing.
     """
+    if secret is None:
+        return None
     present = step_at(now)
     matching = [
         step
@@ -363,10 +368,15 @@ def _matching_step(secret: bytes, typed: str, last_step: int | None, now: dateti
     return next((step for step in matching if last_step is None or step > last_step), None)
 
 
-def _opened(keyring: Keyring, account_id: UUID, factor: _Factor) -> bytes:
-    return keyring.open_for_clinic(
-        None, factor.secret, table="second_factor", column="secret", row=account_id
-    )
+def _opened(keyring: Keyring, account_id: UUID, factor: _Factor) -> bytes | None:
+    """None for a damaged secret, of which no code is good: recovery codes still are."""
+    try:
+        return keyring.open_for_clinic(
+            None, factor.secret, table="second_factor", column="secret", row=account_id
+        )
+    except Unsealable:
+        logger().error("second_factor.unsealable", account_id=str(account_id))
+        return None
 
 
 def _index(keyring: Keyring, account_id: UUID, typed: str) -> bytes:
