@@ -181,7 +181,12 @@ def renew_recovery_codes(visit: Signed, sent: ProofIn) -> Reply | Problem:
     return codes if isinstance(codes, Problem) else Reply(codes, headers=_UNKEPT)
 
 
-@routes.post("/v1/me/second-factor/remove", status_code=200, operation_id="remove_second_factor")
+@routes.post(
+    "/v1/me/second-factor/remove",
+    status_code=200,
+    response_model=None,
+    operation_id="remove_second_factor",
+)
 def remove_second_factor(visit: Signed, sent: ProofIn) -> Problem | None:
     """The password is enough again; where the clinic requires a second factor, for setting up
     another one only.
@@ -205,6 +210,7 @@ def read_clinic_second_factor(visit: Signed) -> Reply:
 @routes.post(
     "/v1/clinic/members/{membership_id}/second-factor/reset",
     status_code=200,
+    response_model=None,
     operation_id="reset_second_factor",
 )
 def reset_second_factor(visit: Signed, membership_id: str, sent: StepUpIn) -> Problem | None:
