@@ -10,7 +10,6 @@ from sqlalchemy import bindparam, select
 from app.kernel import accounts, identity, second_factor
 from app.kernel.db import Db, Direct, Query
 from app.kernel.identity import ROLES
-from app.kernel.log import logger
 from app.kernel.tables import columns
 from app.people.clinics import CLINIC_FACTS
 from app.people.tables import ClinicDirectory
@@ -46,10 +45,7 @@ def require(database: Direct, clinic_id: UUID, roles: frozenset[str], now: datet
         second_factor.require(db, roles, now)
         return True
 
-    done = database.run(work)
-    if done:
-        logger().warning("second_factor.required", clinic_id=str(clinic_id), roles=sorted(roles))
-    return done
+    return database.run(work)
 
 
 def describe(database: Direct, clinic_id: UUID) -> Iterator[str]:
