@@ -388,7 +388,8 @@ def begin_family(db: Db, issuer: Issuer, standing: Standing, now: datetime) -> T
 
 
 def end_sign_ins(db: Db, account_id: UUID, now: datetime, *, roles: Collection[str]) -> None:
-    """Every sign-in of an account in these roles is over, in all its clinics.
+    """Every sign-in of an account in these roles is over, in all its clinics; one that begins
+    from `next_second(now)` on is good.
 
     Leaves the transaction in the last one.
     """
@@ -396,7 +397,14 @@ def end_sign_ins(db: Db, account_id: UUID, now: datetime, *, roles: Collection[s
         if standing.role in roles:
             db.enter(standing.clinic_id)
             db.add(END_FAMILIES, membership_id=standing.membership_id, now=now)
-            db.add(END_ACCESS, membership_id=standing.membership_id, now=now)
+            db.add(END_ACCESS, membership_id=standing.membership_id, now=next_second(now))
+
+
+def next_second(now: datetime) -> datetime:
+    """A token tells when it was made in whole seconds: one of this second cannot be told from one
+    that is over since.
+    """
+    return now.replace(microsecond=0) + timedelta(seconds=1)
 
 
 def _tokens(

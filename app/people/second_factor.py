@@ -131,7 +131,8 @@ def confirm(
     second_factor.note(db, "confirmed", caller.membership_id, caller.membership_id, now)
     identity.end_sign_ins(db, caller.account_id, now, roles=STAFF)
     db.enter(caller.clinic_id)
-    return Confirmed(recovery_codes, identity.begin_family(db, issuer, standing, now))
+    tokens = identity.begin_family(db, issuer, standing, identity.next_second(now))
+    return Confirmed(recovery_codes, tokens)
 
 
 def renew_codes(

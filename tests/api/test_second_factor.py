@@ -149,7 +149,6 @@ class TestEnrolment:
     ) -> None:
         person = timed_world.therapist
         elsewhere = sign_in(person).json()
-        clock.turn(seconds=2)
 
         app = enrol(person, clock)
 
@@ -370,7 +369,7 @@ class TestReset:
         self, timed_world: World, clock: Clock
     ) -> None:
         app = enrol(timed_world.therapist, clock)
-        clock.turn(seconds=2)
+        clock.turn(seconds=1)
 
         answer = self.reset(timed_world, app.who)
 

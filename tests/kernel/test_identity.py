@@ -241,6 +241,30 @@ class TestRefresh:
         direct.run(lambda db: identity.revoke(db, issuer, token="nothing", now=NOW))
 
 
+class TestEnrolmentToken:
+    def test_it_is_no_access_token_and_an_access_token_is_none(
+        self, issuer: Issuer, direct: Direct, world: World
+    ) -> None:
+        standing, at = standing_of(direct, world.therapist), NOW.timestamp()
+        access = issuer.access_token(standing, NOW)
+        enrolment = issuer.access_token(standing, NOW, must_enrol=True)
+
+        assert issuer.caller(enrolment, at) is None
+        assert issuer.enrolling_caller(access, at) is None
+        assert issuer.enrolling_caller(enrolment, at) == issuer.caller(access, at)
+
+    def test_it_ends_with_its_ten_minutes_and_is_believed_of_nobody_else(
+        self, issuer: Issuer, direct: Direct, world: World
+    ) -> None:
+        token = issuer.access_token(standing_of(direct, world.therapist), NOW, must_enrol=True)
+        elsewhere = Issuer(issuer.keys, issuer.keyring, "https://elsewhere.example")
+
+        end = (NOW + identity.ACCESS_LIFETIME).timestamp()
+        assert issuer.enrolling_caller(token, end) is None
+        assert elsewhere.enrolling_caller(token, NOW.timestamp()) is None
+        assert issuer.enrolling_caller(token[:-1], NOW.timestamp()) is None
+
+
 class TestCaller:
     @pytest.fixture
     def standing(self, direct: Direct, world: World) -> Standing:

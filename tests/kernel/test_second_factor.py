@@ -245,6 +245,19 @@ class TestSpend:
         assert isinstance(outcome, Problem)
         assert enrolled.spend(enrolled.recovery_codes[0], NOW) == "recovery-code"
 
+    def test_where_there_is_no_factor_every_code_is_a_wrong_one(
+        self, direct: Direct, keyring: Keyring, world: World
+    ) -> None:
+        account_id = standing_of(direct, world.therapist).account_id
+        secret = direct.run(lambda db: second_factor.begin(db, keyring, account_id, NOW))
+
+        outcome = direct.run(
+            lambda db: second_factor.spend(db, keyring, account_id, TOTP(secret).at(NOW), NOW)
+        )
+
+        assert isinstance(outcome, Problem)
+        assert outcome.kind is Kind.INVALID_GRANT
+
     def test_guessing_ends_for_the_day_and_recovery_codes_still_work(
         self, enrolled: Enrolled
     ) -> None:
