@@ -136,7 +136,7 @@ CONFIRM_FACTOR = Query(
     .where(
         _of_account,
         _factor.confirmed_at.is_(None),
-        _factor.created_at == bindparam("begun_at"),
+        _factor.secret == bindparam("seen"),
     )
     .values(confirmed_at=bindparam("now"), last_step=bindparam("step"))
     .returning(_factor.account_id),
@@ -274,7 +274,7 @@ def confirm(
     step = _matching_step(_opened(keyring, account_id, factor), as_typed(otp), None, now)
     # The secret that was confirmed is the one that was read: no other was begun in between.
     if step is None or not db.change(
-        CONFIRM_FACTOR, account_id=account_id, begun_at=factor.created_at, now=now, step=step
+        CONFIRM_FACTOR, account_id=account_id, seen=factor.secret, now=now, step=step
     ):
         return invalid("/otp", "is not the code that the app shows now")
     throttle.forget(db, _wrong_codes(keyring, account_id))

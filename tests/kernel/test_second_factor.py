@@ -207,6 +207,20 @@ class TestSpend:
             refused = [one for one in outcomes if isinstance(one, Problem)]
             assert (len(outcomes), len(refused)) == (8, 7)
 
+    def test_one_step_is_used_once_by_the_statement_alone(
+        self, enrolled: Enrolled, settings: Settings, keyring: Keyring
+    ) -> None:
+        step = step_at(NOW) + 10
+
+        used = at_once(
+            settings,
+            keyring,
+            8,
+            lambda db: db.change(second_factor.USE_STEP, account_id=enrolled.account_id, step=step),
+        )
+
+        assert sorted(map(len, used)) == [0] * 7 + [1]
+
     def test_each_recovery_code_works_once_however_it_is_typed(self, enrolled: Enrolled) -> None:
         assert len(set(enrolled.recovery_codes)) == RECOVERY_CODES
 
@@ -422,6 +436,21 @@ class TestEnrolment:
 
         outcome = direct.run(lambda db: second_factor.spend(db, keyring, account_id, codes[9], NOW))
         assert outcome == "recovery-code"
+
+    def test_a_secret_that_took_the_place_of_the_one_confirmed_does_not_count(
+        self, direct: Direct, keyring: Keyring, account_id: UUID
+    ) -> None:
+        self.begin(direct, keyring, account_id, NOW)
+        seen = direct.run(lambda db: db.one(second_factor.FACTOR, account_id=account_id)).secret
+        self.begin(direct, keyring, account_id, NOW)
+
+        confirmed = direct.run(
+            lambda db: db.change(
+                second_factor.CONFIRM_FACTOR, account_id=account_id, seen=seen, now=NOW, step=1
+            )
+        )
+
+        assert confirmed == []
 
     def test_until_it_is_confirmed_the_password_is_enough(
         self, enrol: Callable[[], Enrolled], direct: Direct, keyring: Keyring, account_id: UUID
