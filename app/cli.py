@@ -164,7 +164,8 @@ def add_clinic(
     typer.echo(
         f"Invitation for {admin}: {invitation.code}\n"
         f"It works once, until {invitation.expires_at:%Y-%m-%d %H:%M} UTC:"
-        f" POST {settings.base_url}/v1/invitations/accept"
+        f" POST {settings.base_url}/v1/invitations/accept\n"
+        "Clinicians and administrators set up a second factor first; see docs/operations.md."
     )
 
 
@@ -208,6 +209,57 @@ def set_hours(
         if not declare(stack.direct(settings), clinic_uuid, coverage):
             _fail("There is no such clinic.")
     typer.echo("Set. Answers to patients say so from now on.")
+
+
+@clinic.command("second-factor")
+def require_second_factor(
+    clinic_id: str,
+    require: Annotated[
+        list[str] | None,
+        typer.Option(help="A role that needs one: clinician or administrator. May be repeated."),
+    ] = None,
+    optional: Annotated[
+        bool, typer.Option("--optional", help="Require it of nobody any more.")
+    ] = False,
+) -> None:
+    """Say of whom a clinic requires a second factor, or change that."""
+    from uuid import UUID
+
+    from app.kernel.second_factor import STAFF
+    from app.operations import second_factor, stack
+
+    roles = frozenset(require or [])
+    if not roles <= STAFF or (roles and optional):
+        _fail("--require takes clinician or administrator, and does not go with --optional.")
+    try:
+        clinic_uuid = UUID(clinic_id)
+    except ValueError:
+        _fail("There is no such clinic.")
+    with stack.database(_settings()) as settings:
+        database = stack.direct(settings)
+        if roles or optional:
+            try:
+                second_factor.require(database, clinic_uuid, roles, datetime.now(UTC))
+            except second_factor.Synthetic:
+                _fail("Not set: the people of a synthetic clinic are exempt.")
+        said = list(second_factor.describe(database, clinic_uuid))
+    if not said:
+        _fail("There is no such clinic.")
+    for line in said:
+        typer.echo(line)
+    if roles:
+        typer.echo("Whoever has none is asked to set it up within ten minutes, at the next token.")
+
+
+@clinic.command("reset-second-factor")
+def reset_second_factor(username: str) -> None:
+    """Take away the second factor of somebody who lost it, and end all their sign-ins."""
+    from app.operations import second_factor, stack
+
+    with stack.database(_settings()) as settings:
+        if not second_factor.reset(stack.direct(settings), username, datetime.now(UTC)):
+            _fail("Nobody of that name has a second factor.")
+    typer.echo("Reset. Their password is enough for setting up another one.")
 
 
 @app.command(context_settings={"ignore_unknown_options": True})

@@ -7,12 +7,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID, uuid4
 
+import psycopg
 from fastapi.testclient import TestClient
 from httpx2 import Response
 
-from app.kernel import identity
-from app.kernel.db import Db, Direct
+from app.kernel import accounts, identity
+from app.kernel.db import Db, Direct, libpq
 from app.kernel.identity import Issuer, Standing
+from app.kernel.settings import Settings
 from app.people.admission import admit, link_care
 from app.people.clinics import NOTICE_VERSION, WEEKDAYS_NINE_TO_FIVE, found_clinic
 
@@ -337,7 +339,7 @@ def a_member(
     """A clinician or administrator of the transaction's clinic, signed in."""
     username = f"{role}-{uuid4().hex[:12]}@example.org"
     account_id = a_fast_account(db, username, _long_before(at))
-    membership_id = identity.join(
+    membership_id = accounts.join(
         db,
         db.vault,
         account_id=account_id,
@@ -373,9 +375,26 @@ def _long_before(at: datetime) -> datetime:
 
 
 # Hashed once: a password costs tens of milliseconds on purpose, and most tests need none.
-_HASH = identity.hash_password(PASSWORD)
+_HASH = accounts.hash_password(PASSWORD)
 
 
 def a_fast_account(db: Db, username: str, at: datetime) -> UUID:
     """An account whose password is PASSWORD."""
-    return identity.create_account(db, db.vault, username=username, password_hash=_HASH, now=at)
+    return accounts.create_account(db, db.vault, username=username, password_hash=_HASH, now=at)
+
+
+def standing_of(direct: Direct, person: Person) -> Standing:
+    """Their membership, as its table says now."""
+
+    def work(db: Db) -> Standing:
+        db.enter(person.clinic_id)
+        return db.one(identity.STANDING_BY_ID, membership_id=person.membership_id)
+
+    return direct.run(work)
+
+
+def as_superuser(settings: Settings, statement: str) -> list[tuple[object, ...]]:
+    """Past the wall, and past what the application may do."""
+    with psycopg.connect(libpq(str(settings.migration_url)), autocommit=True) as connection:
+        done = connection.execute(statement.encode())
+        return done.fetchall() if done.description else []

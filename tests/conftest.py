@@ -23,6 +23,7 @@ from fastapi.testclient import TestClient
 
 from app.kernel import embedded
 from app.kernel.db import Direct, libpq
+from app.kernel.identity import Issuer
 from app.kernel.settings import Settings
 from app.kernel.tokens import SigningKeys
 from app.kernel.vault import Keyring
@@ -242,3 +243,10 @@ def behind(settings: Settings) -> Iterator[Behind]:
     assert settings.migration_url is not None
     with psycopg.connect(libpq(settings.migration_url), autocommit=True) as connection:
         yield Behind(connection)
+
+
+@pytest.fixture
+def issuer(client: TestClient) -> Issuer:
+    """Who makes and believes the API's tokens."""
+    made: Issuer = client.app.state.desk.issuer  # type: ignore[attr-defined]
+    return made

@@ -24,7 +24,12 @@ Between a client and a service:
 
 Who asks, and what is kept of it:
 
-    identity       passwords, refresh families, throttling: who is asking
+    sign_in        a name, a password and a code: in which order, and what each answer tells
+    second_factor  authenticator apps and recovery codes: what makes a code good, once
+    accounts       people who can sign in, and what they are in a clinic
+    throttle       how many failures are too many
+    identity       who is asking: what a token says, refresh families, standing
+    codes          codes that people type
     tokens         access tokens: signed, verified, refused
     vault          sealed words, a data key per patient
     ledger         one row per change to a patient's record, chained by hash

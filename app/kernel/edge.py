@@ -6,14 +6,15 @@ hot path: the body is validated straight from its bytes, the function runs in a 
 (`db.Database.run`), its answer is turned into bytes, the transaction commits, and only then
 does the response leave. A route function takes any of
 
-    visit: Signed | Public | Calling      who is asking, when, and the transaction
+    visit: Signed | Public | Calling | Enrolling      who is asking, when, and the transaction
     <name>: str                 path parameters, such as `patient_id`
     sent: SomeModel             the JSON (or form) body, a strict pydantic model
     <name>: <type> = <default>  query and header parameters
 
 `Calling` is for a call for help, which nothing may turn away: a help token will do, and what
 cannot be read of the body or the parameters is passed over. A route whose answer has a `safety`
-block says whom to call in its problems too.
+block says whom to call in its problems too. `Enrolling` is for setting up a second factor, which
+is all that somebody may do who has to.
 
 A route returns a model (answered with the route's status), a `Reply`, an answer that goes on
 (`Live`), or a `Problem` that must not undo what was stored. A problem's title is in the language
@@ -127,6 +128,11 @@ def _is_calling(_: Annotated[str | None, Depends(_bearer)]) -> None:
     """A marker: somebody calls for help, with an access token or a help token."""
 
 
+def _is_enrolling(_: Annotated[str | None, Depends(_bearer)]) -> None:
+    """A marker: somebody sets up a second factor, signed in or on the way there."""
+
+
+Enrolling = Annotated[Visit, Depends(_is_enrolling)]
 Calling = Annotated[Visit, Depends(_is_calling)]
 Signed = Annotated[Visit, Depends(_is_signed)]
 Public = Annotated[Visit, Depends(_is_public)]
@@ -151,6 +157,7 @@ class Route(APIRoute):
         self._visit_name = str(visit.name)
         self._is_signed = visit.call is _is_signed
         self._is_calling = visit.call is _is_calling
+        self._is_enrolling = visit.call is _is_enrolling
         answer = self.response_model
         self._says_whom_to_call = "safety" in getattr(answer, "model_fields", {})
         self._success = self.status_code or 200
@@ -172,8 +179,14 @@ class Route(APIRoute):
         caller = _NOBODY
         done: _Rendered | Live | Problem
         try:
-            if self._is_signed or self._is_calling:
-                caller = authenticate(sent_headers, desk, now, is_calling=self._is_calling)
+            if self._is_signed or self._is_calling or self._is_enrolling:
+                caller = authenticate(
+                    sent_headers,
+                    desk,
+                    now,
+                    is_calling=self._is_calling,
+                    may_enrol=self._is_enrolling,
+                )
             given = await self._what_was_sent(scope, sent_headers, receive)
             address = (scope["client"] or ("",))[0]
 
@@ -233,13 +246,18 @@ def router(tag: str) -> APIRouter:
 
 
 def authenticate(
-    headers: Mapping[bytes, bytes], desk: Desk, now: datetime, *, is_calling: bool = False
+    headers: Mapping[bytes, bytes],
+    desk: Desk,
+    now: datetime,
+    *,
+    is_calling: bool = False,
+    may_enrol: bool = False,
 ) -> Caller:
     """Whose token this is; account state is read later, in the transaction.
 
-    is_calling: a help token will do.
+    is_calling: a help token will do. may_enrol: an enrolment token will do.
 
-    Raises: Problem NOT_SIGNED_IN.
+    Raises: Problem NOT_SIGNED_IN, SECOND_FACTOR_ENROLMENT_REQUIRED.
     """
     scheme, _, token = headers.get(b"authorization", b"").partition(b" ")
     if not token:
@@ -248,6 +266,11 @@ def authenticate(
         caller = desk.issuer.caller(token.decode("latin-1"), now.timestamp())
         if caller is None and is_calling:
             caller = desk.issuer.read_help_token(token.decode("latin-1"), now)
+        if caller is None:
+            enrolling = desk.issuer.enrolling_caller(token.decode("latin-1"), now.timestamp())
+            if enrolling is not None and not may_enrol:
+                raise Problem(Kind.SECOND_FACTOR_ENROLMENT_REQUIRED)
+            caller = enrolling
         if caller is not None:
             return caller
     raise Problem(Kind.NOT_SIGNED_IN, headers={"WWW-Authenticate": 'Bearer error="invalid_token"'})

@@ -18,7 +18,12 @@ class Kind(Enum):
     INVALID_GRANT = 400, "The credentials or the grant are not valid"
     UNSUPPORTED_GRANT_TYPE = 400, "This grant type is not offered"
     NOT_SIGNED_IN = 401, "A valid access token is needed"
+    SECOND_FACTOR_REQUIRED = 401, "A code of your authenticator app is needed too"
     FORBIDDEN = 403, "Your role does not allow this"
+    SECOND_FACTOR_ENROLMENT_REQUIRED = (
+        403,
+        "Your clinic requires a second factor; set one up first",
+    )
     NOT_A_PATIENT = 403, "`me` stands for a patient's own record, and you are not a patient here"
     NOT_FOUND = 404, "There is nothing here for you"
     METHOD_NOT_ALLOWED = 405, "This address does not take that method"

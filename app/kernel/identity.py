@@ -1,4 +1,4 @@
-"""Who is asking: passwords, refresh families, throttling, and what a token says.
+"""Who is asking: what a token says, refresh families, and whether a membership stands.
 
 An access token lives ten minutes and names one membership: one person, in one role, in one
 clinic. Its signature is checked once and remembered; whether the membership still stands is
@@ -9,55 +9,40 @@ A refresh token is `clinic.family.n.mac`: the mac is a keyed hash of the rest, s
 it is stored and the same n always has the same token. Token n makes n+1 the newest. Shown
 again within a minute, while n+1 is still unused, n is answered with the same n+1, because the
 first answer was lost on the way; shown at any other time it was stolen, and its family ends.
+
+Where a clinic requires a second factor that somebody does not have yet, their access token is of
+another type: no route takes it but those that set the factor up, also none that is written later.
+Whether that is so is asked again at every refresh.
 """
 
 import hmac
 import secrets
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-from argon2 import PasswordHasher
-from argon2.exceptions import Argon2Error
-from sqlalchemy import bindparam, case, delete, insert, select, update
-from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy import bindparam, insert, select, update
 from uuid_utils.compat import uuid7
 
-from app.kernel import plain
+from app.kernel import second_factor
 from app.kernel.db import Change, Db, Query, itself
 from app.kernel.errors import Kind, Problem
 from app.kernel.log import logger
-from app.kernel.tables import Account, AccountClinic, Membership, RefreshFamily, Throttle, columns
-from app.kernel.tokens import SigningKeys, TokenRefused, Verifier, sign
+from app.kernel.tables import Account, AccountClinic, Membership, RefreshFamily, columns
+from app.kernel.tokens import ACCESS_TYP, SigningKeys, TokenRefused, Verifier, sign
 from app.kernel.vault import Keyring
 
 AUDIENCE: Final = "afterglow"
+ENROLMENT_TYP: Final = "enrolment+jwt"
 ROLES: Final = frozenset({"patient", "clinician", "administrator"})
 ACCESS_LIFETIME: Final = timedelta(minutes=10)
 REFRESH_LIFETIME: Final = timedelta(days=90)
 HELP_LIFETIME: Final = timedelta(days=365)
 LOST_REPLY: Final = timedelta(seconds=60)
-THROTTLE_WINDOW: Final = timedelta(minutes=15)
-# On one name from one address. Somebody elsewhere who guesses at a patient's password must not
-# keep the patient out, who may be in crisis; all addresses together have ten times as much.
-FAILURES_FROM_HERE: Final = 5
-FAILURES_PER_ACCOUNT: Final = 50
-# A clinic's people share an address, so it takes more from there before everybody waits.
-FAILURES_PER_ADDRESS: Final = 50
 
 _CALLERS_KEPT: Final = 4096
-
-# OWASP Password Storage Cheat Sheet, argon2id: 7 MiB, five passes, one lane. It names this as
-# strong as 19 MiB and two passes; a burst of sign-ins makes the process less large.
-_HASHER: Final = PasswordHasher(time_cost=5, memory_cost=7 * 1024, parallelism=1)
-# Of a password nobody has: an unknown name costs the same time as a wrong password.
-_NOBODYS_HASH: Final = (
-    "$argon2id$v=19$m=7168,t=5,p=1$3o8CiEV96kudSPTKvu4npA"
-    "$OcQoHNdJPwmYndYXkgqzpzDwH5jz8hp0nRSwvGREsXY"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +76,9 @@ class Issuer:
         self.keyring = keyring
         self.base_url = base_url
         self._verifier = Verifier(keys, issuer=base_url, audience=AUDIENCE)
+        self._enrolments = Verifier(
+            keys, issuer=base_url, audience=AUDIENCE, typ=ENROLMENT_TYP, cache_size=0
+        )
         self._callers: dict[str, Caller] = {}
 
     def caller(self, token: str, now: float) -> Caller | None:
@@ -107,8 +95,16 @@ class Issuer:
         except (TokenRefused, KeyError, ValueError, TypeError, AttributeError):
             return None
 
-    def access_token(self, standing: "Standing", now: datetime) -> str:
-        """A token for one membership."""
+    def enrolling_caller(self, token: str, now: float) -> Caller | None:
+        """Who has to set up a second factor before anything else, or None."""
+        try:
+            claims = self._enrolments.verify(token, now)
+            return _caller_of(claims.sub, claims.iat, claims.private)
+        except (TokenRefused, KeyError, ValueError, TypeError, AttributeError):
+            return None
+
+    def access_token(self, standing: "Standing", now: datetime, *, must_enrol: bool = False) -> str:
+        """A token for one membership. must_enrol: good for setting up a second factor alone."""
         issued_at = int(now.timestamp())
         claims: dict[str, Any] = {
             "iss": self.base_url,
@@ -123,7 +119,7 @@ class Issuer:
         }
         if standing.patient_id is not None:
             claims["patient"] = str(standing.patient_id)
-        return sign(self.keys, claims)
+        return sign(self.keys, claims, ENROLMENT_TYP if must_enrol else ACCESS_TYP)
 
     def refresh_token(self, clinic_id: UUID, family_id: UUID, generation: int) -> str:
         """The one token of this family and generation."""
@@ -200,18 +196,16 @@ class Standing(NamedTuple):
 
 
 class Tokens(NamedTuple):
-    """The answer to a good grant."""
+    """The answer to a good grant.
+
+    must_enrol: the access token is good for setting up a second factor, and for nothing else.
+    """
 
     access_token: str
     refresh_token: str
     standing: Standing
     help_token: str | None
-
-
-class _Known(NamedTuple):
-    id: UUID
-    password_hash: str
-    is_active: bool
+    must_enrol: bool
 
 
 class _Family(NamedTuple):
@@ -222,15 +216,9 @@ class _Family(NamedTuple):
     ended_at: datetime | None
 
 
-class _Failures(NamedTuple):
-    since: datetime
-    failures: int
-
-
 _account = columns(Account)
 _membership = columns(Membership)
 _family = columns(RefreshFamily)
-_throttle = columns(Throttle)
 _account_clinic = columns(AccountClinic)
 
 _STANDING_COLUMNS = (
@@ -242,12 +230,6 @@ _STANDING_COLUMNS = (
     _membership.patient_id,
     _membership.name,
     _membership.valid_after,
-)
-ACCOUNT_BY_NAME = Query(
-    select(_account.id, _account.password_hash, _account.is_active).where(
-        _account.username_index == bindparam("username_index")
-    ),
-    _Known,
 )
 CLINICS_OF_ACCOUNT = Query(
     select(_account_clinic.clinic_id)
@@ -303,6 +285,15 @@ END_FAMILY = Change(
     )
     .values(ended_at=bindparam("now"), ended_reason=bindparam("reason"))
 )
+END_FAMILIES = Change(
+    update(RefreshFamily)
+    .where(
+        _family.clinic_id == bindparam("clinic_id"),
+        _family.membership_id == bindparam("membership_id"),
+        _family.ended_at.is_(None),
+    )
+    .values(ended_at=bindparam("now"), ended_reason="revoked")
+)
 END_ACCESS = Change(
     update(Membership)
     .where(
@@ -311,102 +302,6 @@ END_ACCESS = Change(
     )
     .values(valid_after=bindparam("now"))
 )
-FAILURES = Query(
-    select(_throttle.since, _throttle.failures).where(
-        _throttle.subject == bindparam("subject_key"), _throttle.since > bindparam("window_start")
-    ),
-    _Failures,
-)
-_counted = upsert(Throttle).values(
-    subject=bindparam("subject_key"), since=bindparam("now"), failures=1
-)
-COUNT_FAILURE = Query(
-    _counted.on_conflict_do_update(
-        index_elements=["subject"],
-        set_={
-            "since": case(
-                (_throttle.since > bindparam("window_start"), _throttle.since),
-                else_=_counted.excluded.since,
-            ),
-            "failures": case(
-                (_throttle.since > bindparam("window_start"), _throttle.failures + 1), else_=1
-            ),
-        },
-    ).returning(_throttle.since, _throttle.failures),
-    _Failures,
-)
-FORGET_FAILURES = Change(delete(Throttle).where(_throttle.subject == bindparam("subject_key")))
-ADD_ACCOUNT = Change(insert(Account))
-ADD_ACCOUNT_CLINIC = Change(upsert(AccountClinic).on_conflict_do_nothing())
-ADD_MEMBERSHIP = Change(insert(Membership))
-
-
-def sign_in(
-    db: Db,
-    issuer: Issuer,
-    *,
-    username: str,
-    password: str,
-    clinic_id: UUID | None,
-    membership_id: UUID | None,
-    address: str,
-    now: datetime,
-) -> Tokens | Problem:
-    """The password grant.
-
-    clinic_id, membership_id: which membership the token shall name; the oldest otherwise.
-    Returns: a Problem where a failed attempt must be remembered, because raising it would
-        undo that.
-    """
-    proven = prove(
-        db, issuer.keyring, username=username, password=password, address=address, now=now
-    )
-    if isinstance(proven, Problem):
-        return proven
-    standing = _choose_membership(db, proven, clinic_id, membership_id)
-    if standing is None:
-        return Problem(Kind.INVALID_GRANT)
-    return begin_family(db, issuer, standing, now)
-
-
-def prove(
-    db: Db, keyring: Keyring, *, username: str, password: str, address: str, now: datetime
-) -> UUID | Problem:
-    """The account whose name and password these are; unknown names and wrong passwords look
-    and last the same, and too many of either have to wait.
-
-    Returns: a Problem where a failed attempt must be remembered, because raising it would
-        undo that.
-    """
-    window = {"now": now, "window_start": now - THROTTLE_WINDOW}
-    address = _network(address)
-    from_address = keyring.blind_index(address, purpose="throttle-address")
-    seen = db.first(FAILURES, subject_key=from_address, window_start=window["window_start"])
-    if seen is not None and seen.failures >= FAILURES_PER_ADDRESS:
-        return _too_many(seen, now)
-    # Counted before the password is looked at and forgotten when it is right: the row lock
-    # makes attempts on one name wait for each other, so that none slips past the count.
-    # First from this address, so that somebody who goes on and on is counted no further.
-    to_account = keyring.blind_index(username, purpose="throttle-account")
-    from_here = keyring.blind_index(f"{to_account.hex()} {address}", purpose="throttle-pair")
-    tried_here = db.change(COUNT_FAILURE, subject_key=from_here, **window)[0]
-    if tried_here.failures > FAILURES_FROM_HERE:
-        return _too_many(tried_here, now)
-    tried = db.change(COUNT_FAILURE, subject_key=to_account, **window)[0]
-    if tried.failures > FAILURES_PER_ACCOUNT:
-        return _too_many(tried, now)
-    known = db.first(
-        ACCOUNT_BY_NAME, username_index=keyring.blind_index(username, purpose="username")
-    )
-    is_right = plain.aside(
-        _password_matches, known.password_hash if known else _NOBODYS_HASH, password
-    )
-    if known is None or not is_right or not known.is_active:
-        db.change(COUNT_FAILURE, subject_key=from_address, **window)
-        return Problem(Kind.INVALID_GRANT)
-    db.add(FORGET_FAILURES, subject_key=to_account)
-    db.add(FORGET_FAILURES, subject_key=from_here)
-    return known.id
 
 
 def refresh(db: Db, issuer: Issuer, *, refresh_token: str, now: datetime) -> Tokens | Problem:
@@ -434,12 +329,7 @@ def refresh(db: Db, issuer: Issuer, *, refresh_token: str, now: datetime) -> Tok
     if standing is None or not db.first(ACCOUNT_IS_ACTIVE, account_id=standing.account_id):
         db.add(END_FAMILY, family_id=family_id, now=now, reason="revoked")
         return Problem(Kind.INVALID_GRANT)
-    return Tokens(
-        issuer.access_token(standing, now),
-        issuer.refresh_token(clinic_id, family_id, generation),
-        standing,
-        issuer.help_token(standing, now),
-    )
+    return _tokens(db, issuer, standing, family_id, generation, now)
 
 
 def revoke(db: Db, issuer: Issuer, *, token: str, now: datetime) -> None:
@@ -473,89 +363,11 @@ def memberships(db: Db, account_id: UUID) -> list[Standing]:
     return found
 
 
-def find_account(db: Db, keyring: Keyring, username: str) -> UUID | None:
-    """The account with this name."""
-    known = db.first(
-        ACCOUNT_BY_NAME, username_index=keyring.blind_index(username, purpose="username")
-    )
-    return known.id if known else None
-
-
-def create_account(
-    db: Db, keyring: Keyring, *, username: str, password_hash: str, now: datetime
-) -> UUID:
-    """A new person who can sign in. password_hash: from `hash_password`."""
-    account_id = uuid7()
-    db.add(
-        ADD_ACCOUNT,
-        id=account_id,
-        username_index=keyring.blind_index(username, purpose="username"),
-        username=keyring.seal_for_clinic(
-            None, username.encode(), table="account", column="username", row=account_id
-        ),
-        password_hash=password_hash,
-        is_active=True,
-        created_at=now,
-    )
-    return account_id
-
-
-def hash_password(password: str) -> str:
-    """What is kept of a password: argon2id, without holding up the loop."""
-    return plain.aside(_HASHER.hash, password)
-
-
-def join(
-    db: Db,
-    keyring: Keyring,
-    *,
-    account_id: UUID,
-    role: str,
-    privileges: list[str],
-    patient_id: UUID | None,
-    name: str,
-    now: datetime,
-) -> UUID:
-    """Make an account a member of the transaction's clinic. Returns the membership's id."""
-    membership_id: UUID = uuid7()
-    assert db.clinic_id is not None
-    db.add(ADD_ACCOUNT_CLINIC, account_id=account_id, joined_at=now)
-    db.add(
-        ADD_MEMBERSHIP,
-        id=membership_id,
-        version=1,
-        account_id=account_id,
-        role=role,
-        privileges=privileges,
-        patient_id=patient_id,
-        name=keyring.seal_for_clinic(
-            db.clinic_id, name.encode(), table="membership", column="name", row=membership_id
-        ),
-        is_active=True,
-        valid_after=now.replace(microsecond=0),
-        created_at=now,
-    )
-    return membership_id
-
-
 def member_name(keyring: Keyring, clinic_id: UUID, membership_id: UUID, sealed: bytes) -> str:
     """A member's name, opened."""
     return keyring.open_for_clinic(
         clinic_id, sealed, table="membership", column="name", row=membership_id
     ).decode()
-
-
-def _choose_membership(
-    db: Db, account_id: UUID, clinic_id: UUID | None, membership_id: UUID | None
-) -> Standing | None:
-    for standing in memberships(db, account_id):
-        if clinic_id in (None, standing.clinic_id) and membership_id in (
-            None,
-            standing.membership_id,
-        ):
-            db.enter(standing.clinic_id)
-            return standing
-    return None
 
 
 def begin_family(db: Db, issuer: Issuer, standing: Standing, now: datetime) -> Tokens:
@@ -572,32 +384,37 @@ def begin_family(db: Db, issuer: Issuer, standing: Standing, now: datetime) -> T
         ended_at=None,
         ended_reason=None,
     )
+    return _tokens(db, issuer, standing, family_id, 1, now)
+
+
+def end_sign_ins(db: Db, account_id: UUID, now: datetime, *, roles: Collection[str]) -> None:
+    """Every sign-in of an account in these roles is over, in all its clinics; one that begins
+    from `next_second(now)` on is good.
+
+    Leaves the transaction in the last one.
+    """
+    for standing in memberships(db, account_id):
+        if standing.role in roles:
+            db.enter(standing.clinic_id)
+            db.add(END_FAMILIES, membership_id=standing.membership_id, now=now)
+            db.add(END_ACCESS, membership_id=standing.membership_id, now=next_second(now))
+
+
+def next_second(now: datetime) -> datetime:
+    """A token tells when it was made in whole seconds: one of this second cannot be told from one
+    that is over since.
+    """
+    return now.replace(microsecond=0) + timedelta(seconds=1)
+
+
+def _tokens(
+    db: Db, issuer: Issuer, standing: Standing, family_id: UUID, generation: int, now: datetime
+) -> Tokens:
+    must_enrol = second_factor.must_enrol(db, standing.account_id, standing.role)
     return Tokens(
-        issuer.access_token(standing, now),
-        issuer.refresh_token(standing.clinic_id, family_id, 1),
+        issuer.access_token(standing, now, must_enrol=must_enrol),
+        issuer.refresh_token(standing.clinic_id, family_id, generation),
         standing,
         issuer.help_token(standing, now),
+        must_enrol,
     )
-
-
-def _password_matches(password_hash: str, password: str) -> bool:
-    try:
-        return _HASHER.verify(password_hash, password)
-    except (Argon2Error, ValueError):
-        return False
-
-
-def _network(address: str) -> str:
-    """The part of an address that one customer has: all of IPv4, the first half of IPv6."""
-    try:
-        parsed = ip_address(address)
-    except ValueError:
-        return address
-    if isinstance(parsed, IPv6Address) and parsed.ipv4_mapped is None:
-        return str(ip_network((parsed, 64), strict=False))
-    return str(parsed)
-
-
-def _too_many(seen: _Failures, now: datetime) -> Problem:
-    wait = (seen.since + THROTTLE_WINDOW - now).total_seconds()
-    return Problem(Kind.TOO_MANY_ATTEMPTS, headers={"Retry-After": str(max(1, int(wait) + 1))})

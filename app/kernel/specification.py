@@ -126,7 +126,18 @@ _WHEN_ACCEPTING: Final = {
     "404": "No such invitation, or too late",
     "409": "Used before, or the name is taken",
 }
-_WHEN_SIGNING_IN: Final = {"429": "Too many attempts"}
+_WHEN_SIGNING_IN: Final = {
+    "401": "The password is right, and a code is needed too",
+    "429": "Too many attempts",
+}
+_WHEN_PROVING: Final = {"429": "Too many attempts"}
+_WITH_A_FACTOR: Final = {"409": "There is a second factor already"}
+_OF_A_FACTOR: Final = (
+    "/second-factor/confirm",
+    "/second-factor/recovery-codes",
+    "/second-factor/remove",
+)
+_WITHOUT_A_FACTOR: Final = {"404": "There is no second factor, or none was begun"}
 _WHEN_FOLLOWING: Final = {"429": "Too many streams at once"}
 _CONDITIONAL: Final = {
     "409": "Withdrawn meanwhile",
@@ -203,7 +214,10 @@ def _bound_parameters(path: str, operation: dict[str, Any]) -> None:
             parameter.update(_PARAMETERS[parameter["name"]])
         elif parameter["in"] == "path":
             parameter["schema"] = {"type": "string", "format": "uuid"}
-            parameter["description"] = "An entry of this patient."
+            is_member = parameter["name"] == "membership_id"
+            parameter["description"] = (
+                "A membership of this clinic." if is_member else "An entry of this patient."
+            )
 
 
 def _describe_successes(operation: dict[str, Any], schemas: dict[str, Any]) -> None:
@@ -231,7 +245,10 @@ def _declare_problems(path: str, operation: dict[str, Any], schemas: dict[str, A
         (has_body, _WITH_A_BODY),
         (_takes_an_id(operation, schemas), _WITH_AN_ID),
         (path.endswith("/accept"), _WHEN_ACCEPTING),
-        (path == "/v1/auth/token", _WHEN_SIGNING_IN),
+        (path == "/v1/auth/token" or path.endswith("/accept"), _WHEN_SIGNING_IN),
+        (has_body and "/second-factor" in path, _WHEN_PROVING),
+        (has_body and path.endswith(("/me/second-factor", "/confirm")), _WITH_A_FACTOR),
+        (has_body and path.endswith(_OF_A_FACTOR), _WITHOUT_A_FACTOR),
         (path.endswith("/stream"), _WHEN_FOLLOWING),
         (_is_conditional(operation), _CONDITIONAL),
         (has_body or "parameters" in operation, _WITH_WORDS),

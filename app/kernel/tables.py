@@ -186,6 +186,65 @@ class RefreshFamily(SQLModel, table=True):
     ended_reason: str | None = text(nullable=True)
 
 
+class SignInPolicy(SQLModel, table=True):
+    """What a clinic asks of those who sign in. Without a row it asks for no second factor.
+
+    second_factor_required_for: roles, of clinician and administrator.
+    """
+
+    __tablename__ = "sign_in_policy"
+    __table_args__ = ({"info": DISTRIBUTED},)
+    clinic_id: UUID = key()
+    second_factor_required_for: list[str] = texts()
+    changed_at: datetime = instant()
+
+
+class SecondFactor(SQLModel, table=True):
+    """An account's authenticator app. It counts once it is confirmed.
+
+    secret: what the codes are made from. last_step: the newest time step whose code was used.
+    """
+
+    __tablename__ = "second_factor"
+    __table_args__ = ({"info": LOCAL},)
+    account_id: UUID = key()
+    secret: bytes = sealed()
+    created_at: datetime = instant()
+    confirmed_at: datetime | None = instant(nullable=True)
+    last_step: int | None = Field(sa_type=BigInteger, nullable=True)
+
+
+class RecoveryCode(SQLModel, table=True):
+    """For whoever lost their authenticator app: a keyed hash of a code that works once."""
+
+    __tablename__ = "recovery_code"
+    __table_args__ = ({"info": LOCAL},)
+    account_id: UUID = key()
+    code_index: bytes = Field(sa_column=Column(LargeBinary, primary_key=True))
+    used_at: datetime | None = instant(nullable=True)
+
+
+class SecondFactorEvent(SQLModel, table=True):
+    """What happened to a member's second factor; kept for good.
+
+    by_member: None for whoever runs the server.
+    """
+
+    __tablename__ = "second_factor_event"
+    __table_args__ = (
+        of_clinic("membership_id", "membership"),
+        one_of("action", "confirmed", "codes-renewed", "recovery-code-used", "removed", "reset"),
+        Index(None, "clinic_id", "at"),
+        {"info": DISTRIBUTED},
+    )
+    clinic_id: UUID = key()
+    id: UUID = key()
+    at: datetime = instant()
+    membership_id: UUID
+    action: str = text()
+    by_member: UUID | None
+
+
 class Throttle(SQLModel, table=True):
     """Failed attempts per account name or address, by keyed hash."""
 

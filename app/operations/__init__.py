@@ -2,14 +2,15 @@
 
 What each module is for:
 
-    process  the API, or the worker, as a process of its own
-    bounded  HTTP with a bound on headers
-    stack    keys, and a PostgreSQL that is there and migrated
-    up       everything on one machine, in the foreground
-    demo     two synthetic clinics
-    hours    when clinics are on duty
-    scoring  answers on the command line, scored as the server does
-    audit    every ledger against its own hashes
-    rewrap   every key under the newest key-encryption key
-    doctor   what is wrong, in words
+    process        the API, or the worker, as a process of its own
+    bounded        HTTP with a bound on headers
+    stack          keys, and a PostgreSQL that is there and migrated
+    up             everything on one machine, in the foreground
+    demo           two synthetic clinics
+    hours          when clinics are on duty
+    second_factor  of whom a clinic requires one; and taking away one that was lost
+    scoring        answers on the command line, scored as the server does
+    audit          every ledger against its own hashes
+    rewrap         every key under the newest key-encryption key
+    doctor         what is wrong, in words
 """

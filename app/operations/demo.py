@@ -17,7 +17,7 @@ from app.experience.notes import NOTES
 from app.experience.schemas import NoteIn
 from app.goals.schemas import GoalIn
 from app.goals.service import GOALS
-from app.kernel import identity
+from app.kernel import accounts
 from app.kernel.db import Db, Direct
 from app.kernel.entries import Known
 from app.kernel.identity import Caller
@@ -241,7 +241,7 @@ def _write(db: Db, patient: Caller, session_id: UUID, at: datetime) -> None:
 def _member(
     db: Db, person: Person, role: str, privileges: list[str], name: str, at: datetime
 ) -> UUID:
-    return identity.join(
+    return accounts.join(
         db,
         db.vault,
         account_id=_account(db, person.username, person.password, at),
@@ -254,11 +254,11 @@ def _member(
 
 
 def _account(db: Db, username: str, password: str, at: datetime) -> UUID:
-    return identity.create_account(
+    return accounts.create_account(
         db,
         db.vault,
         username=username,
-        password_hash=identity.hash_password(password),
+        password_hash=accounts.hash_password(password),
         now=at,
     )
 

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import bindparam, select, update
 
 from app.kernel.db import Change, Db, Direct, Query
-from app.kernel.tables import Account, DataKey, Membership, columns
+from app.kernel.tables import Account, DataKey, Membership, SecondFactor, columns
 from app.people.clinics import all_clinics
 
 
@@ -25,6 +25,7 @@ class _Cell(NamedTuple):
 _key = columns(DataKey)
 _member = columns(Membership)
 _account = columns(Account)
+_factor = columns(SecondFactor)
 DATA_KEYS = Query(
     select(_key.patient_id, _key.wrapped).where(_key.clinic_id == bindparam("clinic_id")), _Wrapped
 )
@@ -56,11 +57,21 @@ RESEAL_USERNAME = Change(
     .values(username=bindparam("to_cell"))
 )
 
+SECRETS = Query(select(_factor.account_id, _factor.secret), _Cell)
+RESEAL_SECRET = Change(
+    update(SecondFactor)
+    .where(_factor.account_id == bindparam("row_id"), _factor.secret == bindparam("seen"))
+    .values(secret=bindparam("to_cell"))
+)
+
 
 def rewrap_all(database: Direct) -> int:
     """Returns: how many keys and cells are under the newest key now."""
     count = database.run(
         lambda db: _cells(db, None, USERNAMES, RESEAL_USERNAME, "account", "username")
+    )
+    count += database.run(
+        lambda db: _cells(db, None, SECRETS, RESEAL_SECRET, "second_factor", "secret")
     )
     for clinic in database.run(all_clinics):
 

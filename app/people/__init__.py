@@ -17,5 +17,8 @@ Decided:
 - Somebody becomes a patient by accepting an invitation, which records their consent to
   treatment with the version of the notice they were shown. The inviting clinician, or the one
   whom the administrator names, gets the first care link.
+- A clinic requires a second factor of its clinicians and administrators unless it is synthetic, and
+  of patients never: whoever is in danger must not stand before a code. An administrator resets a
+  colleague's, unless the colleague is in another clinic too.
 - Names and contact data are sealed; the username is found by a keyed hash.
 """

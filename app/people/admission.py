@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import insert
 from uuid_utils.compat import uuid7
 
-from app.kernel import identity, ledger
+from app.kernel import accounts, ledger
 from app.kernel.db import Change, Db
 from app.kernel.log import logger
 from app.kernel.tables import DataKey as DataKeyTable
@@ -62,7 +62,7 @@ def admit(
         contact=seal_contact(data_key, patient_id, contact),
         created_at=now,
     )
-    membership_id = identity.join(
+    membership_id = accounts.join(
         db,
         db.vault,
         account_id=account_id,

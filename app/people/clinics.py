@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlalchemy import bindparam, insert, select
 from uuid_utils.compat import uuid7
 
+from app.kernel import second_factor
 from app.kernel.db import Change, Db, Query
 from app.kernel.tables import columns
 from app.people.tables import Clinic, ClinicDirectory
@@ -64,7 +65,8 @@ def found_clinic(
     now: datetime,
     instruments: dict[str, bool] | None = None,
 ) -> UUID:
-    """A new tenant; the transaction is in it afterwards.
+    """A new tenant; the transaction is in it afterwards. It requires a second factor of its
+    clinicians and administrators, unless it is synthetic.
 
     coverage: see `tables.Clinic`; empty until the clinic has said when it is on duty.
     instruments: see there too; None for what ships switched on.
@@ -85,6 +87,8 @@ def found_clinic(
         notice_version=NOTICE_VERSION,
         created_at=now,
     )
+    # Invented people have no secrets, and whoever tries the demo no authenticator app for them.
+    second_factor.require(db, frozenset() if is_synthetic else second_factor.STAFF, now)
     return clinic_id
 
 

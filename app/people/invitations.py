@@ -8,7 +8,8 @@ from uuid import UUID
 from sqlalchemy import bindparam, func, insert, select, update
 from uuid_utils.compat import uuid7
 
-from app.kernel import identity
+from app.kernel import accounts, identity, sign_in
+from app.kernel.codes import as_typed, spelt
 from app.kernel.db import Change, Db, Query, itself
 from app.kernel.errors import Fault, Kind, Problem, invalid, not_found
 from app.kernel.identity import Caller, Standing
@@ -165,8 +166,8 @@ def accept(db: Db, sent: AcceptIn, address: str, now: datetime) -> Standing | Pr
     """Take the place that an invitation keeps.
 
     address: where the request comes from.
-    Returns: a Problem where the username exists and the password is not its own, because that
-        counts as a failed sign-in and must be remembered.
+    Returns: a Problem where the username exists and the password or the code is not its own,
+        because that counts as a failed sign-in and must be remembered.
     Raises: Problem NOT_FOUND (no such code, or too late), INVITATION_USED, INVALID.
     """
     invited = db.first(INVITATION_BY_CODE, code_index=_code_index(db.vault, sent.code))
@@ -180,26 +181,29 @@ def accept(db: Db, sent: AcceptIn, address: str, now: datetime) -> Standing | Pr
     facts = db.one(CLINIC_FACTS)
     if invited.role == "patient":
         _require_patients_words(sent, facts)
-    account_id = identity.find_account(db, db.vault, sent.username)
+    joining: sign_in.Proven | None = None
+    account_id = accounts.find_account(db, db.vault, sent.username)
     if account_id is None:
-        account_id = identity.create_account(
+        account_id = accounts.create_account(
             db,
             db.vault,
             username=sent.username,
-            password_hash=identity.hash_password(sent.password),
+            password_hash=accounts.hash_password(sent.password),
             now=now,
         )
     else:
-        proven = identity.prove(
+        proven = sign_in.prove(
             db,
             db.vault,
             username=sent.username,
             password=sent.password,
+            otp=sent.otp,
             address=address,
             now=now,
         )
         if isinstance(proven, Problem):
             return proven
+        joining, account_id = proven, proven.account_id
     if invited.role == "patient":
         assert sent.consent is not None
         admitted = admit(
@@ -217,7 +221,7 @@ def accept(db: Db, sent: AcceptIn, address: str, now: datetime) -> Standing | Pr
             link_care(db, admitted, invited.care_by, now)
     else:
         patient_id = None
-        membership_id = identity.join(
+        membership_id = accounts.join(
             db,
             db.vault,
             account_id=account_id,
@@ -227,6 +231,8 @@ def accept(db: Db, sent: AcceptIn, address: str, now: datetime) -> Standing | Pr
             name=sent.name,
             now=now,
         )
+    if joining is not None:
+        sign_in.note_spent(db, joining, membership_id, now)
     db.add(TAKE_INVITATION, invitation_id=invited.id, now=now)
     return Standing(
         invited.clinic_id,
@@ -263,15 +269,11 @@ def _invitation_out(db: Db, invited: _Invited) -> InvitationOut:
     )
 
 
-_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
-
-
 def _code(vault: Keyring, invited: _Invited) -> str:
-    """80 bits in Crockford's alphabet; the same for the same invitation, so a retry sees it."""
+    """80 bits; the same for the same invitation, so a retry sees it."""
     mac = vault.blind_index(f"{invited.clinic_id}/{invited.id}", purpose="invitation-code")
-    symbols = "".join(_ALPHABET[byte & 31] for byte in mac[:16])
-    return "-".join(symbols[place : place + 4] for place in range(0, 16, 4))
+    return spelt(mac[:16])
 
 
 def _code_index(vault: Keyring, code: str) -> bytes:
-    return vault.blind_index(code.replace("-", "").replace(" ", ""), purpose="invitation-index")
+    return vault.blind_index(as_typed(code), purpose="invitation-index")

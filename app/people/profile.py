@@ -10,6 +10,7 @@ from app.kernel.db import Db, Query
 from app.kernel.errors import Fault, Kind, Problem
 from app.kernel.identity import Caller, Standing
 from app.kernel.tables import Account, Membership, columns
+from app.people import second_factor
 from app.people.admission import open_contact, seal_contact
 from app.people.chart import Right, open_chart
 from app.people.clinics import CLINIC_FACTS
@@ -88,6 +89,7 @@ def me(db: Db, caller: Caller, now: datetime) -> MeOut:
     vault = db.vault
     own = db.one(OWN_NAME, account_id=caller.account_id, membership_id=caller.membership_id)
     facts = db.one(CLINIC_FACTS)
+    own_factor = second_factor.read(db, caller)
     contact: dict[str, Any] = {}
     profile = None
     if caller.role == "patient":
@@ -121,6 +123,7 @@ def me(db: Db, caller: Caller, now: datetime) -> MeOut:
         emergency_contacts=[
             EmergencyContact.model_validate(one) for one in contact.get("emergency_contacts", [])
         ],
+        second_factor=own_factor,
     )
 
 

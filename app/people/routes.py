@@ -1,27 +1,45 @@
 """Signing in, invitations, one's own profile, and what a client may send."""
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Final
 from uuid import UUID
 
 from fastapi import Form
 
-from app.kernel import identity, plain
-from app.kernel.edge import LARGER_BODIES, MAX_BODY, MAX_SYNC_CHANGES, Public, Reply, Signed, router
+from app.kernel import identity, plain, sign_in
+from app.kernel.edge import (
+    LARGER_BODIES,
+    MAX_BODY,
+    MAX_SYNC_CHANGES,
+    Enrolling,
+    Public,
+    Reply,
+    Signed,
+    router,
+)
 from app.kernel.errors import Fault, Kind, Problem
 from app.kernel.etag import IfMatch, etag, opaque_version_named, version_named
 from app.kernel.fields import MAX_TEXT
 from app.kernel.identity import ACCESS_LIFETIME, Tokens
 from app.kernel.paging import MAX_PAGE
-from app.people import invitations, profile, texts
+from app.people import invitations, profile, second_factor, texts
 from app.people.schemas import (
     AcceptIn,
+    BeginFactorIn,
+    ClinicSecondFactorOut,
+    ConfirmedOut,
+    ConfirmFactorIn,
+    EnrolmentOut,
     InvitationIn,
     InvitationOut,
     LimitsOut,
     MeOut,
     MePatch,
+    ProofIn,
+    RecoveryCodesOut,
     RevokeForm,
+    SecondFactorOut,
+    StepUpIn,
     TextsIn,
     TextsOut,
     TokenForm,
@@ -29,20 +47,27 @@ from app.people.schemas import (
 )
 
 routes = router("people")
+# What is in it is shown this once, or opens everything.
+_UNKEPT: Final = {"Cache-Control": "no-store"}
 
 
 @routes.post("/v1/auth/token", response_model=TokenOut, operation_id="create_token")
 def create_token(visit: Public, form: Annotated[TokenForm, Form()]) -> Reply | Problem:
-    """Sign in with a password, or go on with a refresh token (OAuth 2.0)."""
+    """Sign in with a password, or go on with a refresh token (OAuth 2.0). An account with a second
+    factor needs a code too: without one the right password is answered with 401
+    `second-factor-required`, and the same request is sent again with `otp`. A wrong code is
+    answered like a wrong password.
+    """
     if form.grant_type == "password":
         if form.username is None or form.password is None:
             return _needed("username", "password")
         with plain.in_turn():
-            made = identity.sign_in(
+            made = sign_in.sign_in(
                 visit.db,
                 visit.issuer,
                 username=form.username,
                 password=form.password,
+                otp=form.otp,
                 clinic_id=_uuid(form.clinic_id),
                 membership_id=_uuid(form.membership_id),
                 address=visit.address,
@@ -106,6 +131,98 @@ def update_me(visit: Signed, sent: MePatch, if_match: IfMatch = None) -> Reply:
     return _me_reply(profile.update_me(visit.db, visit.caller, base_version, sent, visit.now))
 
 
+@routes.get(
+    "/v1/me/second-factor", response_model=SecondFactorOut, operation_id="read_second_factor"
+)
+def read_second_factor(visit: Enrolling) -> Reply:
+    """One's own second factor, and whether the clinic requires one."""
+    return Reply(second_factor.read(visit.db, visit.caller))
+
+
+@routes.post(
+    "/v1/me/second-factor", response_model=EnrolmentOut, operation_id="begin_second_factor"
+)
+def begin_second_factor(visit: Enrolling, sent: BeginFactorIn) -> Reply | Problem:
+    """Begin to set up an authenticator app. It counts once it is confirmed, within the hour; begun
+    again it is another secret, and the one before is good for nothing.
+    """
+    with plain.in_turn():
+        begun = second_factor.begin(visit.db, visit.caller, sent, visit.address, visit.now)
+    return begun if isinstance(begun, Problem) else Reply(begun, headers=_UNKEPT)
+
+
+@routes.post(
+    "/v1/me/second-factor/confirm",
+    response_model=ConfirmedOut,
+    operation_id="confirm_second_factor",
+)
+def confirm_second_factor(visit: Enrolling, sent: ConfirmFactorIn) -> Reply | Problem:
+    """The app's first code: from now on the password is not enough. The recovery codes are shown
+    this once. Other sign-ins as clinician or administrator end, and the answer signs in anew.
+    """
+    confirmed = second_factor.confirm(visit.db, visit.issuer, visit.caller, sent, visit.now)
+    if isinstance(confirmed, Problem):
+        return confirmed
+    answer = ConfirmedOut(
+        recovery_codes=confirmed.recovery_codes, tokens=_token_out(confirmed.tokens)
+    )
+    return Reply(answer, headers=_UNKEPT)
+
+
+@routes.post(
+    "/v1/me/second-factor/recovery-codes",
+    response_model=RecoveryCodesOut,
+    operation_id="renew_recovery_codes",
+)
+def renew_recovery_codes(visit: Signed, sent: ProofIn) -> Reply | Problem:
+    """Ten new recovery codes; all before them are good for nothing."""
+    with plain.in_turn():
+        codes = second_factor.renew_codes(visit.db, visit.caller, sent, visit.address, visit.now)
+    return codes if isinstance(codes, Problem) else Reply(codes, headers=_UNKEPT)
+
+
+@routes.post(
+    "/v1/me/second-factor/remove",
+    status_code=200,
+    response_model=None,
+    operation_id="remove_second_factor",
+)
+def remove_second_factor(visit: Signed, sent: ProofIn) -> Problem | None:
+    """The password is enough again; where the clinic requires a second factor, for setting up
+    another one only.
+    """
+    with plain.in_turn():
+        return second_factor.remove(visit.db, visit.caller, sent, visit.address, visit.now)
+
+
+@routes.get(
+    "/v1/clinic/second-factor",
+    response_model=ClinicSecondFactorOut,
+    operation_id="read_clinic_second_factor",
+)
+def read_clinic_second_factor(visit: Signed) -> Reply:
+    """What the clinic requires, who of its clinicians and administrators has a second factor, and
+    what happened lately.
+    """
+    return Reply(second_factor.read_clinic(visit.db, visit.caller))
+
+
+@routes.post(
+    "/v1/clinic/members/{membership_id}/second-factor/reset",
+    status_code=200,
+    response_model=None,
+    operation_id="reset_second_factor",
+)
+def reset_second_factor(visit: Signed, membership_id: str, sent: StepUpIn) -> Problem | None:
+    """Take away the second factor of a colleague who lost it, and end all their sign-ins. Somebody
+    who is in another clinic too is reset by whoever runs the server.
+    """
+    with plain.in_turn():
+        return second_factor.reset(
+            visit.db, visit.caller, membership_id, sent, visit.address, visit.now
+        )
+
+
 @routes.get("/v1/clinic/texts", response_model=TextsOut, operation_id="read_texts")
 def read_texts(visit: Signed) -> Reply:
     """Every text that patients read, as it ships and as this clinic says it."""
@@ -147,19 +264,21 @@ def _texts_reply(out: TextsOut) -> Reply:
 
 
 def _token_reply(tokens: Tokens) -> Reply:
+    return Reply(_token_out(tokens), headers=_UNKEPT)
+
+
+def _token_out(tokens: Tokens) -> TokenOut:
     standing = tokens.standing
-    return Reply(
-        TokenOut(
-            access_token=tokens.access_token,
-            expires_in=int(ACCESS_LIFETIME.total_seconds()),
-            refresh_token=tokens.refresh_token,
-            role=standing.role,
-            clinic_id=standing.clinic_id,
-            membership_id=standing.membership_id,
-            patient_id=standing.patient_id,
-            help_token=tokens.help_token,
-        ),
-        headers={"Cache-Control": "no-store"},
+    return TokenOut(
+        access_token=tokens.access_token,
+        expires_in=int(ACCESS_LIFETIME.total_seconds()),
+        refresh_token=tokens.refresh_token,
+        role=standing.role,
+        clinic_id=standing.clinic_id,
+        membership_id=standing.membership_id,
+        patient_id=standing.patient_id,
+        help_token=tokens.help_token,
+        must_enrol=tokens.must_enrol,
     )
 
 

@@ -18,6 +18,15 @@ from app.kernel.fields import (
 from app.kernel.strict import Open, Wire
 from app.kernel.texts import MAX_OWN_TEXT
 
+CurrentPassword = Annotated[str, Field(min_length=1, max_length=256)]
+Otp = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=64,
+        description="Six digits of the authenticator app, or a recovery code.",
+    ),
+]
 Privilege = Literal["therapy", "prescribe", "monitor", "coach"]
 
 
@@ -27,6 +36,17 @@ class TokenForm(Wire):
     grant_type: Annotated[str, Field(max_length=64)]
     username: Annotated[str, Field(max_length=254)] | None = None
     password: Annotated[str, Field(max_length=256)] | None = None
+    otp: (
+        Annotated[
+            str,
+            Field(
+                max_length=64,
+                description="Where the account has a second factor: six digits of the"
+                " authenticator app, or a recovery code.",
+            ),
+        ]
+        | None
+    ) = None
     refresh_token: Annotated[str, Field(max_length=512)] | None = None
     scope: Annotated[str, Field(max_length=256)] | None = None
     client_id: Annotated[str, Field(max_length=256)] | None = None
@@ -69,6 +89,113 @@ class TokenOut(Open):
         str | None,
         Field(description="A patient's: for POST /v1/patients/me/flags alone, for a year."),
     ]
+    must_enrol: Annotated[
+        bool,
+        Field(
+            description="The clinic requires a second factor that this account does not have: the"
+            " access token is good for /v1/me/second-factor alone."
+        ),
+    ]
+
+
+class BeginFactorIn(Wire):
+    """Setting up a second factor."""
+
+    password: CurrentPassword
+
+
+class EnrolmentOut(Open):
+    """What an authenticator app is to keep. It is told once and counts when it is confirmed."""
+
+    secret: Annotated[str, Field(description="For typing it in: base32.")]
+    otpauth_uri: Annotated[
+        str, Field(description="TOTP with SHA-1, six digits and thirty seconds (RFC 6238).")
+    ]
+    qr_svg: Annotated[str, Field(description="The same as a QR code: an SVG image.")]
+    expires_at: datetime
+
+
+class ConfirmFactorIn(Wire):
+    """The first code of the app."""
+
+    otp: Annotated[str, Field(min_length=1, max_length=64, description="Six digits.")]
+
+
+class ProofIn(Wire):
+    """That it is really they who ask: the password, and a code of the second factor."""
+
+    password: CurrentPassword
+    otp: Otp
+
+
+class StepUpIn(Wire):
+    """That it is really they who ask: the password, and a code where they have a factor."""
+
+    password: CurrentPassword
+    otp: Otp | None = None
+
+
+class RecoveryCodesOut(Open):
+    """Each works once, in place of the app's code. They are shown this once."""
+
+    recovery_codes: list[str]
+
+
+class ConfirmedOut(Open):
+    """The second factor counts from now on. All other sign-ins as clinician or administrator are
+    over, and `tokens` signs in anew.
+    """
+
+    recovery_codes: Annotated[
+        list[str], Field(description="Each works once, in place of the app's code; shown once.")
+    ]
+    tokens: TokenOut
+
+
+class SecondFactorOut(Open):
+    """One's own second factor."""
+
+    is_confirmed: Annotated[bool, Field(description="A password alone is not enough.")]
+    confirmed_at: datetime | None
+    recovery_codes_left: int
+    is_required: Annotated[bool, Field(description="Of this role, by this clinic.")]
+    is_clinic_synthetic: Annotated[
+        bool, Field(description="A clinic of invented people, which requires nothing of them.")
+    ]
+
+
+class MemberFactorOut(Open):
+    """A colleague's second factor."""
+
+    membership_id: UUID
+    name: str
+    role: str
+    is_confirmed: bool
+    confirmed_at: datetime | None
+    recovery_codes_left: int
+
+
+class FactorEventOut(Open):
+    """What happened to a colleague's second factor."""
+
+    at: datetime
+    action: Annotated[
+        str,
+        Field(description="confirmed, codes-renewed, recovery-code-used, removed or reset"),
+    ]
+    membership_id: UUID
+    by: Annotated[UUID | None, Field(description="None for whoever runs the server.")]
+
+
+class ClinicSecondFactorOut(Open):
+    """What a clinic requires, and who of its clinicians and administrators has it."""
+
+    required_for: Annotated[list[str], Field(description="Roles.")]
+    is_synthetic: Annotated[
+        bool, Field(description="A clinic of invented people, which requires nothing of them.")
+    ]
+    members: Annotated[list[MemberFactorOut], Field(description="At most 500.")]
+    events: Annotated[list[FactorEventOut], Field(description="The newest first, at most 100.")]
 
 
 class EmergencyContact(Wire):
@@ -122,6 +249,9 @@ class AcceptIn(Wire):
     code: Annotated[str, Field(min_length=8, max_length=64)]
     username: Username
     password: Password
+    otp: Annotated[
+        Otp | None, Field(description="Of an account that exists and has a second factor.")
+    ] = None
     name: ShortWords
     time_zone: TimeZone | None = None
     locale: Locale | None = None
@@ -155,6 +285,7 @@ class MeOut(Open):
     phone: str | None
     address: str | None
     emergency_contacts: list[EmergencyContact]
+    second_factor: SecondFactorOut
 
 
 class MePatch(Wire):

@@ -44,6 +44,13 @@ class TestRead:
             "phone": None,
             "address": None,
             "emergency_contacts": [],
+            "second_factor": {
+                "is_confirmed": False,
+                "confirmed_at": None,
+                "recovery_codes_left": 0,
+                "is_required": False,
+                "is_clinic_synthetic": True,
+            },
         }
 
     @pytest.mark.parametrize("who", ["therapist", "coach", "administrator"])

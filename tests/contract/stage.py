@@ -6,6 +6,7 @@ from typing import Any, Final, cast
 from uuid import UUID
 
 from fastapi.testclient import TestClient
+from pyotp import TOTP
 from sqlalchemy import bindparam, select, update
 
 from app import worker
@@ -132,8 +133,11 @@ def a_stage(client: TestClient, direct: Direct) -> Stage:
     gone_patient = invited(here, here.therapist, "patient")
     for person in (gone_patient, gone_therapist):
         deactivate(direct, person)
-    # One to remain, so that every table has a row of a sign-in there too.
-    invited(elsewhere, elsewhere.administrator, "clinician")
+    # One to remain in each, so that every table has a row of a sign-in and what came of it.
+    colleagues = [invited(one, one.administrator, "clinician") for one in (here, elsewhere)]
+    for colleague in colleagues:
+        with_a_second_factor(colleague)
+    entries[patient_of(here.patient)]["colleague"] = str(colleagues[0].membership_id)
     keepers = {
         **worker.KEEPERS,
         **worker.alarms(cast("Channels", _NoWire()), "https://clinic.example"),
@@ -270,6 +274,15 @@ def invited(clinic: Clinic, by: Person, role: str) -> Person:
         UUID(patient_id) if patient_id else None,
         token["access_token"],
     )
+
+
+def with_a_second_factor(person: Person) -> None:
+    """They set up an authenticator app; the token they had is over."""
+    begun = person.post("/v1/me/second-factor", {"password": PASSWORD})
+    assert begun.status_code == 200, begun.text
+    code = TOTP(begun.json()["secret"]).now()
+    confirmed = person.post("/v1/me/second-factor/confirm", {"otp": code})
+    assert confirmed.status_code == 200, confirmed.text
 
 
 def link(direct: Direct, clinic: Clinic, patient: Person, carer: Person) -> None:

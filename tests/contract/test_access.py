@@ -24,6 +24,7 @@ from app.kernel.settings import Settings
 from app.kernel.tables import METADATA
 from app.safety import escalation
 from tests.builders import (
+    PASSWORD,
     Person,
     a_check_in,
     a_dosing_session,
@@ -275,6 +276,23 @@ gone patient        401  401     403  403      403
 gone therapist      401  401     403  403      403
 """
 
+# One's own second factor, where nobody has one; and a clinic's. `reset` is of a colleague here.
+SECOND_FACTOR = """
+                   own  confirm  begin  renew  remove  clinic  reset
+anonymous          401      401    401    401     401     401    401
+patient            200      404    200    404     404     403    403
+other patient      200      404    200    404     404     403    403
+therapist          200      404    200    404     404     403    403
+stranger           200      404    200    404     404     403    403
+coach              200      404    200    404     404     403    403
+administrator      200      404    200    404     404     200    200
+foreign patient    200      404    200    404     404     403    403
+foreign therapist  200      404    200    404     404     403    403
+foreign admin      200      404    200    404     404     200    404
+gone patient       401      401    401    401     401     403    403
+gone therapist     401      401    401    401     401     403    403
+"""
+
 
 # To `me` it is a call for help.
 RAISE_FLAGS = """
@@ -316,6 +334,7 @@ CHECK_IN = a_check_in()
 A_DEVICE = {"channel": "webhook", "url": "https://phone.example/"}
 A_PROMPT = {"due_key": ALWAYS_DUE, "event": "prompted", "recorded_at": CHECK_IN["recorded_at"]}
 A_POLICY = escalation.as_dict(escalation.shipped())
+A_PROOF = {"password": PASSWORD, "otp": "000000"}
 GOAL_ID = "00000000-0000-4000-8000-000000000001"
 FIRST_VERSION = (("If-Match", '"1"'),)
 
@@ -467,6 +486,18 @@ EXPECTED: Final[dict[tuple[str, str], list[Try]]] = {
     ("PATCH", "/v1/me"): [
         Try(NAMING_NOBODY, "change", body={"name": "X"}, headers=(("If-Match", '"999"'),))
     ],
+    ("GET", "/v1/me/second-factor"): [Try(SECOND_FACTOR, "own")],
+    # Before anybody began.
+    ("POST", "/v1/me/second-factor/confirm"): [
+        Try(SECOND_FACTOR, "confirm", body={"otp": "000000"})
+    ],
+    ("POST", "/v1/me/second-factor"): [Try(SECOND_FACTOR, "begin", body={"password": PASSWORD})],
+    ("POST", "/v1/me/second-factor/recovery-codes"): [Try(SECOND_FACTOR, "renew", body=A_PROOF)],
+    ("POST", "/v1/me/second-factor/remove"): [Try(SECOND_FACTOR, "remove", body=A_PROOF)],
+    ("GET", "/v1/clinic/second-factor"): [Try(SECOND_FACTOR, "clinic")],
+    ("POST", "/v1/clinic/members/{membership_id}/second-factor/reset"): [
+        Try(SECOND_FACTOR, "reset", kind="colleague", body={"password": PASSWORD})
+    ],
     ("GET", "/v1/clinic/texts"): [Try(NAMING_NOBODY, "texts")],
     ("PUT", "/v1/clinic/texts/{locale}"): [
         Try(
@@ -588,6 +619,7 @@ def entry(stage: Stage, caller: Person | None, column: str, kind: str) -> str:
         "mixed": here.other_patient.patient_id,
         "act": here.patient.patient_id,
         "hand": here.patient.patient_id,
+        "reset": here.patient.patient_id,
     }.get(column)
     return stage.entries[owner][kind] if owner in stage.entries else str(uuid4())
 
@@ -821,6 +853,7 @@ def parameters(stage: Stage, ids: Ids, name: str, kind: str) -> dict[str, Any]:
         "flag_ids": [ids.flag_id],
         "flag_id": ids.flag_id,
         "round": 1,
+        "roles": ["clinician"],
         "membership_ids": [here.therapist.membership_id],
         "address_id": entries["address"],
         "session_ids": [entries["dosing-sessions"]],

@@ -14,7 +14,7 @@ from uuid import uuid4
 
 import msgspec
 
-from app.kernel import embedded, identity
+from app.kernel import accounts, embedded
 from app.kernel.db import Db, Direct
 from app.kernel.identity import Issuer, Standing
 from app.kernel.settings import Settings
@@ -181,7 +181,7 @@ class Deployment(abc.ABC):
         )
         account_id = uuid4()
         privileges = ["monitor", "therapy"]
-        membership_id = identity.join(
+        membership_id = accounts.join(
             db,
             db.vault,
             account_id=account_id,

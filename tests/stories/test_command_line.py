@@ -22,6 +22,7 @@ import psutil
 import psycopg
 import pytest
 from fastapi.testclient import TestClient
+from pyotp import TOTP
 from typer.testing import CliRunner
 
 from app.cli import app
@@ -249,6 +250,17 @@ class TestDemo:
 REAL: Final = ("--country", "DE", "--time-zone", "Europe/Berlin", "--admin", "a@real.example")
 
 
+def with_a_second_factor(
+    client: TestClient, headers: dict[str, str], password: str
+) -> dict[str, str]:
+    """Set an authenticator app up. Returns: headers of somebody signed in anew."""
+    path = "/v1/me/second-factor"
+    begun = client.post(path, json={"password": password}, headers=headers).json()
+    otp = TOTP(begun["secret"]).now()
+    confirmed = client.post(f"{path}/confirm", json={"otp": otp}, headers=headers).json()
+    return {"Authorization": f"Bearer {confirmed['tokens']['access_token']}"}
+
+
 class TestClinicAdd:
     def test_it_prints_an_invitation_that_works_once(self, fresh_database: Settings) -> None:
         said = succeeds("clinic", "add", "Real Clinic", *REAL, env=of_settings(fresh_database))
@@ -265,10 +277,15 @@ class TestClinicAdd:
             taken = client.post("/v1/invitations/accept", json=accept)
             again = client.post("/v1/invitations/accept", json=accept)
             headers = {"Authorization": f"Bearer {taken.json()['access_token']}"}
+            own = client.get("/v1/me/second-factor", headers=headers).json()
+            first = client.get("/v1/me", headers=headers)
+            headers = with_a_second_factor(client, headers, accept["password"])
             me = client.get("/v1/me", headers=headers).json()
 
         assert (taken.status_code, taken.json()["role"]) == (201, "administrator")
         assert again.status_code == 409
+        assert (taken.json()["must_enrol"], own["is_required"]) == (True, True)
+        assert first.json()["code"] == "second-factor-enrolment-required"
         assert (me["current"]["clinic_id"], me["current"]["clinic_name"]) == (
             found[1],
             "Real Clinic",

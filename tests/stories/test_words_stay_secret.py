@@ -24,6 +24,7 @@ from uuid import uuid4
 import httpx
 import psycopg
 import pytest
+from pyotp import TOTP
 
 from app.kernel import embedded
 from app.kernel.settings import Settings
@@ -218,21 +219,42 @@ class Story:
             "name": sing(f"name of the {role}"),
             "consent": consent,
         }
-        self._succeed("POST", "/v1/invitations/accept", json=body)
-        given = self._succeed(
-            "POST",
-            "/v1/auth/token",
-            data={
-                "grant_type": "password",
-                "username": body["username"],
-                "password": body["password"],
-                "client_id": sing("client_id"),
-                "scope": sing("scope"),
-            },
-        )
+        accepted = self._succeed("POST", "/v1/invitations/accept", json=body)
+        form = {
+            "grant_type": "password",
+            "username": body["username"],
+            "password": body["password"],
+            "client_id": sing("client_id"),
+            "scope": sing("scope"),
+        }
+        if accepted["must_enrol"]:
+            wrong = form | {"otp": sing(f"wrong code of the {role}")}
+            form["otp"] = self._set_up_a_second_factor(accepted["access_token"], role, body)
+            assert self._send("POST", "/v1/auth/token", data=wrong).status_code == 400
+        given = self._succeed("POST", "/v1/auth/token", data=form)
         self.canaries.keep(given["access_token"], f"access token of the {role}")
         self.canaries.keep(given["refresh_token"], f"refresh token of the {role}")
         return {"Authorization": f"Bearer {given['access_token']}"}
+
+    def _set_up_a_second_factor(self, token: str, role: str, body: dict[str, Any]) -> str:
+        """With an app, whose secret and recovery codes are no words of ours, but as secret.
+
+        Returns: a recovery code.
+        """
+        path, headers = "/v1/me/second-factor", {"Authorization": f"Bearer {token}"}
+        password = {"password": body["password"]}
+        begun = self._succeed("POST", path, json=password, headers=headers)
+        self.canaries.keep(begun["secret"], f"secret of the {role}")
+        wrong = {"otp": self.canaries.word(f"wrong first code of the {role}")}
+        assert self._send("POST", f"{path}/confirm", json=wrong, headers=headers).is_error
+        confirmed = self._succeed(
+            "POST", f"{path}/confirm", json={"otp": TOTP(begun["secret"]).now()}, headers=headers
+        )
+        for code in confirmed["recovery_codes"]:
+            self.canaries.keep(code, f"recovery code of the {role}")
+            self.canaries.keep(code.replace("-", ""), f"recovery code of the {role}, as typed")
+        first: str = confirmed["recovery_codes"][0]
+        return first
 
     def _join(self, inviter: dict[str, str], role: str, **more: Any) -> dict[str, str]:
         invited = self._succeed(
