@@ -15,13 +15,13 @@ from app.clinical.faults import Fault
 
 
 class Kind(StrEnum):
-    """What an entry is, in the order of the thread."""
+    """What an entry is, as the ledger calls it, in the order of the thread."""
 
     INTENTION = "intention"
-    EXPERIENCE = "experience_note"
+    EXPERIENCE = "note"
     INSIGHT = "insight"
     GOAL = "goal"
-    STEP = "step"
+    STEP = "goal_step"
     PRACTICE = "practice"
     COPING = "coping_strategy"
 

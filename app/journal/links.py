@@ -6,7 +6,9 @@ from uuid import UUID
 from sqlalchemy import bindparam, func, literal_column, select
 from sqlalchemy.types import BigInteger
 
+from app.clinical.thread import Kind, Link, Ref, first_fault
 from app.journal.schemas import LinkIn
+from app.kernel import ledger
 from app.kernel.db import Db, Query, itself
 from app.kernel.errors import invalid
 from app.kernel.tables import LedgerRow, columns
@@ -14,6 +16,8 @@ from app.people.chart import Chart
 
 _row = columns(LedgerRow)
 _POINTER: Final = "/came_from"
+_FURTHEST: Final = 100
+"""Entries that are followed upwards; a thread is a handful long."""
 
 # Every entry there ever was has a row in its patient's ledger, whichever feature keeps it.
 TIMES_SAID = Query(
@@ -27,13 +31,36 @@ TIMES_SAID = Query(
 )
 
 
-def check(db: Db, chart: Chart, kind: str, entry_id: UUID, came_from: LinkIn | None) -> None:
-    """Raises: Problem INVALID if an entry cannot have come from there."""
+def check(
+    db: Db, chart: Chart, kind: str, entry_id: UUID, came_from: LinkIn | None, *, is_new: bool
+) -> None:
+    """Raises: Problem INVALID if an entry cannot have come from there.
+
+    is_new: nothing can have come from it yet, so it closes no circle.
+    """
     if came_from is None:
         return
-    if (came_from.kind, came_from.id) == (kind, entry_id):
-        raise invalid(_POINTER, "is the entry itself")
+    if kind not in set(Kind):
+        raise invalid(_POINTER, "is not said of this kind of entry")
+    entry, source = Ref(Kind(kind), entry_id), Ref(Kind(came_from.kind), came_from.id)
     if not db.one(
         TIMES_SAID, patient_id=chart.patient_id, kind=came_from.kind, entry_id=came_from.id
     ):
         raise invalid(_POINTER, "is not one of the patient's entries")
+    above = [] if is_new else _above(db, chart, source)
+    if (fault := first_fault(above, entry, [source])) is not None:
+        raise invalid(_POINTER, fault.reason)
+
+
+def _above(db: Db, chart: Chart, entry: Ref) -> list[Link]:
+    """What an entry came from, and what that came from, and so on, as it is said now."""
+    links: list[Link] = []
+    while len(links) < _FURTHEST:
+        *_, newest = ledger.said_of(db, chart, entry.kind.value, [entry.id])
+        said = newest.entry(chart.data_key).get("came_from")
+        if said is None:
+            break
+        source = Ref(Kind(said["kind"]), UUID(said["id"]))
+        links.append(Link(source, entry))
+        entry = source
+    return links

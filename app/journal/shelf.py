@@ -395,7 +395,8 @@ class Shelf(Generic[S, O]):
     ) -> Kept:
         """The row with what it says from now on."""
         if self.is_tiered:
-            links.check(db, chart, self.kind, row.id, getattr(sent, "came_from", None))
+            source = getattr(sent, "came_from", None)
+            links.check(db, chart, self.kind, row.id, source, is_new=before is None)
         if self._part_of is not None:
             self._require_whole(db, chart, sent, before)
         said: dict[str, Any] = {}

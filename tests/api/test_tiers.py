@@ -5,9 +5,15 @@ from uuid import uuid4
 
 import pytest
 
-from tests.builders import Person, World, a_goal
+from tests.builders import Person, World, a_goal, a_note, now
 
 GOALS = "/v1/patients/me/goals"
+NOTES = "/v1/patients/me/notes"
+INTENTIONS = "/v1/patients/me/intentions"
+
+
+def an_intention(**changes: Any) -> dict[str, Any]:
+    return {"words": "To look at it.", "recorded_at": now().isoformat()} | changes
 
 
 def set_(person: Person, **changes: Any) -> dict[str, Any]:
@@ -78,21 +84,21 @@ class TestTiers:
 
 class TestLinks:
     def test_an_entry_tells_its_patient_alone_what_it_came_from(self, world: World) -> None:
-        first = set_(world.patient, tier="private")
-        link = {"kind": "goal", "id": first["id"]}
+        note = world.patient.post(NOTES, a_note(tier="private")).json()
+        link = {"kind": "note", "id": note["id"]}
 
         told = set_(world.patient, came_from=link)
 
         assert told["came_from"] == link
         seen = world.therapist.get(f"{world.patient.record}/goals/{told['id']}").json()
         assert seen["came_from"] is None
-        assert first["id"] not in world.therapist.get(f"{world.patient.record}/changes").text
+        assert note["id"] not in world.therapist.get(f"{world.patient.record}/changes").text
 
     def test_what_it_came_from_may_arrive_in_the_same_upload(self, world: World) -> None:
         first, second = str(uuid4()), str(uuid4())
-        linked = a_goal(came_from={"kind": "goal", "id": first})
+        linked = a_goal(came_from={"kind": "note", "id": first})
         changes = [
-            {"kind": "goal", "op": "create", "id": first, "entry": a_goal()},
+            {"kind": "note", "op": "create", "id": first, "entry": a_note()},
             {"kind": "goal", "op": "create", "id": second, "entry": linked},
         ]
 
@@ -100,9 +106,9 @@ class TestLinks:
 
         assert [result["status"] for result in results] == ["created", "created"]
 
-    @pytest.mark.parametrize("kind", ["goal", "note"])
+    @pytest.mark.parametrize("kind", ["intention", "note"])
     def test_what_is_not_one_s_own_entry_is_refused_by_place(self, world: World, kind: str) -> None:
-        elsewhere = world.elsewhere.patient.post(GOALS, a_goal()).json()["id"]
+        elsewhere = world.elsewhere.patient.post(NOTES, a_note()).json()["id"]
 
         for other in (elsewhere, str(uuid4())):
             link = {"kind": kind, "id": other}
@@ -112,14 +118,27 @@ class TestLinks:
                 {"pointer": "/came_from", "reason": "is not one of the patient's entries"}
             ]
 
-    def test_an_entry_does_not_come_from_itself(self, world: World) -> None:
-        goal_id = str(uuid4())
+    def test_a_goal_does_not_come_from_a_goal(self, world: World) -> None:
+        first = set_(world.patient)
 
-        refused = world.patient.post(
-            GOALS, a_goal(id=goal_id, came_from={"kind": "goal", "id": goal_id})
-        )
+        refused = world.patient.post(GOALS, a_goal(came_from={"kind": "goal", "id": first["id"]}))
 
-        assert refused.json()["errors"][0] == {
-            "pointer": "/came_from",
-            "reason": "is the entry itself",
-        }
+        assert refused.json()["errors"] == [
+            {"pointer": "/came_from", "reason": "must be one of: intention, note, insight"}
+        ]
+
+    def test_a_circle_of_links_is_refused_and_nothing_changes(self, world: World) -> None:
+        intention = world.patient.post(INTENTIONS, an_intention()).json()
+        goal = set_(world.patient, came_from={"kind": "intention", "id": intention["id"]})
+        circle = an_intention(came_from={"kind": "goal", "id": goal["id"]})
+
+        refused = world.patient.put(f"{INTENTIONS}/{intention['id']}", circle, base=1)
+
+        assert refused.status_code == 422
+        assert refused.json()["errors"] == [
+            {
+                "pointer": "/came_from",
+                "reason": "must not itself come from this entry, directly or not",
+            }
+        ]
+        assert world.patient.get(f"{INTENTIONS}/{intention['id']}").json()["version"] == 1
