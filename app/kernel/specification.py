@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from app import __version__
+from app.kernel.edge import IN_PIECES
 
 _PROBLEM: Final[dict[str, Any]] = {
     "title": "Problem",
@@ -99,6 +100,8 @@ _PARAMETERS: Final[dict[str, dict[str, Any]]] = {
         "description": "RFC 9110; English where there is nothing better.",
         "schema": {"type": "string", "maxLength": 1000, "examples": ["de-AT, en;q=0.5"]},
     },
+    "upload-offset": {"name": "Upload-Offset"},
+    "upload-complete": {"name": "Upload-Complete"},
     "if-match": {
         "name": "If-Match",
         # Without it the answer is 428, so a client that generates from here always sends it.
@@ -126,6 +129,7 @@ _WHEN_ACCEPTING: Final = {
     "404": "No such invitation, or too late",
     "409": "Used before, or the name is taken",
 }
+_WHEN_UPLOADING: Final = {"409": "The upload goes on elsewhere, or was withdrawn"}
 _WHEN_SIGNING_IN: Final = {"429": "Too many attempts"}
 _WHEN_FOLLOWING: Final = {"429": "Too many streams at once"}
 _CONDITIONAL: Final = {
@@ -231,6 +235,7 @@ def _declare_problems(path: str, operation: dict[str, Any], schemas: dict[str, A
         (has_body, _WITH_A_BODY),
         (_takes_an_id(operation, schemas), _WITH_AN_ID),
         (path.endswith("/accept"), _WHEN_ACCEPTING),
+        (has_body and path.endswith(IN_PIECES), _WHEN_UPLOADING),
         (path == "/v1/auth/token", _WHEN_SIGNING_IN),
         (path.endswith("/stream"), _WHEN_FOLLOWING),
         (_is_conditional(operation), _CONDITIONAL),
