@@ -107,7 +107,7 @@ def append(
             return problem or _complete(db, chart, row.id, now)
         if is_rest or length > row.size:
             return _refuse(db, chart, row, "/size", "is not how much was sent", now)
-        if place == at:
+        if rest and place == at:
             return invalid("", f"must have at least {CHUNK} bytes, or all the rest")
         return answer(db, chart, row._replace(stored=place), now)
 

@@ -31,9 +31,10 @@ from app.kernel.edge import (
     Send,
 )
 from app.kernel.errors import Kind, Problem
+from app.kernel.events import hang_up_of, until_gone
 
 QUIET_SECONDS: Final = 30.0
-"""So long may nothing come, or nothing be taken, before a transfer is given up."""
+"""So long may nothing come, or nothing be taken, before a transfer is given up. Convention."""
 
 UploadOffset = Annotated[
     int,
@@ -99,6 +100,8 @@ def elsewhere(offset: int, *, is_complete: bool) -> Problem:
 class Inflow(Intake):
     """A body. at: the byte that it begins with. size: of a piece."""
 
+    quiet_seconds = QUIET_SECONDS
+
     def __init__(self, at: int, size: int, *, keep: Keep, end: End) -> None:
         self._at = at
         self._size = size
@@ -109,7 +112,7 @@ class Inflow(Intake):
         """Raises: Problem, also when the client is gone; what was kept until then stays kept."""
         waiting = bytearray()
         while True:
-            message = await _next(receive)
+            message = await self._next(receive)
             waiting += message.get("body", b"")
             has_more = bool(message.get("more_body"))
             while len(waiting) >= self._size:
@@ -118,7 +121,7 @@ class Inflow(Intake):
                 problem = await database.run(partial(self._keep, place=self._at, piece=piece))
                 if problem is not None:
                     if has_more:
-                        await _drain(receive)
+                        await self._drain(receive)
                     raise problem
                 self._at += len(piece)
             if not has_more:
@@ -128,11 +131,28 @@ class Inflow(Intake):
             raise done
         return done
 
+    async def _next(self, receive: Receive) -> Message:
+        try:
+            async with asyncio.timeout(self.quiet_seconds):
+                message = await receive()
+        except TimeoutError:
+            raise _broken_off() from None
+        if message["type"] == "http.disconnect":
+            raise _broken_off()
+        return message
+
+    async def _drain(self, receive: Receive) -> None:
+        """Let a client that is refused finish, so that it reads why. The frame bounds how much."""
+        while (await self._next(receive)).get("more_body"):
+            pass
+
 
 class Outflow(Live):
     """An answer of `count` pieces. first: the piece that was read already, so that what cannot be
     opened is a problem and no answer that breaks off. read: the others, by number.
     """
+
+    quiet_seconds = QUIET_SECONDS
 
     def __init__(
         self,
@@ -154,37 +174,27 @@ class Outflow(Live):
         desk: Desk = scope["app"].state.desk
         raw = [(name.lower().encode(), said.encode()) for name, said in self._headers.items()]
         await send({"type": "http.response.start", "status": 200, "headers": raw})
-        leaving = asyncio.ensure_future(_until_gone(receive))
-        piece, self._first = self._first, b""
+        leaving = asyncio.create_task(until_gone(receive))
         try:
-            for number in range(1, self._count + 1):
-                is_last = number == self._count
-                body = {"type": "http.response.body", "body": piece, "more_body": not is_last}
-                async with asyncio.timeout(QUIET_SECONDS):
-                    await send(body)
-                if is_last or leaving.done():
-                    return
-                piece = await desk.database.run(partial(self._read, number=number))
+            await self._give(desk.database, send, leaving)
+        except TimeoutError:
+            hang_up_of(scope)()
+            # Until the server knows: it would complain of an answer without an end.
+            await asyncio.wait((leaving,), timeout=1)
         finally:
             leaving.cancel()
             await asyncio.gather(leaving, return_exceptions=True)
 
-
-async def _next(receive: Receive) -> Message:
-    try:
-        async with asyncio.timeout(QUIET_SECONDS):
-            message = await receive()
-    except TimeoutError:
-        raise _broken_off() from None
-    if message["type"] == "http.disconnect":
-        raise _broken_off()
-    return message
-
-
-async def _drain(receive: Receive) -> None:
-    """Let a client that is refused finish, so that it reads why. The frame bounds how much."""
-    while (await _next(receive)).get("more_body"):
-        pass
+    async def _give(self, database: Database, send: Send, leaving: asyncio.Task[None]) -> None:
+        piece, self._first = self._first, b""
+        for number in range(1, self._count + 1):
+            is_last = number == self._count
+            body = {"type": "http.response.body", "body": piece, "more_body": not is_last}
+            async with asyncio.timeout(self.quiet_seconds):
+                await send(body)
+            if is_last or leaving.done():
+                return
+            piece = await database.run(partial(self._read, number=number))
 
 
 def _broken_off() -> Problem:
@@ -193,11 +203,6 @@ def _broken_off() -> Problem:
         detail="The body broke off.",
         headers={"Connection": "close"},
     )
-
-
-async def _until_gone(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
 
 
 def binary(most: int) -> dict[str, Any]:
