@@ -3,6 +3,7 @@
 import socket
 import threading
 import time
+from contextlib import ExitStack, closing
 from hashlib import sha256
 from http.client import HTTPConnection, IncompleteRead
 from pathlib import Path
@@ -17,7 +18,7 @@ import pytest
 from app.experience.attachments import CHUNK
 from app.kernel.db import libpq
 from app.kernel.settings import Settings
-from tests.builders import Person, a_note, a_picture, an_attachment
+from tests.builders import a_note, a_picture, an_attachment
 from tests.stories.servers import LiveServer
 from tests.stories.test_crashes import People
 
@@ -87,74 +88,76 @@ def mib(pid: int, what: str) -> int:
     )
 
 
-def a_phone(server: LiveServer, people: People, person: Person) -> Phone:
-    return Phone(server, people.headers(person))
+@pytest.fixture
+def phones(fresh_database: Settings, opened: ExitStack) -> list[Phone]:
+    """Of a server that runs."""
+    server = opened.enter_context(LiveServer(fresh_database))
+    people = People(server)
+    made = [Phone(server, people.headers(one)) for one in people.patients[:AT_ONCE]]
+    for phone in made:
+        opened.enter_context(phone.api)
+    return made
 
 
 class TestAttachments:
     def test_one_that_was_cut_in_the_middle_goes_on_where_it_broke_off(
-        self, fresh_database: Settings
+        self, phones: list[Phone]
     ) -> None:
         content = a_picture(5 * CHUNK + 1234)
-        with LiveServer(fresh_database) as server:
-            people = People(server)
-            phone = a_phone(server, people, people.patients[0])
-            path = phone.begin(content)
+        phone = phones[0]
+        path = phone.begin(content)
 
-            phone.send_and_hang_up(path, content, after=2 * CHUNK + 99)
-            until(lambda: phone.stored(path) == 2 * CHUNK)
-            server.kill("serve")
-            server.start()
-            done = phone.send(path, content[2 * CHUNK :], at=2 * CHUNK)
+        phone.send_and_hang_up(path, content, after=2 * CHUNK + 99)
+        until(lambda: phone.stored(path) == 2 * CHUNK)
+        phone.server.kill("serve")
+        phone.server.start()
+        done = phone.send(path, content[2 * CHUNK :], at=2 * CHUNK)
 
-            assert (done.status_code, done.json()["status"]) == (200, "final")
-            assert phone.api.get(path).content == content
+        assert (done.status_code, done.json()["status"]) == (200, "final")
+        assert phone.api.get(path).content == content
 
-    def test_a_download_whose_chunk_was_tampered_with_breaks_off_and_is_seen_to(
-        self, fresh_database: Settings
+    def test_a_download_of_which_a_chunk_was_exchanged_breaks_off_before_it(
+        self, phones: list[Phone], fresh_database: Settings
     ) -> None:
         content = a_picture(5 * CHUNK)
-        with LiveServer(fresh_database) as server:
-            people = People(server)
-            phone = a_phone(server, people, people.patients[0])
-            path = phone.begin(content)
-            assert phone.send(path, content).status_code == 200
-            with psycopg.connect(libpq(str(fresh_database.migration_url))) as behind:
-                behind.execute(
-                    "UPDATE attachment_chunk a SET sealed = b.sealed FROM attachment_chunk b"
-                    " WHERE a.number + b.number = 5 AND a.number BETWEEN 2 AND 3"
-                )
+        phone = phones[0]
+        path = phone.begin(content)
+        assert phone.send(path, content).status_code == 200
+        with psycopg.connect(libpq(str(fresh_database.migration_url))) as behind:
+            behind.execute(
+                "UPDATE attachment_chunk a SET sealed = b.sealed FROM attachment_chunk b"
+                " WHERE a.number + b.number = 5 AND a.number BETWEEN 2 AND 3"
+            )
 
-            wire = HTTPConnection(urlsplit(server.base_url).netloc, timeout=SOON)
+        place = urlsplit(phone.server.base_url).netloc
+        with closing(HTTPConnection(place, timeout=SOON)) as wire:
             wire.request("GET", path, headers=phone.headers)
             answer = wire.getresponse()
-
-            assert answer.headers["Content-Length"] == str(len(content))
             with pytest.raises(IncompleteRead) as broken:
                 answer.read()
-            assert broken.value.partial == content[: 2 * CHUNK]
 
-    def test_many_at_once_are_never_held_whole(self, fresh_database: Settings) -> None:
+        assert answer.headers["Content-Length"] == str(len(content))
+        assert broken.value.partial == content[: 2 * CHUNK]
+
+    def test_many_at_once_are_never_held_whole(self, phones: list[Phone]) -> None:
         content = a_picture(SIZE)
-        with LiveServer(fresh_database) as server:
-            people = People(server)
-            phones = [a_phone(server, people, one) for one in people.patients[:AT_ONCE]]
-            paths = [phone.begin(content) for phone in phones]
-            before = mib(server.pids["serve"], "VmRSS")
-            answers: dict[str, tuple[int, str]] = {}
+        paths = [phone.begin(content) for phone in phones]
+        process = phones[0].server.pids["serve"]
+        before = mib(process, "VmRSS")
+        answers: dict[str, tuple[int, str]] = {}
 
-            def there_and_back(phone: Phone, path: str) -> None:
-                sent = phone.send(path, content).status_code
-                answers[path] = sent, sha256(phone.api.get(path).content).hexdigest()
+        def there_and_back(phone: Phone, path: str) -> None:
+            sent = phone.send(path, content).status_code
+            answers[path] = sent, sha256(phone.api.get(path).content).hexdigest()
 
-            threads = [
-                threading.Thread(target=there_and_back, args=one)
-                for one in zip(phones, paths, strict=True)
-            ]
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                thread.join(timeout=60)
+        threads = [
+            threading.Thread(target=there_and_back, args=one)
+            for one in zip(phones, paths, strict=True)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(timeout=60)
 
-            assert answers == dict.fromkeys(paths, (200, sha256(content).hexdigest()))
-            assert mib(server.pids["serve"], "VmHWM") - before < MOST_MORE
+        assert answers == dict.fromkeys(paths, (200, sha256(content).hexdigest()))
+        assert mib(process, "VmHWM") - before < MOST_MORE
