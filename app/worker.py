@@ -5,9 +5,10 @@ is free again the moment its connection is gone.
 
 Three loops, each with a connection of its own. `run` puts flags before those who must see them,
 which is a row in their inbox, and waits for nothing else. `run_alarms` writes to the addresses of
-those who were told. `run_errands` looks for what patients are to be reminded of, and writes to
-their devices. So a slow address holds up nobody but others that are written to. When no worker
-has been seen for a minute, the API's process stands in for the first two.
+those who were told. `run_errands` looks for what patients are to be reminded of, writes to their
+devices, and deletes what was sent of uploads that nobody finished. So a slow address holds up
+nobody but others that are written to. When no worker has been seen for a minute, the API's process
+stands in for the first two.
 """
 
 from collections.abc import Callable, Mapping
@@ -20,6 +21,7 @@ from uuid import UUID
 
 import psycopg
 
+from app.experience import uploads
 from app.kernel import clock, outbox
 from app.kernel.channels import Channels
 from app.kernel.db import Db, Direct, libpq
@@ -36,6 +38,7 @@ IDLE_SECONDS: Final = 0.5
 STAND_IN_EVERY: Final = 15.0
 BEAT_EVERY: Final = timedelta(seconds=5)
 LOOK_EVERY: Final = timedelta(seconds=15)
+TIDY_EVERY: Final = timedelta(hours=1)
 
 Keepers = Mapping[str, Callable[[Db, dict[str, Any], datetime], None]]
 
@@ -142,12 +145,16 @@ def run_errands(
     """Remind patients until told to stop. A database that is away is waited for."""
     keepers = errands(channels)
     looked_at: datetime | None = None
+    tidied_at: datetime | None = None
     while not stop.is_set():
         at = now()
         try:
             if _is_time(looked_at, LOOK_EVERY, at):
                 look_around(database, at)
                 looked_at = at
+            if _is_time(tidied_at, TIDY_EVERY, at):
+                tidied_at = at
+                tidy(database, at)
             if keep_one(database, now(), keepers):
                 continue
         except Problem as problem:
@@ -167,6 +174,18 @@ def look_around(database: Direct, now: datetime) -> None:
     """Remind whoever's time has come, clinic by clinic."""
     for clinic in database.run(all_clinics):
         while _look_at_one(database, clinic.clinic_id, now):
+            pass
+
+
+def tidy(database: Direct, now: datetime) -> None:
+    """Delete what was sent of uploads that nobody finished, clinic by clinic."""
+    for clinic in database.run(all_clinics):
+
+        def lapse(db: Db, clinic_id: UUID = clinic.clinic_id) -> int:
+            db.enter(clinic_id)
+            return uploads.lapse_abandoned(db, now)
+
+        while database.run(lapse):
             pass
 
 

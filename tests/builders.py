@@ -4,6 +4,8 @@ import json
 from base64 import urlsafe_b64decode
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from random import Random
 from typing import Any, Final
 from uuid import UUID, uuid4
 
@@ -67,6 +69,31 @@ def a_note(**changes: Any) -> dict[str, Any]:
         "tier": "care-team",
         "words": "It was very quiet.",
         "recorded_at": now().isoformat(),
+    } | changes
+
+
+def an_intention(**changes: Any) -> dict[str, Any]:
+    """An intention that the care team may read."""
+    return {"words": "To meet what I avoid.", "recorded_at": now().isoformat()} | changes
+
+
+def a_clinicians_note(**changes: Any) -> dict[str, Any]:
+    """For a clinician's note, or a psychotherapy note."""
+    return {"words": "Slept little, spoke of the sea.", "recorded_at": now().isoformat()} | changes
+
+
+def a_picture(size: int = 1000) -> bytes:
+    """So many bytes that begin as a PNG does and are different all along."""
+    return b"\x89PNG\r\n\x1a\n" + Random(size).randbytes(size - 8)
+
+
+def an_attachment(content: bytes, **changes: Any) -> dict[str, Any]:
+    """What is said of a picture before it is sent."""
+    return {
+        "id": str(uuid4()),
+        "media_type": "image/png",
+        "size": len(content),
+        "sha256": sha256(content).hexdigest(),
     } | changes
 
 
@@ -207,6 +234,30 @@ def withdrawn(person: Person, path: str, version: int) -> dict[str, Any]:
     told: dict[str, Any] = answer.json()
     assert (told["version"], told["status"]) == (version + 1, "entered-in-error")
     return told
+
+
+def attached(person: Person, note_id: str, content: bytes, **changes: Any) -> dict[str, Any]:
+    """A picture that this person attached to a note of theirs, as the answer tells it."""
+    sent = an_attachment(content, **changes)
+    begun = person.post(f"{person.record}/notes/{note_id}/attachments", sent)
+    assert begun.status_code == 201, begun.text
+    done = appended(person, sent["id"], content)
+    assert done.status_code == 200, done.text
+    told: dict[str, Any] = done.json()
+    return told
+
+
+def appended(
+    person: Person, attachment_id: str, content: bytes, *, at: int = 0, is_rest: bool = True
+) -> Response:
+    """The answer to bytes that were sent from there on."""
+    headers = {
+        "Upload-Offset": str(at),
+        "Upload-Complete": "?1" if is_rest else "?0",
+        "Content-Type": "application/partial-upload",
+    }
+    path = f"{person.record}/attachments/{attachment_id}/content"
+    return person.request("PATCH", path, content=content, headers=headers)
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,17 @@
-"""What crosses the wire about intentions and notes."""
+"""What crosses the wire about intentions, notes and attachments."""
 
+from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
 from pydantic import Field
 
+from app.experience.media import MediaType
 from app.journal.schemas import EntryIn, EntryOut, Tier, TieredIn, TieredOut
+from app.kernel.edge import PIECES_BODY
 from app.kernel.fields import Sentence, ShortWords, Words
+from app.kernel.strict import Open, Wire
+from app.safety.schemas import SafetyOut
 
 _SESSION = Field(description="The dosing session that it is about.")
 Strength = Annotated[int, Field(ge=0, le=10, description="0, not at all, to 10, the most.")]
@@ -95,3 +100,50 @@ class PsychotherapyNoteOut(EntryOut):
     words: str
     author_id: UUID
     dosing_session_id: UUID | None
+
+
+class AttachmentIn(Wire):
+    """What a recording or a picture will be, before its bytes are sent."""
+
+    id: Annotated[UUID | None, Field(description="Made by the client; makes a retry safe.")] = None
+    media_type: Annotated[MediaType, Field(description="Without parameters; it is checked.")]
+    size: Annotated[int, Field(ge=1, le=PIECES_BODY, description="In bytes.")]
+    sha256: Annotated[
+        str,
+        Field(
+            min_length=64, max_length=64, pattern="^[0-9a-f]{64}$", description="Of all its bytes."
+        ),
+    ]
+
+
+class AttachmentOut(Open):
+    """A recording or a picture that belongs to a note. It is shown to whom its note is."""
+
+    id: UUID
+    version: int
+    status: Annotated[
+        str,
+        Field(
+            description="preliminary until every byte was sent and checked; then final;"
+            " entered-in-error once it was withdrawn, refused or never finished."
+        ),
+    ]
+    note_id: UUID
+    media_type: str
+    size: int
+    sha256: str
+    upload_offset: Annotated[int, Field(description="The bytes that are stored.")]
+    begun_at: datetime
+    completed_at: datetime | None
+
+
+class SentAttachmentOut(AttachmentOut):
+    """An attachment as the answer to its sending. Nobody listens to it for signs of danger."""
+
+    safety: SafetyOut
+
+
+class AttachmentsOut(Open):
+    """The attachments of a note, oldest first."""
+
+    attachments: list[AttachmentOut]

@@ -14,6 +14,7 @@ Between a client and a service:
     frame          what every response has in common
     lanes          finds a route by its address
     edge           HTTP to a plain function and back, commit before the response
+    pieces         what is too large to be held: uploads that can be resumed, downloads
     events         an answer that goes on: server-sent events
     strict         bodies, query parameters and headers, read strictly
     fields         the kinds of value that cross the wire, each bounded

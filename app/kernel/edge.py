@@ -17,8 +17,9 @@ block says whom to call in its problems too. `Enrolling` is for setting up a sec
 is all that somebody may do who has to.
 
 A route returns a model (answered with the route's status), a `Reply`, an answer that goes on
-(`Live`), or a `Problem` that must not undo what was stored. A problem's title is in the language
-that Accept-Language asks for, also where only the caller's clinic has it in that language.
+(`Live`), the wish for a body that is not to be held whole (`Intake`), or a `Problem` that must not
+undo what was stored. A problem's title is in the language that Accept-Language asks for, also where
+only the caller's clinic has it in that language.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
@@ -55,6 +56,10 @@ CALL_BODY: Final = 64 * 1024
 """Bytes that are read of a call for help, which may send any number."""
 LARGER_BODIES: Final = {"/v1/sync": 8 * 1024 * 1024, "/v1/patients/me/flags": 1 << 62}
 """Bytes of a body, by address."""
+IN_PIECES: Final = "/content"
+"""How an address ends whose body is taken in pieces."""
+PIECES_BODY: Final = 20 * 1024 * 1024
+"""Bytes of a body that is taken in pieces."""
 MAX_SYNC_CHANGES: Final = 500
 """In one POST /v1/sync."""
 
@@ -92,6 +97,14 @@ class Live:
 
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, as ASGI, until it ends; always called once it was opened."""
+        raise NotImplementedError
+
+
+class Intake:
+    """A body that is taken after the transaction that allowed it is committed: see `pieces`."""
+
+    async def take(self, database: Database, receive: Receive) -> Reply:
+        """Take all of it, and answer. Raises: Problem."""
         raise NotImplementedError
 
 
@@ -190,19 +203,17 @@ class Route(APIRoute):
             given = await self._what_was_sent(scope, sent_headers, receive)
             address = (scope["client"] or ("",))[0]
 
-            def work(db: Db) -> _Rendered | Live | Problem:
+            def work(db: Db) -> _Rendered | Live | Intake | Problem:
                 if caller is not _NOBODY:
                     db.enter(caller.clinic_id)
                 given[self._visit_name] = Visit(db, now, address, desk.issuer, caller)
                 answer = self.endpoint(**given)
                 # A problem returned and not raised, so that what the verb stored is kept.
-                if isinstance(answer, (Problem, Live)):
+                if isinstance(answer, (Problem, Live, Intake)):
                     return answer
                 return _render(answer, self._success)
 
-            done = await desk.database.run(work)
-            if isinstance(done, Live):
-                await done.open()
+            done = await self._goes_on(await desk.database.run(work), desk, receive)
         except Problem as problem:
             done = problem
         if isinstance(done, Live):
@@ -213,6 +224,16 @@ class Route(APIRoute):
         status, headers, body = done
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
+
+    async def _goes_on(
+        self, allowed: _Rendered | Live | Intake | Problem, desk: Desk, receive: Receive
+    ) -> _Rendered | Live | Problem:
+        """What the transaction allowed, begun. Raises: Problem."""
+        if isinstance(allowed, Intake):
+            return _render(await allowed.take(desk.database, receive), self._success)
+        if isinstance(allowed, Live):
+            await allowed.open()
+        return allowed
 
     async def _told(
         self,

@@ -31,6 +31,7 @@ class Kind(Enum):
     ALREADY_ACKNOWLEDGED = 409, "Somebody else is seeing to this already"
     FLAG_CLOSED = 409, "This flag was closed"
     ALREADY_EXISTS = 409, "This already exists"
+    MISMATCHING_UPLOAD_OFFSET = 409, "The upload goes on at another place; ask where"
     WITHDRAWN = 409, "This was withdrawn"
     ILLEGAL_MOVE = 409, "It cannot go from the state it is in to that one"
     INVITATION_USED = 409, "This invitation was already used"

@@ -81,11 +81,11 @@ class EventStream(Live):
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Write until it ends, the reader goes, or the reader does not keep up."""
         self._writing = asyncio.create_task(self._write(send))
-        leaving = asyncio.create_task(_until_gone(receive))
+        leaving = asyncio.create_task(until_gone(receive))
         try:
             await asyncio.wait((self._writing, leaving), return_when=asyncio.FIRST_COMPLETED)
             if self._writing.done() and _was_too_slow(self._writing):
-                _hang_up_of(scope)()
+                hang_up_of(scope)()
                 # Until the server knows: it would complain of an answer without an end.
                 await asyncio.wait((leaving,), timeout=1)
         finally:
@@ -123,7 +123,8 @@ class EventStream(Live):
             await send(message)
 
 
-async def _until_gone(receive: Receive) -> None:
+async def until_gone(receive: Receive) -> None:
+    """Wait for whoever asked to leave."""
     while (await receive())["type"] != "http.disconnect":
         pass
 
@@ -138,7 +139,7 @@ def _was_too_slow(writing: asyncio.Task[None]) -> bool:
     return error is not None
 
 
-def _hang_up_of(scope: Scope) -> Callable[[], None]:
+def hang_up_of(scope: Scope) -> Callable[[], None]:
     """How the server drops this connection; where it cannot be told, an answer without an end."""
     found: Callable[[], None] = scope.get("extensions", {}).get(HANG_UP, lambda: None)
     return found

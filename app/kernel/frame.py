@@ -11,8 +11,10 @@ from prometheus_client import Counter, Histogram
 from uuid_utils.compat import uuid7
 
 from app.kernel.edge import (
+    IN_PIECES,
     LARGER_BODIES,
     MAX_BODY,
+    PIECES_BODY,
     App,
     Message,
     Receive,
@@ -104,7 +106,8 @@ class Frame:
 
 def _bounded(scope: Scope, receive: Receive) -> Receive:
     """The same body, up to its bound. Raises: _TooLarge."""
-    bound = LARGER_BODIES.get(scope["path"], MAX_BODY)
+    path = scope["path"]
+    bound = PIECES_BODY if path.endswith(IN_PIECES) else LARGER_BODIES.get(path, MAX_BODY)
     for name, value in scope["headers"]:
         if name == b"content-length":
             # The server holds a client to the length it announced.

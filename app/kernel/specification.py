@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from app import __version__
+from app.kernel.edge import IN_PIECES
 
 _PROBLEM: Final[dict[str, Any]] = {
     "title": "Problem",
@@ -99,6 +100,8 @@ _PARAMETERS: Final[dict[str, dict[str, Any]]] = {
         "description": "RFC 9110; English where there is nothing better.",
         "schema": {"type": "string", "maxLength": 1000, "examples": ["de-AT, en;q=0.5"]},
     },
+    "upload-offset": {"name": "Upload-Offset"},
+    "upload-complete": {"name": "Upload-Complete"},
     "if-match": {
         "name": "If-Match",
         # Without it the answer is 428, so a client that generates from here always sends it.
@@ -138,6 +141,7 @@ _OF_A_FACTOR: Final = (
     "/second-factor/remove",
 )
 _WITHOUT_A_FACTOR: Final = {"404": "There is no second factor, or none was begun"}
+_WHEN_UPLOADING: Final = {"409": "The upload goes on elsewhere, or was withdrawn"}
 _WHEN_FOLLOWING: Final = {"429": "Too many streams at once"}
 _CONDITIONAL: Final = {
     "409": "Withdrawn meanwhile",
@@ -249,6 +253,7 @@ def _declare_problems(path: str, operation: dict[str, Any], schemas: dict[str, A
         (has_body and "/second-factor" in path, _WHEN_PROVING),
         (has_body and path.endswith(("/me/second-factor", "/confirm")), _WITH_A_FACTOR),
         (has_body and path.endswith(_OF_A_FACTOR), _WITHOUT_A_FACTOR),
+        (has_body and path.endswith(IN_PIECES), _WHEN_UPLOADING),
         (path.endswith("/stream"), _WHEN_FOLLOWING),
         (_is_conditional(operation), _CONDITIONAL),
         (has_body or "parameters" in operation, _WITH_WORDS),

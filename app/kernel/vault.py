@@ -255,8 +255,18 @@ def _owner(clinic: int, patient: int) -> bytes:
 
 
 def _cell(table: str, column: str, row: UUID | str) -> bytes:
-    kind, name = (b"uuid", row.bytes) if isinstance(row, UUID) else (b"text", row.encode())
-    return _fields(table.encode(), column.encode(), kind, name)
+    if isinstance(row, UUID):
+        return _column(table, column) + _A_UUID + row.bytes
+    return _column(table, column) + _fields(b"text", row.encode())
+
+
+@lru_cache(1024)
+def _column(table: str, column: str) -> bytes:
+    # Opening a short text is mostly this; there are as many as columns of ours.
+    return _fields(table.encode(), column.encode())
+
+
+_A_UUID: Final = _fields(b"uuid") + (16).to_bytes(4, "big")
 
 
 def _folded(value: str) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, Final
 from uuid import UUID
 
+from app.experience import attachments
 from app.journal.shelf import Shelf
 from app.kernel import entries, ledger
 from app.kernel.db import Db
@@ -55,11 +56,14 @@ def _private_now(db: Db, chart: Chart, rows: list[ledger.Said]) -> dict[str, set
     ids: dict[str, set[UUID]] = {}
     for row in rows:
         ids.setdefault(row.entry_kind, set()).add(row.entry_id)
-    return {
+    private = {
         kind: shelf.private_among(db, chart, sorted(ids[kind]))
         for kind, shelf in SHELVES.items()
         if kind in ids
     }
+    attached = sorted(ids.get(attachments.KIND, ()))
+    private[attachments.KIND] = attachments.of_hidden_notes(db, chart, attached)
+    return private
 
 
 def _tells_of_hiding(chart: Chart, row: ledger.Said) -> bool:
@@ -81,12 +85,17 @@ def _own(chart: Chart, entry: _Entry) -> _Entry:
     return entry if chart.is_own else _HIDDEN
 
 
+def _attachment(chart: Chart, entry: _Entry) -> _Entry:
+    return attachments.visible(chart, entry) or _HIDDEN
+
+
 def _of(shelf: Shelf[Any, Any]) -> Callable[[Chart, _Entry], _Entry]:
     return lambda chart, entry: shelf.visible(chart, entry) or _HIDDEN
 
 
 # What is not here is not shown: a new kind of entry has to say who may see it.
 _VISIBLE: Final[dict[str, Callable[[Chart, _Entry], _Entry]]] = {
+    attachments.KIND: _attachment,
     "check_in": _whole,
     "baseline_pin": _whole,
     "dosing_session": _whole,

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-from migrations.walls import wall_off
+from migrations.walls import APPLICATION, wall_off
 
 revision: str = "0006"
 down_revision: str | None = "0005"
@@ -18,7 +18,31 @@ _TENANT_TABLES = {
     "intention": "SELECT, INSERT, UPDATE",
     "clinician_note": "SELECT, INSERT, UPDATE",
     "psychotherapy_note": "SELECT, INSERT, UPDATE",
+    "attachment": "SELECT, INSERT, UPDATE",
+    "attachment_chunk": "SELECT, INSERT",
 }
+
+# The only way in which the application takes stored bytes away: those of an upload that was never
+# completed, which were no part of a record.
+_DISCARD = """
+CREATE FUNCTION attachment_discard(p_clinic_id uuid, p_patient_id uuid, p_attachment_id uuid)
+RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+    IF p_clinic_id IS DISTINCT FROM nullif(current_setting('app.clinic_id', true), '')::uuid THEN
+        RAISE insufficient_privilege;
+    END IF;
+    PERFORM FROM attachment
+        WHERE clinic_id = p_clinic_id AND patient_id = p_patient_id AND id = p_attachment_id
+            AND status = 'preliminary' AND completed_at IS NULL
+        FOR UPDATE;
+    IF FOUND THEN
+        DELETE FROM attachment_chunk
+            WHERE clinic_id = p_clinic_id AND patient_id = p_patient_id
+                AND attachment_id = p_attachment_id;
+    END IF;
+END $$
+"""
 
 
 def upgrade() -> None:
@@ -44,11 +68,16 @@ def upgrade() -> None:
         sa.Column("author_id", sa.Uuid(), nullable=False),
         _by_member("psychotherapy_note"),
     )
+    _create_attachments()
     for table, rights in _TENANT_TABLES.items():
         wall_off(table, rights)
+    op.execute(_DISCARD)
+    op.execute("REVOKE ALL ON FUNCTION attachment_discard FROM PUBLIC")
+    op.execute(f"GRANT EXECUTE ON FUNCTION attachment_discard TO {APPLICATION}")
 
 
 def downgrade() -> None:
+    op.execute("DROP FUNCTION attachment_discard")
     for table in reversed(_TENANT_TABLES):
         op.execute(f"DROP POLICY one_clinic ON {table}")
         op.drop_table(table)
@@ -107,3 +136,69 @@ def _create_entries(table: str, *more: sa.Column[Any] | sa.Constraint) -> None:
         table,
         ["clinic_id", "patient_id", "effective_at", "id"],
     )
+
+
+def _create_attachments() -> None:
+    op.create_table(
+        "attachment",
+        sa.Column("clinic_id", sa.Uuid(), autoincrement=False, nullable=False),
+        sa.Column("patient_id", sa.Uuid(), autoincrement=False, nullable=False),
+        sa.Column("id", sa.Uuid(), autoincrement=False, nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("status", sa.Text(), nullable=False),
+        sa.Column("note_id", sa.Uuid(), nullable=False),
+        sa.Column("media_type", sa.Text(), nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.Column("stored", sa.BigInteger(), nullable=False),
+        sa.Column("digest", sa.LargeBinary(), nullable=False),
+        sa.Column("begun_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("completed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint(
+            "status IN ('preliminary', 'final', 'entered-in-error')",
+            name=op.f("ck_attachment_status"),
+        ),
+        sa.CheckConstraint(
+            "size > 0 AND stored BETWEEN 0 AND size", name=op.f("ck_attachment_size")
+        ),
+        sa.ForeignKeyConstraint(
+            ["clinic_id", "patient_id", "note_id"],
+            ["experience_note.clinic_id", "experience_note.patient_id", "experience_note.id"],
+            name=op.f("fk_attachment_experience_note"),
+        ),
+        sa.PrimaryKeyConstraint("clinic_id", "patient_id", "id", name=op.f("pk_attachment")),
+        info={"placement": "distributed"},
+    )
+    op.create_index(
+        op.f("ix_attachment_clinic_id_patient_id_note_id"),
+        "attachment",
+        ["clinic_id", "patient_id", "note_id"],
+    )
+    op.create_index(
+        "ix_attachment_preliminary",
+        "attachment",
+        ["clinic_id", "begun_at"],
+        postgresql_where=sa.text("status = 'preliminary'"),
+    )
+    op.create_table(
+        "attachment_chunk",
+        sa.Column("clinic_id", sa.Uuid(), autoincrement=False, nullable=False),
+        sa.Column("patient_id", sa.Uuid(), autoincrement=False, nullable=False),
+        sa.Column("attachment_id", sa.Uuid(), autoincrement=False, nullable=False),
+        sa.Column("number", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("sealed", sa.LargeBinary(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["clinic_id", "patient_id", "attachment_id"],
+            ["attachment.clinic_id", "attachment.patient_id", "attachment.id"],
+            name=op.f("fk_attachment_chunk_attachment"),
+        ),
+        sa.PrimaryKeyConstraint(
+            "clinic_id",
+            "patient_id",
+            "attachment_id",
+            "number",
+            name=op.f("pk_attachment_chunk"),
+        ),
+        info={"placement": "distributed"},
+    )
+    # What is sealed cannot be compressed, and trying costs more than storing it.
+    op.execute("ALTER TABLE attachment_chunk ALTER COLUMN sealed SET STORAGE EXTERNAL")

@@ -12,12 +12,26 @@ from httpx2 import Response
 
 from app.sync import service
 from app.sync.schemas import EntryKind
-from tests.builders import Person, World, a_check_in, a_dosing_session, a_goal, a_note, now
+from tests.builders import (
+    Person,
+    World,
+    a_check_in,
+    a_dosing_session,
+    a_goal,
+    a_note,
+    an_intention,
+    now,
+)
 from tests.conftest import Behind, Clock
 
 SYNC = "/v1/sync"
-PATHS = {"check_in": "check-ins", "note": "notes", "goal": "goals"}
-BUILD = {"check_in": a_check_in, "note": a_note, "goal": a_goal}
+PATHS = {"check_in": "check-ins", "note": "notes", "goal": "goals", "intention": "intentions"}
+BUILD = {
+    "check_in": a_check_in,
+    "note": a_note,
+    "goal": a_goal,
+    "intention": an_intention,
+}
 CANARY = "kakapo"
 IN_DANGER = [1] * 8 + [3]
 UNEASY = [1] * 8 + [1]
@@ -194,8 +208,10 @@ class TestOperations:
         changes = [a_change(kind, id=same) for kind in sorted(PATHS)]
         edits = [amended(one, 1, **otherwise(one)) for one in changes]
 
-        assert statuses(world.patient, *changes, *edits) == ["created"] * 3 + ["amended"] * 3
-        assert statuses(world.patient, *changes, *edits) == ["unchanged"] * 6
+        assert statuses(world.patient, *changes, *edits) == (
+            ["created"] * len(PATHS) + ["amended"] * len(PATHS)
+        )
+        assert statuses(world.patient, *changes, *edits) == ["unchanged"] * 2 * len(PATHS)
         for one in changes:
             assert [said["version"] for said in versions(world.patient, one)] == [1, 2]
 

@@ -6,6 +6,7 @@ from typing import Any, Final, cast
 from uuid import UUID
 
 from fastapi.testclient import TestClient
+from httpx2 import Response
 from pyotp import TOTP
 from sqlalchemy import bindparam, select, update
 
@@ -22,14 +23,19 @@ from tests.builders import (
     Person,
     World,
     a_check_in,
+    a_clinicians_note,
     a_dosing_session,
     a_goal,
     a_goal_rating,
     a_goal_step,
     a_note,
+    a_picture,
     a_safety_plan,
     a_world,
     amended,
+    an_attachment,
+    an_intention,
+    appended,
     now,
 )
 from tests.clinical.definitions import DEFINITION
@@ -55,6 +61,10 @@ ADDRESS_OF: Final = {
     "goal": "goals",
     "goal_step": "goal-steps",
     "goal_rating": "goal-ratings",
+    "clinician_note": "clinician-notes",
+    "intention": "intentions",
+    "note": "notes",
+    "psychotherapy_note": "psychotherapy-notes",
 }
 """Of every kind of entry that is kept on a shelf, its place in an address."""
 A_PHONE: Final = "https://phone.example/"
@@ -190,6 +200,12 @@ def live(patient: Person, carer: Person) -> dict[str, str]:
         "check-ins": (patient, a_check_in(answers=[2, 2, 1, 2, 1, 2, 1, 1, 2])),
         "notes": (patient, a_note(words=canary)),
         "goals": (patient, a_goal(words=canary, levels=LEVELS)),
+        "intentions": (patient, an_intention(words=canary)),
+        "clinician-notes": (
+            carer,
+            a_clinicians_note(words=canary, is_shared_with_patient=True),
+        ),
+        "psychotherapy-notes": (carer, a_clinicians_note(words=canary)),
     }
     sent |= {
         f"{kind} {meant_for}": (by, a_check_in() if kind == "check-ins" else body)
@@ -199,6 +215,8 @@ def live(patient: Person, carer: Person) -> dict[str, str]:
     sent |= {
         "notes private": (patient, a_note(words=canary, tier="private")),
         "goals private": (patient, a_goal(words=canary, levels=LEVELS, tier="private")),
+        "intentions private": (patient, an_intention(words=canary, tier="private")),
+        "clinician-notes private": (carer, a_clinicians_note(words=canary)),
         "notes in conflict": (patient, a_note(words=canary)),
         "dosing-sessions planned": (carer, {"status": "preparation", "started_at": later}),
     }
@@ -223,8 +241,29 @@ def live(patient: Person, carer: Person) -> dict[str, str]:
     assert patient.put(f"{path}/safety-plan", A_PLAN, base=1).status_code == 200
     note = {"due_key": ALWAYS_DUE, "event": "prompted", "recorded_at": now().isoformat()}
     assert patient.post("/v1/me/reminders", note).status_code == 200
+    entries |= {kind: made.json()["id"] for kind, made in begun(patient, entries).items()}
     entries["notes copied"] = changed_twice(patient, entries["notes in conflict"], canary)
     return entries
+
+
+def begun(patient: Person, entries: dict[str, str]) -> dict[str, Response]:
+    """Pictures: one that everybody who reads notes sees, one to take back, of which the bytes are
+    there; one of which nothing was sent; and one of a private note.
+    """
+    content = a_picture()
+    made = {}
+    for kind, note in (
+        ("attachments", "notes"),
+        ("attachments to withdraw", "notes"),
+        ("attachments to append", "notes"),
+        ("attachments private", "notes private"),
+    ):
+        path = f"{patient.record}/notes/{entries[note]}/attachments"
+        made[kind] = patient.post(path, an_attachment(content))
+        assert made[kind].status_code == 201, made[kind].text
+        if kind != "attachments to append":
+            assert appended(patient, made[kind].json()["id"], content).status_code == 200
+    return made
 
 
 def changed_twice(patient: Person, note_id: str, words: str) -> str:

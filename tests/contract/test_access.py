@@ -27,11 +27,13 @@ from tests.builders import (
     PASSWORD,
     Person,
     a_check_in,
+    a_clinicians_note,
     a_dosing_session,
     a_goal,
     a_goal_rating,
     a_goal_step,
     a_note,
+    an_intention,
 )
 from tests.clinical.definitions import DEFINITION
 from tests.contract.stage import (
@@ -335,6 +337,12 @@ A_DEVICE = {"channel": "webhook", "url": "https://phone.example/"}
 A_PROMPT = {"due_key": ALWAYS_DUE, "event": "prompted", "recorded_at": CHECK_IN["recorded_at"]}
 A_POLICY = escalation.as_dict(escalation.shipped())
 A_PROOF = {"password": PASSWORD, "otp": "000000"}
+AN_ATTACHMENT = {"media_type": "image/png", "size": 1, "sha256": "0" * 64}
+NOTHING_YET = (
+    ("Content-Type", "application/partial-upload"),
+    ("Upload-Offset", "0"),
+    ("Upload-Complete", "?0"),
+)
 GOAL_ID = "00000000-0000-4000-8000-000000000001"
 FIRST_VERSION = (("If-Match", '"1"'),)
 
@@ -407,16 +415,39 @@ EXPECTED: Final[dict[tuple[str, str], list[Try]]] = {
     ("POST", f"{PATIENT}/baselines"): [
         Try(RECORD_DOSES, body={"instrument": "phq-9", "check_in_id": None})
     ],
-    ("GET", f"{PATIENT}/notes"): [Try(READ_CLINICAL)],
-    ("GET", f"{PATIENT}/notes/{{note_id}}"): [Try(READ_CLINICAL, kind="notes")],
-    ("PUT", f"{PATIENT}/notes/{{note_id}}"): [
-        Try(OWN, kind="notes to amend", body=a_note(words="Other."), headers=FIRST_VERSION)
+    **kept_on_a_shelf("notes", "note_id", a_note(), a_note(words="Other.")),
+    **kept_on_a_shelf("intentions", "intention_id", an_intention(), an_intention(words="Other.")),
+    **kept_on_a_shelf(
+        "clinician-notes",
+        "clinician_note_id",
+        a_clinicians_note(),
+        a_clinicians_note(words="Other."),
+        creating=RECORD_DOSES,
+        changing=CHANGE_DOSES,
+    ),
+    **kept_on_a_shelf(
+        "psychotherapy-notes",
+        "psychotherapy_note_id",
+        a_clinicians_note(),
+        a_clinicians_note(words="Other."),
+        reading=CHANGE_DOSES,
+        creating=RECORD_DOSES,
+        changing=CHANGE_DOSES,
+    ),
+    ("GET", f"{PATIENT}/notes/{{note_id}}/attachments"): [Try(READ_CLINICAL, kind="notes")],
+    ("POST", f"{PATIENT}/notes/{{note_id}}/attachments"): [
+        Try(WRITE_OWN, kind="notes", body=AN_ATTACHMENT)
     ],
-    ("DELETE", f"{PATIENT}/notes/{{note_id}}"): [
-        Try(OWN, kind="notes to withdraw", headers=FIRST_VERSION)
+    ("GET", f"{PATIENT}/attachments/{{attachment_id}}"): [Try(READ_CLINICAL, kind="attachments")],
+    ("DELETE", f"{PATIENT}/attachments/{{attachment_id}}"): [
+        Try(OWN, kind="attachments to withdraw", headers=(("If-Match", '"2"'),))
     ],
-    ("GET", f"{PATIENT}/notes/{{note_id}}/versions"): [Try(READ_CLINICAL, kind="notes")],
-    ("POST", f"{PATIENT}/notes"): [Try(WRITE_OWN, body=a_note())],
+    ("GET", f"{PATIENT}/attachments/{{attachment_id}}/content"): [
+        Try(READ_CLINICAL, kind="attachments")
+    ],
+    ("PATCH", f"{PATIENT}/attachments/{{attachment_id}}/content"): [
+        Try(OWN, kind="attachments to append", headers=NOTHING_YET)
+    ],
     ("GET", f"{PATIENT}/goal-attainment"): [Try(READ_GOALS)],
     **kept_on_a_shelf(
         "goal-steps",
@@ -895,11 +926,13 @@ def parameters(stage: Stage, ids: Ids, name: str, kind: str) -> dict[str, Any]:
         "SESSION": {"id": entries["dosing-sessions"]},
         "SESSION_TO_CHANGE": {"id": entries["dosing-sessions"]},
         "PLANNED": {"after": long_ago},
-        "NOTE": {"id": entries["notes"]},
-        "OWN_NOTE": {"id": entries["notes"]},
-        "OWN_NOTE_TO_CHANGE": {"id": entries["notes"]},
-        "OWN_NOTES_TO_CHANGE": {"ids": [entries["notes"]]},
-        "PRIVATE_OF": {"ids": [entries["notes private"]]},
+        "ATTACHMENT": {"id": entries["attachments"]},
+        "OWN_ATTACHMENT": {"id": entries["attachments"]},
+        "ATTACHMENT_TO_CHANGE": {"id": entries["attachments"]},
+        "ATTACHMENTS_OF": {"note_id": entries["notes"]},
+        "OF_HIDDEN_NOTES": {"ids": [entries["attachments private"]]},
+        "STORED_CHUNK": {"attachment_id": entries["attachments"], "number": 0},
+        "ABANDONED": {"before": later},
         "COPIES": {"id": entries["notes in conflict"]},
         "TIMES_RATED": {"goal_id": entries["goals"]},
         "TIMES_SAID": {"kind": "goal", "entry_id": entries["goals"]},

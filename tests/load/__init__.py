@@ -14,6 +14,8 @@ access log:
 - *Afterglow* (`afterglow.py`), as `afterglow serve` runs it;
 - *due*, *changes* and *sync* (`away.py`): three more of it, asked what a phone asks when it comes
   back;
+- *seals*: opening sealed words of three lengths beside AES-GCM alone on the same bytes, in one
+  process and without a server;
 - *pgbench* with the floor's INSERT and no server at all: what PostgreSQL alone can commit. A
   floor under a fifth of it is too slow to be called one, and the run says so.
 

@@ -8,13 +8,13 @@ from types import FrameType
 
 import msgspec
 
-from tests.load import report, runner
+from tests.load import report, runner, seals
 from tests.load.catalogue import SUBJECTS
 from tests.load.database import Pgbench
 from tests.load.subjects import PATIENTS
 
 INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-EVERYTHING = [*SUBJECTS, Pgbench.NAME]
+EVERYTHING = [*SUBJECTS, Pgbench.NAME, seals.NAME]
 
 
 def counts(text: str) -> list[int]:

@@ -6,6 +6,7 @@ from statistics import median
 from tests.load.catalogue import COMPARED_WITH
 from tests.load.database import Pgbench
 from tests.load.runner import Run
+from tests.load.seals import MOST, SIZES
 
 SLOWEST_FLOOR = 0.20
 """Of pgbench's transactions a second: a hand-written server slower than this is no floor."""
@@ -43,6 +44,8 @@ def table(run: Run) -> str:
             lines += section(run, like, concurrency)
     if run.pgbench:
         lines += ["", *beside_pgbench(run)]
+    if run.seals:
+        lines += ["", *beside_the_cipher(run)]
     return "\n".join([*lines, *streams(run), *slow_generators(run)])
 
 
@@ -132,6 +135,20 @@ def beside_pgbench(run: Run) -> Iterator[str]:
         yield f"!!! WARNING: below {SLOWEST_FLOOR:.2f} this floor is too slow to be one:"
         yield "!!! every ratio in this report flatters what it is compared with"
         yield "!" * 80
+
+
+def beside_the_cipher(run: Run) -> Iterator[str]:
+    """What opening sealed words costs beside AES-GCM alone."""
+    for size in SIZES:
+        here = [one for one in run.seals if one.size == size]
+        alone = median(one.alone_us for one in here)
+        opened = median(one.opened_us for one in here)
+        yield (
+            f"opening {size:,} sealed bytes: {opened:.2f} us, AES-GCM alone {alone:.2f} us:"
+            f" {opened / alone:.2f} times it"
+        )
+        if opened > MOST * alone:
+            yield f"!!! WARNING: more than {MOST:g} times it"
 
 
 def slow_generators(run: Run) -> Iterator[str]:

@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 
 from app.kernel import embedded
-from tests.load import database
+from tests.load import database, seals
 from tests.load.catalogue import COMPARED_WITH, SUBJECTS
 from tests.load.database import Pgbench
 from tests.load.generator import DRAIN_SECONDS, Job, Measured
@@ -33,7 +33,7 @@ class Plan(msgspec.Struct, frozen=True):
     """What to measure.
 
     seconds: of each timed window. concurrencies: connections, each 1 to PATIENTS.
-    only: names of subjects, and of pgbench.
+    only: names of subjects, of pgbench, and of the seals.
     """
 
     rounds: int
@@ -62,7 +62,7 @@ class Run(msgspec.Struct):
 
     load_average: of the minute before; a machine that is not idle makes ratios of rates unsure.
     fdatasync_us: what a commit waits for on this disk.
-    pgbench: transactions a second, one figure per round.
+    pgbench: transactions a second, one figure per round. seals: likewise, for each size of text.
     """
 
     plan: Plan
@@ -75,6 +75,7 @@ class Run(msgspec.Struct):
     fdatasync_us: float
     measurements: list[Measurement]
     pgbench: list[float]
+    seals: list[seals.Seal]
 
 
 @dataclass
@@ -126,6 +127,7 @@ def measure(plan: Plan, say: Say) -> Run:
             fdatasync_us=disk,
             measurements=[],
             pgbench=[],
+            seals=[],
         )
         pgbench = Pgbench(postgres) if Pgbench.NAME in plan.only else None
         everybody = []
@@ -144,6 +146,9 @@ def measure(plan: Plan, say: Say) -> Run:
                 database.checkpoint(postgres)
                 run.pgbench.append(pgbench.measure(plan.seconds))
                 say(f"round {number}/{plan.rounds}: pgbench: {run.pgbench[-1]:,.0f}/s")
+            if seals.NAME in plan.only:
+                run.seals += seals.measure(plan.seconds)
+                say(f"round {number}/{plan.rounds}: seals")
             go_round(run, number, turns[::-1] if backwards else turns, postgres, say)
         for one in everybody:
             holds = one.subject.stored()

@@ -29,7 +29,15 @@ from pyotp import TOTP
 from app.kernel import embedded
 from app.kernel.settings import Settings
 from app.operations import stack
-from tests.builders import a_check_in, a_goal, a_note, now
+from tests.builders import (
+    a_check_in,
+    a_clinicians_note,
+    a_goal,
+    a_note,
+    an_attachment,
+    an_intention,
+    now,
+)
 from tests.stories.servers import LiveServer
 
 ROOT: Final = Path(__file__).parents[2]
@@ -193,6 +201,8 @@ class Story:
             therapist = self._join(administrator, "clinician", privileges=["therapy", "monitor"])
             patient = self._join(therapist, "patient")
             self._write(patient, "written")
+            self._attach(patient)
+            self._write_about(patient, therapist)
             self._read(patient, therapist)
             self._change_oneself(patient, therapist)
             self._sign_in_wrongly()
@@ -270,7 +280,13 @@ class Story:
         mine = "/v1/patients/me"
         sent = {
             "check-ins": a_check_in(answers=[1, 1, 1, 1, 1, 1, 1, 1, 2]),
-            "notes": a_note(words=f"{sing(f'note {when}')} and\nmore"),
+            "notes": a_note(
+                words=f"{sing(f'note {when}')} and\nmore",
+                emotions=["awe", sing(f"emotion {when}")],
+                insights=[sing(f"insight {when}")],
+                themes=[sing(f"theme {when}")],
+            ),
+            "intentions": an_intention(words=sing(f"intention {when}")),
             "goals": a_goal(words=sing(f"goal {when}"), why=sing(f"reason {when}")),
         }
         private = a_note(tier="private", words=sing(f"private note {when}"))
@@ -279,17 +295,54 @@ class Story:
             for kind, body in [*sent.items(), ("notes", private)]
         ]
 
+    def _attach(self, patient: dict[str, str]) -> None:
+        """A picture in which somebody could read, all of it; and half of another."""
+        mine = "/v1/patients/me"
+        note = self._succeed("POST", f"{mine}/notes", json=a_note(), headers=patient)["id"]
+        for half in (1, 2):
+            song = self.canaries.word(f"picture sent in {half} parts").encode()
+            content = b"\x89PNG\r\n\x1a\n" + song * 18_000
+            sent = an_attachment(content)
+            self._succeed("POST", f"{mine}/notes/{note}/attachments", json=sent, headers=patient)
+            path = f"{mine}/attachments/{sent['id']}/content"
+            part = content[: len(content) // half]
+            upload = {"Upload-Offset": "0", "Upload-Complete": "?1" if half == 1 else "?0"}
+            media = {"Content-Type": "application/partial-upload"}
+            self._succeed("PATCH", path, content=part, headers=patient | upload | media)
+            if half == 1:
+                assert self._send("GET", path, headers=patient).content == content
+
+    def _write_about(self, patient: dict[str, str], therapist: dict[str, str]) -> None:
+        """What a clinician writes; and it arrives."""
+        patient_id = self._succeed("GET", "/v1/me", headers=patient)["current"]["patient_id"]
+        for kind in ("clinician-notes", "psychotherapy-notes"):
+            path = f"/v1/patients/{patient_id}/{kind}"
+            words = self.canaries.word(kind)
+            body = a_clinicians_note(words=words)
+            self._succeed("POST", path, json=body, headers=therapist)
+            assert words in self._send("GET", path, headers=therapist).text
+
     def _read(self, patient: dict[str, str], therapist: dict[str, str]) -> None:
         """Everything, by both; and what was written really arrives."""
         patient_id = self._succeed("GET", "/v1/me", headers=patient)["current"]["patient_id"]
         for who, headers in (("me", patient), (patient_id, therapist)):
-            for kind in ("check-ins", "notes", "goals", "dosing-sessions", "trajectories/phq-9"):
+            for kind in (
+                "check-ins",
+                "notes",
+                "intentions",
+                "goals",
+                "dosing-sessions",
+                "trajectories/phq-9",
+            ):
                 self._succeed("GET", f"/v1/patients/{who}/{kind}", headers=headers)
         for path in ("/v1/caseload", "/v1/flags", "/v1/me"):
             self._succeed("GET", path, headers=therapist)
         notes = self._succeed("GET", "/v1/patients/me/notes", headers=patient)
         assert self.canaries.found_in(json.dumps(notes).encode()) == {
             "note written",
+            "emotion written",
+            "insight written",
+            "theme written",
             "private note written",
         }
 
@@ -387,7 +440,7 @@ class Story:
     def _be_refused_by_the_database(self, patient: dict[str, str]) -> None:
         """Everything is right and PostgreSQL refuses it, in every way it can."""
         url = self._server.libpq_url("postgres", "afterglow")
-        tables = ("experience_note", "goal", "check_in", "patient", "account")
+        tables = ("experience_note", "intention", "goal", "check_in", "patient", "account")
         with psycopg.connect(url, autocommit=True) as connection:
             for table in tables:
                 connection.execute(f"ALTER TABLE {table} ADD CHECK (false) NOT VALID".encode())
