@@ -7,7 +7,16 @@ from uuid import UUID
 from fastapi import Form
 
 from app.kernel import identity, plain
-from app.kernel.edge import LARGER_BODIES, MAX_BODY, MAX_SYNC_CHANGES, Public, Reply, Signed, router
+from app.kernel.edge import (
+    LARGER_BODIES,
+    MAX_BODY,
+    MAX_SYNC_CHANGES,
+    PIECES_BODY,
+    Public,
+    Reply,
+    Signed,
+    router,
+)
 from app.kernel.errors import Fault, Kind, Problem
 from app.kernel.etag import IfMatch, etag, opaque_version_named, version_named
 from app.kernel.fields import MAX_TEXT
@@ -130,6 +139,7 @@ def read_limits(visit: Public) -> LimitsOut:
         max_body_bytes=MAX_BODY,
         max_sync_body_bytes=LARGER_BODIES["/v1/sync"],
         max_sync_changes=MAX_SYNC_CHANGES,
+        max_attachment_bytes=PIECES_BODY,
         max_text_bytes=MAX_TEXT,
         max_page=MAX_PAGE,
         recorded_at_from=datetime(2000, 1, 1, tzinfo=UTC),
