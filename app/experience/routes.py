@@ -25,7 +25,8 @@ from app.kernel.pieces import (
 )
 from app.people.chart import entry_id, open_chart
 
-routes: Final = router("experience")
+# Clients are generated with a module for each tag: where notes are, they stay.
+routes: Final = router("treatment")
 
 _OF_NOTE: Final = "/v1/patients/{patient_id}/notes/{note_id}/attachments"
 _ONE: Final = "/v1/patients/{patient_id}/attachments/{attachment_id}"

@@ -76,7 +76,8 @@ def require_partial(media: str) -> None:
     """Raises: Problem UNSUPPORTED_MEDIA_TYPE."""
     if media.partition(";")[0].strip().lower() not in _MEDIA:
         raise Problem(
-            Kind.UNSUPPORTED_MEDIA_TYPE, detail="This address takes application/partial-upload."
+            Kind.UNSUPPORTED_MEDIA_TYPE,
+            detail="This address takes application/octet-stream or application/partial-upload.",
         )
 
 
@@ -208,7 +209,8 @@ def _broken_off() -> Problem:
 def binary(most: int) -> dict[str, Any]:
     """What FastAPI cannot say of a route that takes pieces, for its specification."""
     schema = {"type": "string", "format": "binary", "maxLength": most}
-    content = {"application/partial-upload": {"schema": schema}}
+    # Generators of clients know this one; the draft's own is taken too.
+    content = {"application/octet-stream": {"schema": schema}}
     return {"requestBody": {"required": True, "content": content}}
 
 

@@ -359,6 +359,9 @@ class LimitsOut(Open):
     max_body_bytes: int
     max_sync_body_bytes: Annotated[int, Field(description="Of POST /v1/sync.")]
     max_sync_changes: Annotated[int, Field(description="In one POST /v1/sync.")]
+    max_attachment_bytes: Annotated[
+        int, Field(description="Of a recording or a picture that belongs to a note.")
+    ]
     max_text_bytes: int
     max_page: int
     recorded_at_from: datetime

@@ -56,6 +56,7 @@ class TestLimits:
         assert told["max_body_bytes"] == 1024 * 1024
         assert told["max_text_bytes"] == 64 * 1024
         assert told["max_page"] == 200
+        assert told["max_attachment_bytes"] == 20 * 1024 * 1024
         assert told["recorded_at_from"] == "2000-01-01T00:00:00Z"
         assert told["recorded_at_before"] == "2100-01-01T00:00:00Z"
         assert told["access_token_seconds"] == 600
