@@ -1,0 +1,500 @@
+"""One scale over time: what it moved through, when doses were given, what is missing."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from statistics import median
+from typing import Any, Final, NamedTuple
+
+from app.trends.charts.look import (
+    SCHEMA,
+    Clock,
+    Palette,
+    Span,
+    Spec,
+    bare,
+    below,
+    clock,
+    counted,
+    dose_layers,
+    dressed,
+    moment,
+    palette,
+    plain,
+    span,
+    time_axis,
+)
+from app.trends.charts.records import LINE, SCREEN, Course, Frame, Point
+
+LEFT: Final = 50
+"""Pixels for the axis of scores."""
+RIGHT: Final = 72
+"""Pixels for the names of bands."""
+_HEIGHT: Final = 220
+
+# Source: our convention. No line is drawn where it would make up what was not asked.
+PAUSE: Final = 3.0
+"""Times the usual time between two scores: a longer one is a gap in the line."""
+_FEW: Final = 4
+"""Scores below which there is no usual time."""
+
+SCORE: Final = "Score"
+BASELINE: Final = "Baseline"
+DOSE: Final = "Dose"
+FLAG: Final = "Flag"
+INCOMPLETE: Final = "Incomplete"
+_SHAPES: Final = {
+    SCORE: "circle",
+    BASELINE: "diamond",
+    DOSE: "triangle-down",
+    FLAG: "triangle-up",
+    INCOMPLETE: "cross",
+}
+
+KINDS: Final = tuple(_SHAPES)
+
+
+class Plot(NamedTuple):
+    """Where things go. shown: the axis of time. width, height: of the plot alone, in pixels."""
+
+    shown: Span
+    width: float
+    height: float
+    clock: Clock
+    colours: Palette
+
+
+def chart(course: Course, frame: Frame = SCREEN) -> Spec:
+    """The trajectory, to be read by itself."""
+    colours = palette(frame)
+    width = frame.width - LEFT - (RIGHT if course.bands else 14)
+    plot = Plot(spanned([course], width), width, _HEIGHT, clock(course.time_zone), colours)
+    kinds = kinds_of(course)
+    columns = len(kinds) if width >= 90 * len(kinds) else 3
+    rows = -(-len(kinds) // columns)
+    said = f"Day ({plot.clock.name})"
+    inside: Spec = {
+        "width": plot.width,
+        "height": plot.height,
+        "layer": [
+            *layers(course, plot, kinds, legend_columns=columns),
+            below(_limits(course), frame, colours, LEFT, plot.height + 48 + 17 * rows),
+        ],
+        "encoding": {"x": time_axis(plot.shown, plot.width, said)},
+        "resolve": {"legend": {"shape": "shared", "color": "shared"}},
+    }
+    offset = 28 if course.doses else 14
+    return dressed(frame, course.title, under(course), description(course), inside, offset=offset)
+
+
+def sparkline(course: Course, frame: Frame = LINE) -> Spec:
+    """The same course in the height of a line of text: the line, its gaps, and where it stands."""
+    colours = palette(frame)
+    own = clock(course.time_zone)
+    shown = spanned([course], frame.width)
+    rows = _scores(course, own)
+    channels = {
+        "x": {**moment(shown), "axis": None},
+        "y": {
+            "field": "score",
+            "type": "quantitative",
+            "axis": None,
+            "scale": {"domain": [course.minimum, course.maximum]},
+        },
+    }
+    line = {"type": "line", "color": colours.score, "strokeWidth": 1.5}
+    dots = {"type": "circle", "color": colours.score, "opacity": 1}
+    return {
+        "$schema": SCHEMA,
+        "description": description(course),
+        "width": frame.width - 8,
+        "height": 28,
+        "padding": 4,
+        "background": colours.paper,
+        "encoding": channels,
+        "layer": [
+            {
+                "data": {"values": [{"t": plot_at} for plot_at in map(own.of, course.doses)]},
+                "mark": {"type": "rule", "color": colours.faint, "aria": False},
+                "encoding": {"x": channels["x"], "y": {"value": 0}, "y2": {"value": 28}},
+            },
+            {
+                "data": {"values": rows},
+                "mark": line,
+                "encoding": {"detail": {"field": "stretch", "type": "nominal"}},
+            },
+            {"data": {"values": rows[:-1]}, "mark": {**dots, "size": 6}},
+            {"data": {"values": rows[-1:]}, "mark": {**dots, "size": 36}},
+        ],
+        "config": bare(colours),
+    }
+
+
+def spanned(courses: Sequence[Course], width: float) -> Span:
+    """An axis of time that holds everything in all of these."""
+    instants: list[int] = []
+    for course in courses:
+        own = clock(course.time_zone)
+        instants += [own.of(one.at) for one in course.points]
+        instants += [own.of(one.at) for one in course.flags]
+        # Doses long before or after are not what is looked at, unless there is nothing else.
+        if not instants:
+            instants += [own.of(at) for at in course.doses]
+        else:
+            reach = 14 * 86_400_000
+            first, last = min(instants), max(instants)
+            instants += [
+                at for at in map(own.of, course.doses) if first - reach <= at <= last + reach
+            ]
+    return span(instants, width)
+
+
+def stretches(points: Sequence[Point]) -> list[int]:
+    """Which unbroken stretch each point belongs to, counted from 0.
+
+    It ends where an answer is incomplete, and where nothing was answered for longer than `PAUSE`
+    times the usual.
+    """
+    at = [one.at for one in points if one.score is not None]
+    pauses = [(later - earlier).total_seconds() for earlier, later in pairwise(at)]
+    longest = PAUSE * median(pauses) if len(at) >= _FEW else float("inf")
+    found: list[int] = []
+    stretch = 0
+    earlier: Point | None = None
+    for one in points:
+        if earlier is not None and (
+            earlier.score is None
+            or one.score is None
+            or (one.at - earlier.at).total_seconds() > longest
+        ):
+            stretch += 1
+        found.append(stretch)
+        earlier = one
+    return found
+
+
+def layers(course: Course, plot: Plot, kinds: Sequence[str], *, legend_columns: int) -> list[Spec]:
+    """Everything that is drawn of a course, the furthest back first. legend_columns: 0 for none."""
+    y = _y(course)
+    looks = _looks(kinds, plot.colours, plot.height, legend_columns)
+    x = moment(plot.shown)
+    found = [*_bands(course, plot, y), *_lines(course, plot, y)]
+    doses = [plot.clock.of(at) for at in course.doses]
+    found += dose_layers(doses, plot.shown, plot.width, plot.colours)
+    rows = _scores(course, plot.clock)
+    found.append(
+        {
+            "data": {"values": rows},
+            "mark": {"type": "line", "color": plot.colours.score, "strokeWidth": 2, "aria": False},
+            "encoding": {
+                "x": x,
+                "y": y,
+                "detail": {"field": "stretch", "type": "nominal"},
+            },
+        }
+    )
+    size = 46 if len(rows) <= 60 else 12 if len(rows) <= 200 else 5
+    found.append(_marked(plot, [one for one in rows if one["kind"] == SCORE], y, looks, size))
+    found.append(_marked(plot, [one for one in rows if one["kind"] == BASELINE], y, looks, 130))
+    at_foot = {"value": plot.height}
+    left_out = [
+        {"t": plot.clock.of(one.at), "kind": INCOMPLETE}
+        for one in course.points
+        if one.score is None
+    ]
+    found.append(_marked(plot, left_out, at_foot, looks, 34, yOffset=-8))
+    flags = [{"t": plot.clock.of(one.at), "kind": FLAG, "level": one.level} for one in course.flags]
+    found.append(_marked(plot, flags, at_foot, looks, 90, yOffset=-22))
+    inside = [{"t": at, "kind": DOSE} for at in doses if plot.shown.first <= at <= plot.shown.last]
+    found.append(_marked(plot, inside, {"value": 0}, looks, 60, yOffset=-8))
+    if not rows:
+        found.append(nothing(plot))
+    return [one for one in found if one["data"]["values"]]
+
+
+def nothing(plot: Plot) -> Spec:
+    """A layer that says so."""
+    return {
+        "data": {"values": [{}]},
+        "mark": {
+            "type": "text",
+            "text": "No complete score yet",
+            "fontSize": 12,
+            "color": plot.colours.ink,
+        },
+        "encoding": {"x": {"value": plot.width / 2}, "y": {"value": plot.height / 2}},
+    }
+
+
+def description(course: Course) -> str:
+    """What the chart shows, in words."""
+    complete = [one for one in course.points if one.score is not None]
+    own = clock(course.time_zone)
+    if not complete:
+        return f"{course.title}: no complete score. {course.caveat}"
+    first, last = complete[0], complete[-1]
+    assert last.score is not None
+    words = [
+        f"{course.title}, {own.day(first.at)} to {own.day(last.at)}: {under(course)}.",
+        f"Latest {plain(last.score)} of {plain(course.maximum)}{_named(course, last.score)}.",
+    ]
+    if course.baseline is not None and course.baseline.score is not None:
+        words.append(
+            f"Baseline {plain(course.baseline.score)}{_named(course, course.baseline.score)}."
+        )
+    return " ".join([*words, course.caveat])
+
+
+def under(course: Course) -> str:
+    """How much there is, and how much is missing."""
+    complete = sum(one.score is not None for one in course.points)
+    told = [counted(complete, "score")]
+    if left_out := len(course.points) - complete:
+        told.append(f"{left_out:,} incomplete")
+    if course.doses:
+        told.append(counted(len(course.doses), "dose"))
+    if course.flags:
+        told.append(counted(len(course.flags), "flag"))
+    way = {"lower-is-better": "lower is better", "higher-is-better": "higher is better"}
+    if course.direction in way:
+        told.append(way[course.direction])
+    return " · ".join(told)
+
+
+def _limits(course: Course) -> str:
+    pause = (
+        "The line breaks where an answer is incomplete or missing for more than"
+        f" {PAUSE:g} times the usual pause (our convention)."
+    )
+    return f"{course.caveat} {pause}"
+
+
+def _named(course: Course, score: float) -> str:
+    for band in course.bands:
+        if score <= band.high:
+            return f" ({band.label})"
+    return ""
+
+
+def kinds_of(course: Course) -> list[str]:
+    """What there is to be told apart."""
+    there = {
+        SCORE: any(one.score is not None for one in course.points),
+        BASELINE: _baseline_at(course) is not None,
+        DOSE: bool(course.doses),
+        FLAG: bool(course.flags),
+        INCOMPLETE: any(one.score is None for one in course.points),
+    }
+    return [kind for kind, is_there in there.items() if is_there] or [SCORE]
+
+
+def _baseline_at(course: Course) -> int | None:
+    """Its place among the points, if it is shown."""
+    if course.baseline is None:
+        return None
+    for place, one in enumerate(course.points):
+        if one.at == course.baseline.at and one.score is not None:
+            return place
+    return None
+
+
+def _scores(course: Course, own: Clock) -> list[Spec]:
+    baseline = _baseline_at(course)
+    rows = []
+    for place, (one, stretch) in enumerate(
+        zip(course.points, stretches(course.points), strict=True)
+    ):
+        if one.score is None:
+            continue
+        row: Spec = {
+            "t": own.of(one.at),
+            "score": one.score,
+            "stretch": stretch,
+            "kind": BASELINE if place == baseline else SCORE,
+        }
+        if named := _named(course, one.score):
+            row["band"] = named.strip(" ()")
+        if one.hours_since_dose is not None:
+            row["after"] = f"{one.hours_since_dose:,.0f} h after dose {one.dose_number}"
+        rows.append(row)
+    return rows
+
+
+def _y(course: Course) -> Spec:
+    return {
+        "field": "score",
+        "type": "quantitative",
+        "scale": {"domain": [course.minimum, course.maximum], "nice": False},
+        "axis": {
+            "title": f"{course.label}, points ({plain(course.minimum)}-{plain(course.maximum)})",
+            "values": _ticks(course),
+            "grid": not course.bands,
+            "minExtent": 30,
+            "maxExtent": 30,
+            "titleLimit": _HEIGHT,
+        },
+    }
+
+
+def _ticks(course: Course) -> list[float]:
+    """Where one band ends and the next begins, or even steps."""
+    if course.bands:
+        return [*(band.low for band in course.bands), course.maximum]
+    length = course.maximum - course.minimum
+    step = next((one for one in (1, 2, 5, 10, 20, 25, 50, 100) if length / one <= 6), length / 5)
+    count = int(length / step)
+    return [course.minimum + step * number for number in range(count + 1)]
+
+
+def _bands(course: Course, plot: Plot, y: Spec) -> list[Spec]:
+    if not course.bands:
+        return []
+    tops = [*(band.low for band in course.bands[1:]), course.maximum]
+    count = len(course.bands)
+    is_worse_above = course.direction != "higher-is-better"
+    values = []
+    for number, (band, top) in enumerate(zip(course.bands, tops, strict=True)):
+        room = (top - band.low) * plot.height / (course.maximum - course.minimum)
+        worse = number if is_worse_above else count - 1 - number
+        values.append(
+            {
+                "low": band.low,
+                "top": top,
+                "middle": (band.low + top) / 2,
+                "name": band.label.replace(" ", "\n", int(room / 11) - 1 if room >= 22 else 0),
+                "shade": round(0.03 + 0.21 * worse / max(1, count - 1), 3),
+            }
+        )
+    rects: Spec = {
+        "data": {"values": values},
+        "mark": {"type": "rect", "color": plot.colours.band, "aria": False},
+        "encoding": {
+            "x": {"value": 0},
+            "x2": {"value": plot.width},
+            "y": {**y, "field": "low"},
+            "y2": {"field": "top"},
+            "opacity": {"field": "shade", "type": "quantitative", "scale": None, "legend": None},
+        },
+    }
+    # No taller than its band: a name that has no room is told by the axis alone.
+    names: Spec = {
+        "data": {"values": values},
+        "mark": {
+            "type": "text",
+            "align": "left",
+            "baseline": "middle",
+            "fontSize": 10,
+            "lineBreak": "\n",
+            "lineHeight": 11,
+            "limit": RIGHT - 6,
+            "color": plot.colours.soft,
+            "aria": False,
+        },
+        "encoding": {
+            "x": {"value": plot.width + 6},
+            "y": {**y, "field": "middle"},
+            "text": {"field": "name"},
+        },
+    }
+    return [rects, names]
+
+
+def _lines(course: Course, plot: Plot, y: Spec) -> list[Spec]:
+    """Baseline, response and remission: each its own dashes and its own words."""
+    found: list[tuple[str, float, list[int], str]] = []
+    if course.baseline is not None and course.baseline.score is not None:
+        score = course.baseline.score
+        found.append((f"baseline {plain(score)}", score, [1, 0], plot.colours.soft))
+    dashes = ([6, 3], [2, 2], [8, 2, 2, 2])
+    for line, dash in zip(course.lines, dashes, strict=False):
+        found.append((line.label, line.score, list(dash), plot.colours.goal))
+    found = [one for one in found if course.minimum <= one[1] <= course.maximum]
+    points_a_pixel = (course.maximum - course.minimum) / plot.height
+    # Words that would lie on each other are set side by side.
+    taken: list[tuple[float, float]] = []
+    layered: list[Spec] = []
+    for words, score, dash, colour in sorted(found, key=lambda one: -one[1]):
+        start = 4.0
+        is_baseline = colour == plot.colours.soft
+        for other, end in taken:
+            if abs(other - score) / points_a_pixel < 13 and not is_baseline:
+                start = max(start, end + 12)
+        if not is_baseline:
+            taken.append((score, start + 5.5 * len(words)))
+        is_at_top = (course.maximum - score) / points_a_pixel < 12
+        layered.append(
+            {
+                "data": {"values": [{"score": score}]},
+                "mark": {"type": "rule", "color": colour, "strokeDash": dash, "aria": False},
+                "encoding": {"x": {"value": 0}, "x2": {"value": plot.width}, "y": y},
+            }
+        )
+        layered.append(
+            {
+                "data": {"values": [{"score": score, "words": words}]},
+                "mark": {
+                    "type": "text",
+                    # Where the latest scores have usually left it.
+                    "align": "right" if is_baseline else "left",
+                    "baseline": "top" if is_at_top else "bottom",
+                    "dy": 3 if is_at_top else -2,
+                    "fontSize": 10,
+                    "color": colour,
+                    "aria": False,
+                },
+                "encoding": {
+                    "x": {"value": plot.width - 4 if is_baseline else start},
+                    "y": y,
+                    "text": {"field": "words"},
+                },
+            }
+        )
+    return layered
+
+
+def _looks(kinds: Sequence[str], colours: Palette, height: float, columns: int) -> Spec:
+    """The channels by which kinds of marks differ: shape first, colour too."""
+    hues = {
+        SCORE: colours.score,
+        BASELINE: colours.ink,
+        DOSE: colours.dose,
+        FLAG: colours.danger,
+        INCOMPLETE: colours.soft,
+    }
+    legend: Any = None
+    if columns:
+        legend = {
+            "title": None,
+            "orient": "bottom",
+            "direction": "horizontal",
+            "columns": columns,
+            "offset": 8,
+            "symbolOpacity": 1,
+            "symbolStrokeWidth": 1,
+        }
+    hue = {"domain": list(kinds), "range": [hues[kind] for kind in kinds]}
+    shape = {"domain": list(kinds), "range": [_SHAPES[kind] for kind in kinds]}
+    kind = {"field": "kind", "type": "nominal"}
+    return {
+        "color": {**kind, "scale": hue, "legend": legend},
+        "shape": {**kind, "scale": shape, "legend": legend},
+    }
+
+
+def _marked(plot: Plot, rows: list[Spec], y: Spec, looks: Spec, size: float, **mark: float) -> Spec:
+    told = [
+        {"field": "t", "type": "temporal", "title": "When", "format": "%Y-%m-%d %H:%M"},
+        {"field": "kind", "title": "What"},
+    ]
+    for name, title in (
+        ("score", "Score"),
+        ("band", "Band"),
+        ("after", "Position"),
+        ("level", "Level"),
+    ):
+        if any(name in row for row in rows):
+            told.append({"field": name, "title": title})
+    return {
+        "data": {"values": rows},
+        "mark": {"type": "point", "filled": True, "opacity": 1, "size": size, **mark},
+        "encoding": {"x": moment(plot.shown), "y": y, **looks, "tooltip": told},
+    }
