@@ -65,6 +65,8 @@ class Renderer:
         self._limits = limits or Limits()
         self._program = program
         self._turn = asyncio.Lock()
+        self._bundling = asyncio.Lock()
+        self._bundles: dict[str, bytes] = {}
         self._asking = 0
         self._child: subprocess.Process | None = None
         self._made = 0
@@ -86,13 +88,16 @@ class Renderer:
     async def bundle(self, snippet: str) -> bytes:
         """The chart libraries for browsers and `snippet`, which uses them, as gzipped JavaScript.
 
+        Made once and kept.
+
         Raises: as `draw`.
         """
-        made = await self._ask(drawing.BUNDLE, snippet.encode(), self._limits.bundle_seconds)
-        # It is twice as large now, and never needs to be again.
-        if not self._turn.locked():
-            await self._end()
-        return made
+        async with self._bundling:
+            if snippet not in self._bundles:
+                asked = snippet.encode()
+                made = await self._ask(drawing.BUNDLE, asked, self._limits.bundle_seconds)
+                self._bundles[snippet] = made
+        return self._bundles[snippet]
 
     async def close(self) -> None:
         """Draw no more, and leave no process behind."""
@@ -158,7 +163,9 @@ class Renderer:
         except (ConnectionError, asyncio.IncompleteReadError):
             raise _Gone from None
         self._made += 1
-        if self._made >= self._limits.pictures or kib > self._limits.kib:
+        # The libraries make it twice as large, and it never needs to be so again.
+        is_used_up = self._made >= self._limits.pictures or kib > self._limits.kib
+        if is_used_up or kind == drawing.BUNDLE:
             await self._end()
         if is_refused:
             DRAWN.labels("refused").inc()
