@@ -16,9 +16,10 @@ from app.trends.charts.records import Frame
 Spec = dict[str, Any]
 
 SCHEMA: Final = "https://vega.github.io/schema/vega-lite/v6.json"
-FONT: Final = "system-ui, 'Segoe UI', 'Liberation Sans', 'DejaVu Sans', sans-serif"
-_LETTER: Final = 0.54
+FONT: Final = "Arial, 'Liberation Sans', Helvetica, sans-serif"
+_LETTER: Final = 0.56
 """Of the size of the type: how wide a letter is on average."""
+_BOLD: Final = 1.1
 _MONTHS_FROM: Final = 250
 """Days from which an axis names months and years, and no days."""
 
@@ -82,7 +83,7 @@ def dressed(
     """
     colours = palette(frame)
     head: Spec = {
-        "text": wrapped(title, frame.width, 14),
+        "text": wrapped(title, frame.width, 14 * _BOLD),
         "subtitle": wrapped(under, frame.width, 11) if under else "",
         "anchor": "start",
         "frame": "bounds",
@@ -107,7 +108,7 @@ def bare(colours: Palette) -> Spec:
 def heading(text: str, frame: Frame, left: float, offset: float) -> Spec:
     """The title of one of several panels. left: as for `below`."""
     return {
-        "text": wrapped(text, frame.width, 12),
+        "text": wrapped(text, frame.width, 12 * _BOLD),
         "fontSize": 12,
         "anchor": "start",
         "frame": "group",
@@ -215,8 +216,17 @@ def time_axis(shown: Span, width: float, said: str) -> Spec:
 
 def moment(shown: Span) -> Spec:
     """The x channel of a mark that stands at `t`."""
-    scale = {"type": "utc", "domain": [shown.first, shown.last], "nice": False}
-    return {"field": "t", "type": "temporal", "scale": scale}
+    return {"field": "t", "type": "temporal", "scale": time_scale(shown)}
+
+
+def time_scale(shown: Span) -> Spec:
+    """From the first to the last instant, whatever the data are.
+
+    As an expression: numbers would be compiled to one that a browser under a strict policy, where
+    expressions are interpreted, does not understand; everything would stand at the left edge.
+    """
+    domain = {"expr": f"[{shown.first}, {shown.last}]"}
+    return {"type": "utc", "domain": domain, "nice": False}
 
 
 def dose_layers(
