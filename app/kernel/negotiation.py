@@ -38,7 +38,9 @@ def chosen(accept: str | None, offered: Sequence[str]) -> str:
     weights = [_weight(wanted, media) for media in offered]
     best = max(weights)
     if best == 0:
-        raise Problem(Kind.NOT_ACCEPTABLE, extra={"offered": list(offered)})
+        raise Problem(
+            Kind.NOT_ACCEPTABLE, headers={"Vary": "Accept"}, extra={"offered": list(offered)}
+        )
     return offered[weights.index(best)]
 
 

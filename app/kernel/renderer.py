@@ -42,13 +42,14 @@ class _Gone(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """seconds: for one picture, and to wait for one's turn. bundle_seconds: for the bundle.
+    """seconds: for one picture. turn_seconds: to wait for one's turn. bundle_seconds: for the bundle.
 
     waiting: who ask at the same time. idle_seconds: without a request, until the process ends.
     pictures, kib: made by one process, and how large it may grow, before another takes its place.
     """
 
     seconds: float = 10.0
+    turn_seconds: float = 20.0
     bundle_seconds: float = 60.0
     waiting: int = 32
     idle_seconds: float = 120.0
@@ -121,7 +122,7 @@ class Renderer:
 
     async def _take_turn(self) -> None:
         try:
-            async with asyncio.timeout(self._limits.seconds):
+            async with asyncio.timeout(self._limits.turn_seconds):
                 await self._turn.acquire()
         except TimeoutError:
             raise self._not_now("waited") from None
