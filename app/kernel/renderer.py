@@ -42,7 +42,7 @@ class _Gone(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """seconds: for one picture. turn_seconds: to wait for one's turn. bundle_seconds: for the bundle.
+    """seconds, bundle_seconds: for one picture, for the bundle. turn_seconds: to wait for a turn.
 
     waiting: who ask at the same time. idle_seconds: without a request, until the process ends.
     pictures, kib: made by one process, and how large it may grow, before another takes its place.

@@ -62,6 +62,10 @@ _HEADERS: Final[dict[str, Any]] = {
         "description": "Seconds to wait before trying again.",
         "schema": {"type": "integer", "minimum": 1},
     },
+    "Vary": {
+        "description": "What else the answer depends on (RFC 9110).",
+        "schema": {"type": "string", "examples": ["Accept"]},
+    },
     "WWW-Authenticate": {
         "description": "How to sign in (RFC 6750).",
         "schema": {"type": "string", "examples": ["Bearer"]},
@@ -126,6 +130,7 @@ _WHEN_ACCEPTING: Final = {
     "409": "Used before, or the name is taken",
 }
 _WHEN_SIGNING_IN: Final = {"429": "Too many attempts"}
+_IN_SEVERAL_FORMS: Final = {"406": "Not in any of the forms asked for"}
 _WHEN_FOLLOWING: Final = {"429": "Too many streams at once"}
 _CONDITIONAL: Final = {
     "409": "Withdrawn meanwhile",
@@ -192,6 +197,11 @@ def _is_conditional(operation: dict[str, Any]) -> bool:
     return any(one["name"] == "If-Match" for one in operation.get("parameters", ()))
 
 
+def _has_several_forms(operation: dict[str, Any]) -> bool:
+    """Whether Accept chooses between forms of the same answer."""
+    return len(operation["responses"].get("200", {}).get("content", {})) > 1
+
+
 def _bound_parameters(path: str, operation: dict[str, Any]) -> None:
     """What the edge passes on as text is still known by its name."""
     for parameter in operation.get("parameters", ()):
@@ -215,6 +225,8 @@ def _describe_successes(operation: dict[str, Any], schemas: dict[str, Any]) -> N
             del response["content"]
         headers = {"ETag": "version", "Link": "next_cursor"}
         sent = [name for name, member in headers.items() if member in answer.get("properties", {})]
+        if _has_several_forms(operation):
+            sent.append("Vary")
         if sent:
             response["headers"] = {name: _header(name) for name in sent}
     if "201" in responses and _takes_an_id(operation, schemas):
@@ -232,6 +244,7 @@ def _declare_problems(path: str, operation: dict[str, Any], schemas: dict[str, A
         (path.endswith("/accept"), _WHEN_ACCEPTING),
         (path == "/v1/auth/token", _WHEN_SIGNING_IN),
         (path.endswith("/stream"), _WHEN_FOLLOWING),
+        (_has_several_forms(operation), _IN_SEVERAL_FORMS),
         (_is_conditional(operation), _CONDITIONAL),
         (has_body or "parameters" in operation, _WITH_WORDS),
     )

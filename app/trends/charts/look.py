@@ -87,6 +87,7 @@ def dressed(
         "subtitle": wrapped(under, frame.width, 11) if under else "",
         "anchor": "start",
         "frame": "bounds",
+        "limit": frame.width - 8,
         "offset": offset,
     }
     return {
@@ -112,6 +113,7 @@ def heading(text: str, frame: Frame, left: float, offset: float) -> Spec:
         "fontSize": 12,
         "anchor": "start",
         "frame": "group",
+        "limit": frame.width - 8,
         "dx": -left,
         "offset": offset,
     }
@@ -137,6 +139,7 @@ def below(words: str, frame: Frame, colours: Palette, left: float, top: float) -
             "color": colours.soft,
             "text": wrapped(words, frame.width, 10),
             "lineHeight": 13,
+            "limit": frame.width - 8,
             "aria": False,
         },
         "encoding": {"x": {"value": -left}, "y": {"value": top}},
