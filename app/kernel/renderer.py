@@ -72,7 +72,7 @@ class Renderer:
         self._child: subprocess.Process | None = None
         self._made = 0
         self._idle: asyncio.TimerHandle | None = None
-        self._is_closing = False
+        self._closing = asyncio.Event()
 
     @property
     def pid(self) -> int | None:
@@ -102,7 +102,7 @@ class Renderer:
 
     async def close(self) -> None:
         """Draw no more, and leave no process behind."""
-        self._is_closing = True
+        self._closing.set()
         await self._end()
 
     async def _ask(self, kind: bytes, asked: bytes, seconds: float) -> bytes:
@@ -178,7 +178,7 @@ class Renderer:
     async def _there(self) -> subprocess.Process:
         if self._child is not None and self._child.returncode is None:
             return self._child
-        if self._is_closing:
+        if self._closing.is_set():
             raise _Gone
         self._made = 0
         self._child = await asyncio.create_subprocess_exec(
@@ -193,6 +193,9 @@ class Renderer:
             cwd="/",
             start_new_session=True,
         )
+        if self._closing.is_set():
+            await self._end()
+            raise _Gone
         return self._child
 
     async def _end(self) -> None:

@@ -3,12 +3,16 @@
 import gzip
 import json
 import threading
+from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 
+from app.kernel.renderer import Form, Limits, Renderer, Undrawable
 from app.kernel.settings import Settings
 from app.kernel.tokens import SigningKeys
 from app.kernel.vault import Keyring
@@ -158,6 +162,50 @@ class TestForms:
             one.join()
 
         assert statuses == [200] * 16
+
+
+@pytest.fixture
+def renderer_of(client: TestClient, opened: ExitStack) -> Callable[[Renderer], None]:
+    """Another one draws, until the test is over."""
+    desk = client.app.state.desk  # type: ignore[attr-defined]
+    opened.callback(object.__setattr__, desk, "renderer", desk.renderer)
+    return lambda renderer: object.__setattr__(desk, "renderer", renderer)
+
+
+class TestTrouble:
+    def test_when_too_many_wait_whoever_comes_is_told_to_come_again(
+        self, followed: World, renderer_of: Callable[[Renderer], None]
+    ) -> None:
+        renderer_of(Renderer(Limits(waiting=0)))
+
+        answer = asked(followed, "image/png")
+
+        assert answer.status_code == 503
+        assert answer.json()["code"] == "unavailable"
+        assert int(answer.headers["retry-after"]) >= 1
+        assert asked(followed, VEGA_LITE).status_code == 200
+
+    def test_a_program_that_is_not_there_stops_no_server(
+        self, followed: World, renderer_of: Callable[[Renderer], None]
+    ) -> None:
+        renderer_of(Renderer(program=Path("nowhere.py")))
+
+        assert asked(followed, "image/png").status_code == 503
+        assert asked(followed, None).status_code == 200
+
+    def test_a_chart_that_cannot_be_drawn_is_our_fault(
+        self, followed: World, renderer_of: Callable[[Renderer], None]
+    ) -> None:
+        class Refusing(Renderer):
+            async def draw(self, specification: dict[str, Any], form: Form) -> bytes:
+                raise Undrawable
+
+        renderer_of(Refusing())
+
+        answer = asked(followed, "image/svg+xml")
+
+        assert answer.status_code == 500
+        assert answer.json()["code"] == "internal"
 
 
 class TestServer:

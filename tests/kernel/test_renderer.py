@@ -337,6 +337,21 @@ class TestTrouble:
 
         play(story, obedient(Limits()))
 
+    def test_one_that_is_just_being_started_is_not_left_behind(
+        self, obedient: Callable[[Limits], Callable[[], Renderer]]
+    ) -> None:
+        async def story(renderer: Renderer) -> None:
+            asking = asyncio.create_task(told(renderer))
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            await renderer.close()
+
+            with pytest.raises(Problem):
+                await asking
+            assert renderer.pid is None
+
+        play(story, obedient(Limits()))
+
     def test_it_goes_with_a_parent_that_was_killed(self) -> None:
         parent = (
             "import asyncio, sys\n"

@@ -134,7 +134,7 @@ def spanned(courses: Sequence[Course], width: float) -> Span:
     instants: list[int] = []
     for course in courses:
         own = clock(course.time_zone)
-        instants += [own.of(one.at) for one in course.points]
+        instants += [own.of(one.at) for one in (*course.points[:1], *course.points[-1:])]
         instants += [own.of(one.at) for one in course.flags]
         # Doses long before or after are not what is looked at, unless there is nothing else.
         if not instants:
