@@ -5,6 +5,7 @@ interactively. It holds its own data and asks for nothing to be fetched.
 
     records      what a chart is made of
     look         colours, sizes, words that wrap
+    scale        behind the scores: their axis, bands, baseline, response, remission
     course       one scale over time, as a chart and as a sparkline
     together     several scales on one time axis
     aligned      one scale measured from each dose, all doses laid over each other

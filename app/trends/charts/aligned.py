@@ -2,9 +2,9 @@
 
 from typing import Final
 
-from app.trends.charts.course import LEFT
 from app.trends.charts.look import Spec, below, counted, dressed, palette, plain
 from app.trends.charts.records import SCREEN, Course, Frame
+from app.trends.charts.scale import LEFT
 
 _HEIGHT: Final = 200
 _RIGHT: Final = 54

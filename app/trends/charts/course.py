@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from itertools import pairwise
 from statistics import median
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from app.trends.charts.look import (
     SCHEMA,
@@ -24,11 +24,16 @@ from app.trends.charts.look import (
     time_axis,
 )
 from app.trends.charts.records import LINE, SCREEN, Course, Frame, Point
+from app.trends.charts.scale import (
+    LEFT,
+    RIGHT,
+    Plot,
+    band_layers,
+    line_layers,
+    named,
+    score_axis,
+)
 
-LEFT: Final = 50
-"""Pixels for the axis of scores."""
-RIGHT: Final = 72
-"""Pixels for the names of bands."""
 _HEIGHT: Final = 220
 
 # Source: our convention. No line is drawn where it would make up what was not asked.
@@ -51,16 +56,6 @@ _SHAPES: Final = {
 }
 
 KINDS: Final = tuple(_SHAPES)
-
-
-class Plot(NamedTuple):
-    """Where things go. shown: the axis of time. width, height: of the plot alone, in pixels."""
-
-    shown: Span
-    width: float
-    height: float
-    clock: Clock
-    colours: Palette
 
 
 def chart(course: Course, frame: Frame = SCREEN) -> Spec:
@@ -174,10 +169,10 @@ def stretches(points: Sequence[Point]) -> list[int]:
 
 def layers(course: Course, plot: Plot, kinds: Sequence[str], *, legend_columns: int) -> list[Spec]:
     """Everything that is drawn of a course, the furthest back first. legend_columns: 0 for none."""
-    y = _y(course)
+    y = score_axis(course, plot.height)
     looks = _looks(kinds, plot.colours, plot.height, legend_columns)
     x = moment(plot.shown)
-    found = [*_bands(course, plot, y), *_lines(course, plot, y)]
+    found = [*band_layers(course, plot, y), *line_layers(course, plot, y)]
     doses = [plot.clock.of(at) for at in course.doses]
     found += dose_layers(doses, plot.shown, plot.width, plot.colours)
     rows = _scores(course, plot.clock)
@@ -235,11 +230,11 @@ def description(course: Course) -> str:
     assert last.score is not None
     words = [
         f"{course.title}, {own.day(first.at)} to {own.day(last.at)}: {under(course)}.",
-        f"Latest {plain(last.score)} of {plain(course.maximum)}{_named(course, last.score)}.",
+        f"Latest {plain(last.score)} of {plain(course.maximum)}{named(course, last.score)}.",
     ]
     if course.baseline is not None and course.baseline.score is not None:
         words.append(
-            f"Baseline {plain(course.baseline.score)}{_named(course, course.baseline.score)}."
+            f"Baseline {plain(course.baseline.score)}{named(course, course.baseline.score)}."
         )
     return " ".join([*words, course.caveat])
 
@@ -266,13 +261,6 @@ def _limits(course: Course) -> str:
         f" {PAUSE:g} times the usual pause (our convention)."
     )
     return f"{course.caveat} {pause}"
-
-
-def _named(course: Course, score: float) -> str:
-    for band in course.bands:
-        if score <= band.high:
-            return f" ({band.label})"
-    return ""
 
 
 def kinds_of(course: Course) -> list[str]:
@@ -311,144 +299,12 @@ def _scores(course: Course, own: Clock) -> list[Spec]:
             "stretch": stretch,
             "kind": BASELINE if place == baseline else SCORE,
         }
-        if named := _named(course, one.score):
-            row["band"] = named.strip(" ()")
+        if words := named(course, one.score):
+            row["band"] = words.strip(" ()")
         if one.hours_since_dose is not None:
             row["after"] = f"{one.hours_since_dose:,.0f} h after dose {one.dose_number}"
         rows.append(row)
     return rows
-
-
-def _y(course: Course) -> Spec:
-    return {
-        "field": "score",
-        "type": "quantitative",
-        "scale": {"domain": [course.minimum, course.maximum], "nice": False},
-        "axis": {
-            "title": f"{course.label}, points ({plain(course.minimum)}-{plain(course.maximum)})",
-            "values": _ticks(course),
-            "grid": not course.bands,
-            "minExtent": 30,
-            "maxExtent": 30,
-            "titleLimit": _HEIGHT,
-        },
-    }
-
-
-def _ticks(course: Course) -> list[float]:
-    """Where one band ends and the next begins, or even steps."""
-    if course.bands:
-        return [*(band.low for band in course.bands), course.maximum]
-    length = course.maximum - course.minimum
-    step = next((one for one in (1, 2, 5, 10, 20, 25, 50, 100) if length / one <= 6), length / 5)
-    count = int(length / step)
-    return [course.minimum + step * number for number in range(count + 1)]
-
-
-def _bands(course: Course, plot: Plot, y: Spec) -> list[Spec]:
-    if not course.bands:
-        return []
-    tops = [*(band.low for band in course.bands[1:]), course.maximum]
-    count = len(course.bands)
-    is_worse_above = course.direction != "higher-is-better"
-    values = []
-    for number, (band, top) in enumerate(zip(course.bands, tops, strict=True)):
-        room = (top - band.low) * plot.height / (course.maximum - course.minimum)
-        worse = number if is_worse_above else count - 1 - number
-        values.append(
-            {
-                "low": band.low,
-                "top": top,
-                "middle": (band.low + top) / 2,
-                "name": band.label.replace(" ", "\n", int(room / 11) - 1 if room >= 22 else 0),
-                "shade": round(0.03 + 0.21 * worse / max(1, count - 1), 3),
-            }
-        )
-    rects: Spec = {
-        "data": {"values": values},
-        "mark": {"type": "rect", "color": plot.colours.band, "aria": False},
-        "encoding": {
-            "x": {"value": 0},
-            "x2": {"value": plot.width},
-            "y": {**y, "field": "low"},
-            "y2": {"field": "top"},
-            "opacity": {"field": "shade", "type": "quantitative", "scale": None, "legend": None},
-        },
-    }
-    # No taller than its band: a name that has no room is told by the axis alone.
-    names: Spec = {
-        "data": {"values": values},
-        "mark": {
-            "type": "text",
-            "align": "left",
-            "baseline": "middle",
-            "fontSize": 10,
-            "lineBreak": "\n",
-            "lineHeight": 11,
-            "limit": RIGHT - 6,
-            "color": plot.colours.soft,
-            "aria": False,
-        },
-        "encoding": {
-            "x": {"value": plot.width + 6},
-            "y": {**y, "field": "middle"},
-            "text": {"field": "name"},
-        },
-    }
-    return [rects, names]
-
-
-def _lines(course: Course, plot: Plot, y: Spec) -> list[Spec]:
-    """Baseline, response and remission: each its own dashes and its own words."""
-    found: list[tuple[str, float, list[int], str]] = []
-    if course.baseline is not None and course.baseline.score is not None:
-        score = course.baseline.score
-        found.append((f"baseline {plain(score)}", score, [1, 0], plot.colours.soft))
-    dashes = ([6, 3], [2, 2], [8, 2, 2, 2])
-    for line, dash in zip(course.lines, dashes, strict=False):
-        found.append((line.label, line.score, list(dash), plot.colours.goal))
-    found = [one for one in found if course.minimum <= one[1] <= course.maximum]
-    points_a_pixel = (course.maximum - course.minimum) / plot.height
-    # Words that would lie on each other are set side by side.
-    taken: list[tuple[float, float]] = []
-    layered: list[Spec] = []
-    for words, score, dash, colour in sorted(found, key=lambda one: -one[1]):
-        start = 4.0
-        is_baseline = colour == plot.colours.soft
-        for other, end in taken:
-            if abs(other - score) / points_a_pixel < 13 and not is_baseline:
-                start = max(start, end + 12)
-        if not is_baseline:
-            taken.append((score, start + 5.5 * len(words)))
-        is_at_top = (course.maximum - score) / points_a_pixel < 12
-        layered.append(
-            {
-                "data": {"values": [{"score": score}]},
-                "mark": {"type": "rule", "color": colour, "strokeDash": dash, "aria": False},
-                "encoding": {"x": {"value": 0}, "x2": {"value": plot.width}, "y": y},
-            }
-        )
-        layered.append(
-            {
-                "data": {"values": [{"score": score, "words": words}]},
-                "mark": {
-                    "type": "text",
-                    # Where the latest scores have usually left it.
-                    "align": "right" if is_baseline else "left",
-                    "baseline": "top" if is_at_top else "bottom",
-                    "dy": 3 if is_at_top else -2,
-                    "fontSize": 10,
-                    "color": colour,
-                    "aria": False,
-                },
-                "encoding": {
-                    "x": {"value": plot.width - 4 if is_baseline else start},
-                    "y": y,
-                    "text": {"field": "words"},
-                },
-            }
-        )
-    return layered
 
 
 def _looks(kinds: Sequence[str], colours: Palette, height: float, columns: int) -> Spec:

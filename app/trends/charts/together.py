@@ -5,9 +5,6 @@ from typing import Final
 
 from app.trends.charts.course import (
     KINDS,
-    LEFT,
-    RIGHT,
-    Plot,
     description,
     kinds_of,
     layers,
@@ -15,6 +12,7 @@ from app.trends.charts.course import (
 )
 from app.trends.charts.look import Spec, below, clock, dressed, heading, palette, time_axis
 from app.trends.charts.records import SCREEN, Course, Frame
+from app.trends.charts.scale import LEFT, RIGHT, Plot
 
 _HEIGHT: Final = 110
 
