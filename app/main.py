@@ -19,6 +19,7 @@ from app.kernel.edge import Desk, Public, Reply, Route, install_problems, router
 from app.kernel.frame import Frame
 from app.kernel.identity import Issuer
 from app.kernel.lanes import Lanes
+from app.kernel.renderer import Renderer
 from app.kernel.settings import Settings
 from app.kernel.specification import specification
 from app.kernel.tokens import SigningKeys
@@ -49,12 +50,14 @@ def create_app(
     assert settings.database_url is not None
     issuer = Issuer(signing_keys, keyring, settings.base_url)
     database = Database(settings.database_url, keyring, size=settings.connections)
+    renderer = Renderer()
     hub = Hub(database, now, settings.listen_url or settings.database_url)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, Callable[[], None]]]:
         yield {"end_streams": hub.end}
         await hub.close()
+        await renderer.close()
         await database.close()
 
     app = FastAPI(
@@ -77,6 +80,7 @@ def create_app(
         own_texts=OWN_TEXTS,
         country_of=COUNTRY_OF,
         help_in=whom_to_call,
+        renderer=renderer,
     )
     for feature in (
         people,

@@ -16,6 +16,8 @@ Between a client and a service:
     edge           HTTP to a plain function and back, commit before the response
     pieces         what is too large to be held: uploads that can be resumed, downloads
     events         an answer that goes on: server-sent events
+    negotiation    which of several forms of an answer a client wants
+    pages          HTML: templates in which everything is escaped, and their policy
     strict         bodies, query parameters and headers, read strictly
     fields         the kinds of value that cross the wire, each bounded
     errors         the closed catalogue of problems a client can meet
@@ -43,6 +45,11 @@ What leaves the server, and in whose language:
     channels       mail, Web Push, signed webhooks
     outbound       an HTTPS post that cannot be turned against us
     texts          what a patient reads from the server, by locale, in a clinic's own words
+
+Pictures of charts:
+
+    renderer       asks one process beside the API, bounded and replaced when it fails
+    drawing        that process
 
 Time, and the place the server runs in:
 

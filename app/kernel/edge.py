@@ -17,9 +17,9 @@ block says whom to call in its problems too. `Enrolling` is for setting up a sec
 is all that somebody may do who has to.
 
 A route returns a model (answered with the route's status), a `Reply`, an answer that goes on
-(`Live`), the wish for a body that is not to be held whole (`Intake`), or a `Problem` that must not
-undo what was stored. A problem's title is in the language that Accept-Language asks for, also where
-only the caller's clinic has it in that language.
+(`Live`) or is made elsewhere first (`Awaited`), the wish for a body that is not to be held whole
+(`Intake`), or a `Problem` that must not undo what was stored. A problem's title is in the language
+that Accept-Language asks for, also where only the caller's clinic has it in that language.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
@@ -40,6 +40,7 @@ from app.kernel.clock import Clock
 from app.kernel.db import Database, Db, Query
 from app.kernel.errors import Kind, Problem
 from app.kernel.identity import Caller, Issuer
+from app.kernel.renderer import Renderer
 from app.kernel.strict import body_reader, lenient_reader, parameter_reader
 from app.kernel.texts import ENGLISH, NOTHING_OWN, best_locale, is_shipped, speak
 
@@ -66,13 +67,14 @@ MAX_SYNC_CHANGES: Final = 500
 
 @dataclass(slots=True, frozen=True)
 class Visit:
-    """One request: the transaction, who asks, and when."""
+    """One request: the transaction, who asks, and when; and who draws what is to be seen."""
 
     db: Db
     now: datetime
     address: str
     issuer: Issuer
     caller: Caller
+    renderer: Renderer
 
 
 @dataclass(slots=True)
@@ -108,12 +110,32 @@ class Intake:
         raise NotImplementedError
 
 
+class Awaited(Live):
+    """An answer that is still to be made when the transaction is over, with no connection held.
+
+    make: waits for what makes it. Raises: Problem.
+    """
+
+    def __init__(self, make: Callable[[], Awaitable[Reply]]) -> None:
+        self._make = make
+        self._made: _Rendered = (500, [], b"")
+
+    async def open(self) -> None:
+        """Make it."""
+        self._made = _render(await self._make(), 200)
+
+    async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it."""
+        await _send(send, self._made)
+
+
 @dataclass(slots=True, frozen=True)
 class Desk:
     """What the edge works with; one per application.
 
     own_texts: asks for what the caller's clinic says in its own words, as JSON text. country_of:
     asks where the patient `:patient_id` lives. help_in: whom to call in a country, by locales.
+    renderer: draws charts.
     """
 
     database: Database
@@ -122,6 +144,7 @@ class Desk:
     own_texts: Query[str] | None = None
     country_of: Query[str] | None = None
     help_in: Callable[[str, Sequence[str]], Mapping[str, object]] | None = None
+    renderer: Renderer = field(default_factory=Renderer)
 
 
 _bearer = OAuth2PasswordBearer(
@@ -206,7 +229,9 @@ class Route(APIRoute):
             def work(db: Db) -> _Rendered | Live | Intake | Problem:
                 if caller is not _NOBODY:
                     db.enter(caller.clinic_id)
-                given[self._visit_name] = Visit(db, now, address, desk.issuer, caller)
+                given[self._visit_name] = Visit(
+                    db, now, address, desk.issuer, caller, desk.renderer
+                )
                 answer = self.endpoint(**given)
                 # A problem returned and not raised, so that what the verb stored is kept.
                 if isinstance(answer, (Problem, Live, Intake)):
@@ -221,9 +246,7 @@ class Route(APIRoute):
             return
         if isinstance(done, Problem):
             done = await self._told(done, scope, sent_headers, desk, caller)
-        status, headers, body = done
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
+        await _send(send, done)
 
     async def _goes_on(
         self, allowed: _Rendered | Live | Intake | Problem, desk: Desk, receive: Receive
@@ -295,6 +318,12 @@ def authenticate(
         if caller is not None:
             return caller
     raise Problem(Kind.NOT_SIGNED_IN, headers={"WWW-Authenticate": 'Bearer error="invalid_token"'})
+
+
+async def _send(send: Send, done: _Rendered) -> None:
+    status, headers, body = done
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
 
 
 async def _whole_body(receive: Receive) -> bytes:
@@ -462,6 +491,7 @@ def install_problems(app: FastAPI) -> None:
 _OF_STATUS: Final = {
     404: Kind.NOT_FOUND,
     405: Kind.METHOD_NOT_ALLOWED,
+    406: Kind.NOT_ACCEPTABLE,
     413: Kind.BODY_TOO_LARGE,
     415: Kind.UNSUPPORTED_MEDIA_TYPE,
 }

@@ -27,6 +27,7 @@ class Kind(Enum):
     NOT_A_PATIENT = 403, "`me` stands for a patient's own record, and you are not a patient here"
     NOT_FOUND = 404, "There is nothing here for you"
     METHOD_NOT_ALLOWED = 405, "This address does not take that method"
+    NOT_ACCEPTABLE = 406, "This is not to be had in any of the forms you asked for"
     ID_REUSED = 409, "This id was already used for something else"
     ALREADY_ACKNOWLEDGED = 409, "Somebody else is seeing to this already"
     FLAG_CLOSED = 409, "This flag was closed"

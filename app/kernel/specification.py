@@ -63,6 +63,10 @@ _HEADERS: Final[dict[str, Any]] = {
         "description": "Seconds to wait before trying again.",
         "schema": {"type": "integer", "minimum": 1},
     },
+    "Vary": {
+        "description": "What else the answer depends on (RFC 9110).",
+        "schema": {"type": "string", "examples": ["Accept"]},
+    },
     "WWW-Authenticate": {
         "description": "How to sign in (RFC 6750).",
         "schema": {"type": "string", "examples": ["Bearer"]},
@@ -141,6 +145,7 @@ _OF_A_FACTOR: Final = (
 )
 _WITHOUT_A_FACTOR: Final = {"404": "There is no second factor, or none was begun"}
 _WHEN_UPLOADING: Final = {"409": "The upload goes on elsewhere, or was withdrawn"}
+_IN_SEVERAL_FORMS: Final = {"406": "Not in any of the forms asked for"}
 _WHEN_FOLLOWING: Final = {"429": "Too many streams at once"}
 _CONDITIONAL: Final = {
     "409": "Withdrawn meanwhile",
@@ -207,6 +212,11 @@ def _is_conditional(operation: dict[str, Any]) -> bool:
     return any(one["name"] == "If-Match" for one in operation.get("parameters", ()))
 
 
+def _has_several_forms(operation: dict[str, Any]) -> bool:
+    """Whether Accept chooses between forms of the same answer."""
+    return len(operation["responses"].get("200", {}).get("content", {})) > 1
+
+
 def _bound_parameters(path: str, operation: dict[str, Any]) -> None:
     """What the edge passes on as text is still known by its name."""
     for parameter in operation.get("parameters", ()):
@@ -233,6 +243,8 @@ def _describe_successes(operation: dict[str, Any], schemas: dict[str, Any]) -> N
             del response["content"]
         headers = {"ETag": "version", "Link": "next_cursor"}
         sent = [name for name, member in headers.items() if member in answer.get("properties", {})]
+        if _has_several_forms(operation):
+            sent.append("Vary")
         if sent:
             response["headers"] = {name: _header(name) for name in sent}
     if "201" in responses and _takes_an_id(operation, schemas):
@@ -254,6 +266,7 @@ def _declare_problems(path: str, operation: dict[str, Any], schemas: dict[str, A
         (has_body and path.endswith(_OF_A_FACTOR), _WITHOUT_A_FACTOR),
         (has_body and path.endswith(IN_PIECES), _WHEN_UPLOADING),
         (path.endswith("/stream"), _WHEN_FOLLOWING),
+        (_has_several_forms(operation), _IN_SEVERAL_FORMS),
         (_is_conditional(operation), _CONDITIONAL),
         (has_body or "parameters" in operation, _WITH_WORDS),
     )

@@ -23,6 +23,7 @@ from app.kernel.db import Db, Direct, Query, itself, libpq
 from app.kernel.settings import Settings
 from app.kernel.tables import METADATA
 from app.safety import escalation
+from app.trends.pictures import VEGA_LITE
 from tests.builders import (
     PASSWORD,
     Person,
@@ -469,7 +470,15 @@ EXPECTED: Final[dict[tuple[str, str], list[Try]]] = {
     ("GET", f"{PATIENT}/trajectories/{{instrument}}"): [
         Try(READ_CLINICAL),
         Try(READ_CLINICAL, query="?item=item-9"),
+        Try(READ_CLINICAL, query="?view=doses", headers=(("Accept", VEGA_LITE),)),
+        Try(READ_CLINICAL, query="?theme=dark", headers=(("Accept", "image/png"),)),
     ],
+    ("GET", f"{PATIENT}/report"): [
+        Try(READ_CLINICAL),
+        Try(READ_CLINICAL, query="?instrument=phq-9", headers=(("Accept", "text/html"),)),
+    ],
+    # Libraries, a script and a style; there is nothing at this name.
+    ("GET", "/static/charts/{name}"): [Try(NAMING_NOBODY, "public", answer=404)],
     ("GET", f"{PATIENT}/changes"): [
         Try(READ_CLINICAL),
         Try(READ_CLINICAL, query="?after=1&limit=3"),

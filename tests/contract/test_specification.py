@@ -248,7 +248,7 @@ class TestOperations:
     def test_an_answer_with_a_version_has_an_etag_and_a_page_has_a_link(
         self, document: dict[str, Any]
     ) -> None:
-        sent: dict[str, int] = {"ETag": 0, "Link": 0}
+        sent: dict[str, int] = {"ETag": 0, "Link": 0, "Vary": 0}
         for _, path, operation in operations(document):
             for status, response in operation["responses"].items():
                 content = response.get("content", {}).get("application/json")
@@ -258,10 +258,12 @@ class TestOperations:
                 headers = response.get("headers", {})
                 assert ("ETag" in headers) == ("version" in members), path
                 assert ("Link" in headers) == ("next_cursor" in members), path
+                assert ("Vary" in headers) == (len(response["content"]) > 1), path
                 for name in headers:
                     sent[name] += 1
 
-        assert min(sent.values()) > 5
+        assert min(sent["ETag"], sent["Link"]) > 5
+        assert sent["Vary"] >= 2
 
 
 class TestBounds:

@@ -30,6 +30,8 @@ def names(text: str) -> list[str]:
         raise argparse.ArgumentTypeError(f"{unknown} not in {', '.join(EVERYTHING)}")
     if "due" in wanted and "floor" not in wanted:
         wanted.append("floor")  # whose read it is compared with
+    if "charts" in wanted and "library" not in wanted:
+        wanted.append("library")
     return wanted
 
 

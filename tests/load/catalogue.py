@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 
 from tests.load.afterglow import AfterglowSubject, StreamSubject
 from tests.load.away import ChangesSubject, DueSubject, SyncSubject
+from tests.load.pictures import AloneSubject, ChartSubject
 from tests.load.subjects import PlainSubject, Subject
 
 SUBJECTS: Mapping[str, Callable[[], Subject]] = {
@@ -14,6 +15,8 @@ SUBJECTS: Mapping[str, Callable[[], Subject]] = {
     "due": DueSubject,
     "changes": ChangesSubject,
     "sync": SyncSubject,
+    "library": AloneSubject,
+    "charts": ChartSubject,
 }
 COMPARED_WITH: Mapping[str, tuple[str, str]] = {
     "write": ("floor", "write"),
@@ -21,5 +24,6 @@ COMPARED_WITH: Mapping[str, tuple[str, str]] = {
     "due": ("floor", "read"),
     "changes": ("changes", "ledger of 200"),
     "sync": ("sync", "one by one"),
+    "chart": ("library", "chart"),
 }
 """By `Kind.like`, in the order of the report: the subject and its kind that the ratios are to."""

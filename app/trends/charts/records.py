@@ -1,0 +1,120 @@
+"""What charts are made of. Whoever has an answer of the API puts it into these."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final, NamedTuple
+
+
+class Band(NamedTuple):
+    """A named range of scores, both ends included."""
+
+    label: str
+    low: float
+    high: float
+
+
+class Line(NamedTuple):
+    """A score that means something, and what: "response", "remission"."""
+
+    label: str
+    score: float
+
+
+class Point(NamedTuple):
+    """A moment at which the questionnaire was answered. score: None where it is incomplete.
+
+    hours_since_dose: None before any.
+    """
+
+    at: datetime
+    score: float | None
+    dose_number: int = 0
+    hours_since_dose: float | None = None
+
+
+class Flag(NamedTuple):
+    """A sign of danger. level: low, moderate or high."""
+
+    at: datetime
+    level: str
+
+
+class Course(NamedTuple):
+    """One scale of one person over time; everything ascends.
+
+    label: short, such as "PHQ-9". direction: lower-is-better, higher-is-better, or None.
+    baseline: what change is measured from. lines: further scores that mean something.
+    time_zone: an IANA name; whose days they are. measures_hours: whether a change within hours of a
+    dose can show. caveat: what none of this can prove.
+    """
+
+    title: str
+    label: str
+    minimum: float
+    maximum: float
+    direction: str | None
+    points: Sequence[Point]
+    doses: Sequence[datetime]
+    time_zone: str
+    caveat: str
+    bands: Sequence[Band] = ()
+    baseline: Point | None = None
+    lines: Sequence[Line] = ()
+    flags: Sequence[Flag] = ()
+    measures_hours: bool = False
+
+
+class Source(NamedTuple):
+    """One question about suicidal thoughts, and what was answered to it.
+
+    words: (answer, what it says), ascending. answered: (when, answer), None where left out.
+    """
+
+    title: str
+    words: Sequence[tuple[int, str]]
+    answered: Sequence[tuple[datetime, int | None]]
+
+
+class Ideation(NamedTuple):
+    """Suicidal thoughts as answered, by source."""
+
+    sources: Sequence[Source]
+    doses: Sequence[datetime]
+    time_zone: str
+    caveat: str
+
+
+class Survival(NamedTuple):
+    """A Kaplan-Meier curve. share, low, high: 0 to 1, from `days` on; `days` begins with 0.
+
+    censored: days at which somebody was last seen without the event.
+    """
+
+    label: str
+    days: Sequence[float]
+    share: Sequence[float]
+    low: Sequence[float]
+    high: Sequence[float]
+    censored: Sequence[float] = ()
+
+
+class Rate(NamedTuple):
+    """What share of `people`, 0 to 1, with its interval; None where it is suppressed."""
+
+    visit: str
+    outcome: str
+    share: float | None
+    low: float | None
+    high: float | None
+    people: int | None
+
+
+class Frame(NamedTuple):
+    """How large, and on what. width: pixels of everything. is_dark: light marks on a dark page."""
+
+    width: int = 640
+    is_dark: bool = False
+
+
+SCREEN: Final = Frame()
+LINE: Final = Frame(width=120)
