@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.clinical import instruments
+from app.clinical.change import reliable_change
 from app.clinical.instruments import Direction, Instrument, SuicideItem, find, parse
 from app.clinical.trajectory import (
     WINDOWS,
@@ -22,7 +23,6 @@ from app.clinical.trajectory import (
     ideation,
     position,
     positions,
-    reliable_change,
 )
 
 law = settings(deadline=None)
@@ -336,7 +336,9 @@ class TestFollow:
             direction="improved",
             reliable=True,
             response=False,
+            partial_response=True,
             remission=False,
+            reliable_recovery=False,
             doses_in_recall_window=1,
         )
 
@@ -537,6 +539,9 @@ class TestFollow:
         assert [label.split(",")[0].split(" (")[0] for label in trajectory.conventions] == [
             "Time since the last dose",
             "Baseline",
+            "Partial response",
+            "Loss of response",
+            "Sudden gains and losses: the reliable change as the smallest size",
         ]
 
     def test_the_momentary_scales_say_that_they_are_our_own(self) -> None:
