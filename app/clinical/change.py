@@ -31,8 +31,8 @@ CONVENTIONS: Final = (
     (
         "Loss of response, after a response two assessments in a row without one that are"
         f" {CONFIRMED_AFTER_DAYS} to {CONFIRMED_WITHIN_DAYS} days apart, or a reliable rise from"
-        " the best score that ends in caseness: our convention, after the relapse of SUSTAIN-1 (Daly"
-        " et al. 2019, JAMA Psychiatry 76:893-903)"
+        " the best score that ends in caseness: our convention, after the relapse of SUSTAIN-1"
+        " (Daly et al. 2019, JAMA Psychiatry 76:893-903)"
     ),
 )
 

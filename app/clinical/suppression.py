@@ -81,3 +81,38 @@ def tellable(sequence: Sequence[tuple[int, ...]]) -> list[int]:
             told.append(place)
             last = counts
     return told
+
+
+def curves_told(
+    groups: Sequence[Sequence[tuple[int, ...]]],
+) -> tuple[list[int], list[bool]]:
+    """Which steps of the curves of several groups may be told beside those of the whole.
+
+    groups: each step by step, the same steps; counts that add up to the whole's.
+    Returns: places of the steps, and for each group whether it is shown. One alone is never
+        hidden beside a whole that is told, and what is left for those hidden keeps to the rule.
+    """
+    shown = [bool(tellable(steps)) for steps in groups]
+    while True:
+        hidden = [steps for steps, is_shown in zip(groups, shown, strict=True) if not is_shown]
+        if len(hidden) == len(groups):
+            return [], shown
+        seen = [steps for steps, is_shown in zip(groups, shown, strict=True) if is_shown]
+        told = tellable([_beside(seen, hidden, place) for place in range(len(groups[0]))])
+        if len(hidden) != 1 and told:
+            return told, shown
+        smallest = min(
+            (index for index, is_shown in enumerate(shown) if is_shown),
+            key=lambda index: (sum(groups[index][0]), index),
+        )
+        shown[smallest] = False
+
+
+def _beside(
+    seen: Sequence[Sequence[tuple[int, ...]]],
+    hidden: Sequence[Sequence[tuple[int, ...]]],
+    place: int,
+) -> tuple[int, ...]:
+    """Everything that is known at one step when these groups are seen and those are not."""
+    rest = [sum(column) for column in zip(*(steps[place] for steps in hidden), strict=True)]
+    return (*(count for steps in seen for count in steps[place]), *rest)
