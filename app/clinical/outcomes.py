@@ -70,7 +70,7 @@ class Group:
     """Those of one stratum, added up.
 
     reaching: by visit, how many get exactly so far along the chain (0: not even reached).
-    response, loss: for each patient, after how many days, and whether it happened then.
+    response, loss: for each patient, after how many whole days, and whether it happened then.
     check_ins, complete: of the questionnaire, after the first dose.
     """
 
@@ -78,8 +78,8 @@ class Group:
     reaching: list[list[int]] = field(
         default_factory=lambda: [[0] * (len(LEVELS) + 1) for _ in VISITS]
     )
-    response: list[tuple[float, bool]] = field(default_factory=list)
-    loss: list[tuple[float, bool]] = field(default_factory=list)
+    response: list[tuple[int, bool]] = field(default_factory=list)
+    loss: list[tuple[int, bool]] = field(default_factory=list)
     check_ins: int = 0
     complete: int = 0
 
@@ -195,13 +195,13 @@ def _time(
         (at[index] for index in range(len(at) - 1, start, -1) if totals[index] is not None), None
     )
     if last is None or last < doses[0]:
-        group.response.append((0.0, False))
+        group.response.append((0, False))
         return
     course = change.response_course(by, at, totals, doses, start)
     if course.first is None:
-        group.response.append(((last - doses[0]) / _DAY, False))
+        group.response.append(((last - doses[0]) // _DAY, False))
         return
     responded_at = at[course.first]
-    group.response.append(((responded_at - doses[0]) / _DAY, True))
+    group.response.append(((responded_at - doses[0]) // _DAY, True))
     until = last if course.lost is None else at[course.lost]
-    group.loss.append(((until - responded_at) / _DAY, course.lost is not None))
+    group.loss.append(((until - responded_at) // _DAY, course.lost is not None))

@@ -292,7 +292,7 @@ def _told_curves(groups: Mapping[str, Group], which: str) -> list[CurveOut]:
     ]
 
 
-def _curve(times: list[tuple[float, bool]]) -> Curve:
+def _curve(times: list[tuple[int, bool]]) -> Curve:
     return survival.kaplan_meier([days for days, _ in times], [had for _, had in times])
 
 

@@ -12,7 +12,6 @@ from tests.api.test_caseload import admitted, checked_in, names
 from tests.builders import Person, World, a_check_in, a_dosing_session, an_administration, phq_9
 from tests.conftest import Behind, Clock
 
-
 WEEKLY: dict[str, Any] = {
     "title": "Weekly",
     "source": "A test",
