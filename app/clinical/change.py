@@ -5,7 +5,7 @@ the fractions they are: a fall of exactly half is a response.
 """
 
 import math
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -192,31 +192,31 @@ def response_course(
         return ResponseCourse("no-dose")
     limit, sign = by.response, by.sign
     since = max(start + 1, bisect_left(at, doses[0]))
-    scores = [
-        (index, total) for index, total in enumerate(totals[since:], since) if total is not None
-    ]
-    first = next((index for index, total in scores if sign * total >= limit), None)
+    goods = {total for total in set(totals) if total is not None and sign * total >= limit}
+    first = next((index for index in range(since, len(totals)) if totals[index] in goods), None)
     if first is None:
         return ResponseCourse("never")
     lost, rule = None, None
-    best, is_lost = -math.inf, False
+    best, is_lost, last = -math.inf, False, first - 1
     without: list[int] = []
-    for index, total in scores:
-        if index < first:
+    # Only what is no response is looked at one by one; of the responses in between, the best.
+    for index, total in enumerate(totals[first:], first):
+        if total is None or total in goods:
             continue
-        goodness = sign * total
-        if goodness >= limit:
-            best = goodness if is_lost else max(best, goodness)
+        between = [sign * one for one in totals[last + 1 : index] if one is not None]
+        if between:
+            best = max(between) if is_lost else max(best, *between)
             is_lost = False
             without.clear()
-            continue
+        last = index
         without.append(at[index])
-        how = None if is_lost else _how_lost(by, without, best - goodness, total)
+        how = None if is_lost else _how_lost(by, without, best - sign * total, total)
         if how is not None:
             is_lost = True
             if lost is None:
                 lost, rule = index, how
-    state: State = "lost" if is_lost else "unconfirmed" if without else "responding"
+    responds = any(one is not None for one in totals[last + 1 :])
+    state: State = "responding" if responds else "lost" if is_lost else "unconfirmed"
     return ResponseCourse(state, first, lost, rule)
 
 
@@ -228,12 +228,9 @@ def _how_lost(
     if is_case and by.reliable is not None and worse_by >= by.reliable:
         return "rise-from-best"
     now = without[-1]
-    if any(
-        CONFIRMED_AFTER_DAYS * _DAY <= now - earlier <= CONFIRMED_WITHIN_DAYS * _DAY
-        for earlier in without[:-1]
-    ):
-        return "two-assessments"
-    return None
+    oldest = bisect_left(without, now - CONFIRMED_WITHIN_DAYS * _DAY)
+    newest = bisect_right(without, now - CONFIRMED_AFTER_DAYS * _DAY)
+    return "two-assessments" if oldest < newest else None
 
 
 def _exactly(points: float) -> Fraction:

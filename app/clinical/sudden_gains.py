@@ -10,6 +10,8 @@ to the best score, so that a scale and its mirror image give the same answer.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from operator import sub
 from typing import Final, Literal
 
 from app.clinical.instruments import Direction, Scale
@@ -75,17 +77,21 @@ def sudden_changes(
     # The distance from the best end of the scale: less of it is better, whatever the direction.
     lower = scale.direction is Direction.LOWER_IS_BETTER
     best = scale.minimum if lower else scale.maximum
-    widest = MOST_DAYS_BETWEEN * _DAY
+    assessable = _assessable(at, totals)
+    falls: Sequence[float | None] = (
+        [_less(after, before) for before, after in pairwise(totals)]
+        if None in totals
+        else list(map(sub, totals[1:], totals))
+    )
     here: list[int] = []
-    assessed = 0
-    is_there = [total is not None for total in totals]
-    for n in range(steps):
-        if is_there[n] and is_there[n + 1] and at[n + 1] - at[n] <= widest:
-            around = sum(is_there[max(0, n - 2) : n + 1]), sum(is_there[n + 1 : n + 4])
-            if min(around) >= FEWEST_AROUND:
-                assessed += 1
-                if abs(totals[n + 1] - totals[n]) >= size:  # type: ignore[operator]
-                    here.append(n)
+    # A series has a few dozen different steps, however long it is.
+    if any(abs(fall) >= size for fall in set(falls) if fall is not None):
+        here = [
+            n
+            for n, fall in enumerate(falls)
+            if fall is not None and abs(fall) >= size and assessable[n]
+        ]
+    assessed = sum(assessable)
     found = []
     for n in here:
         sides = totals[max(0, n - 2) : n + 1], totals[n + 1 : n + 4]
@@ -95,6 +101,28 @@ def sudden_changes(
             points = totals[n + 1] - totals[n]  # type: ignore[operator]
             found.append(SuddenChange(kind, n, n + 1, points))
     return SuddenChanges(found, assessed, steps - assessed, None if assessed else "too-few-scores")
+
+
+def _assessable(at: Sequence[int], totals: Sequence[float | None]) -> list[bool]:
+    """Of each step, whether there are enough scores on both sides, near enough to each other."""
+    near = list(map((MOST_DAYS_BETWEEN * _DAY).__ge__, map(sub, at[1:], at)))
+    if None not in totals:
+        # The first step and the last have one score on a side.
+        near[0] = near[-1] = False
+        return near
+    there = [total is not None for total in totals]
+    return [
+        is_near
+        and there[n]
+        and there[n + 1]
+        and sum(there[max(0, n - 2) : n + 1]) >= FEWEST_AROUND
+        and sum(there[n + 1 : n + 4]) >= FEWEST_AROUND
+        for n, is_near in enumerate(near)
+    ]
+
+
+def _less(after: float | None, before: float | None) -> float | None:
+    return None if after is None or before is None else after - before
 
 
 def judge(

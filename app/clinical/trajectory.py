@@ -321,13 +321,17 @@ def follow(
         cited += [(sentence, True) for sentence in change.CONVENTIONS]
     if scale.reliable_change is not None:
         cited += [(SUDDEN_SOURCE, False), (SUDDEN_CONVENTION, True)]
-    changes = {} if start is None else change.changes(start.total, totals)
-    percent = {} if start is None else change.percents(start.total, totals)
+    # By total; None has none.
+    changes: dict[float | None, float] = {}
+    percent: dict[float | None, float | None] = {}
+    if start is not None:
+        changes = {**change.changes(start.total, totals)}
+        percent = {**change.percents(start.total, totals)}
     return Trajectory(
         positions=positions(at, doses),
         baseline=start,
-        change=[None if t is None else changes[t] for t in totals],
-        percent_change=[None if t is None else percent[t] for t in totals],
+        change=list(map(changes.get, totals)),
+        percent_change=list(map(percent.get, totals)),
         straddles_dose=straddles(scale.recall, at, doses),
         latest=None
         if start is None or by is None

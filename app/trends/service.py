@@ -4,6 +4,7 @@ import json
 from bisect import bisect_left
 from datetime import datetime
 from itertools import pairwise
+from operator import sub
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
@@ -282,9 +283,12 @@ def _columns(
 def _missing(at: list[int], scores: list[Any], shown: slice, now: int) -> dict[str, Any]:
     """What is not there, among what is shown and up to now."""
     instants = at[shown]
-    gaps = [
-        (before, after) for before, after in pairwise(instants) if after - before > GAP_DAYS * _DAY
-    ]
+    longest = max(map(sub, instants[1:], instants), default=0)
+    gaps = (
+        [pair for pair in pairwise(instants) if pair[1] - pair[0] > GAP_DAYS * _DAY]
+        if longest > GAP_DAYS * _DAY
+        else []
+    )
     last = at[-1] if at else None
     return {
         "incomplete": scores[shown].count(None),
