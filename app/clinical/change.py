@@ -113,7 +113,8 @@ def changes(start: float, totals: Sequence[float | None]) -> dict[float, float]:
     exactly = _exactly(start)
     return {
         total: whole_if_it_is(float(_exactly(total) - exactly))
-        for total in {total for total in totals if total is not None}
+        for total in set(totals)
+        if total is not None
     }
 
 
@@ -125,7 +126,9 @@ def percents(start: float, totals: Sequence[float | None]) -> dict[float, float 
     """
     percent: dict[float, float | None] = {}
     exactly = _exactly(start)
-    for total in {total for total in totals if total is not None}:
+    for total in set(totals):
+        if total is None:
+            continue
         if start == 0:
             percent[total] = None
         else:

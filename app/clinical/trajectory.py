@@ -325,8 +325,8 @@ def follow(
     changes: dict[float | None, float] = {}
     percent: dict[float | None, float | None] = {}
     if start is not None:
-        changes = {**change.changes(start.total, totals)}
-        percent = {**change.percents(start.total, totals)}
+        changes = dict(change.changes(start.total, totals).items())
+        percent = dict(change.percents(start.total, totals).items())
     return Trajectory(
         positions=positions(at, doses),
         baseline=start,

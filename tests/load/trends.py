@@ -4,7 +4,7 @@ import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import msgspec
 
@@ -87,12 +87,17 @@ class CaseloadSubject(Deployment):
                     INSERT INTO patient SELECT %s, gen_random_uuid(), 1, 'UTC', 'en', 'US', '',
                         now() - interval '200 days'
                     FROM generate_series(1, %s) RETURNING clinic_id, id
+                ), numbered AS (
+                    SELECT *, row_number() OVER () AS number, %s::uuid[] AS colleagues FROM others
                 ), consented AS (
                     INSERT INTO consent SELECT clinic_id, gen_random_uuid(), id, 'treatment', '1',
                         now() - interval '200 days', NULL, NULL FROM others
                 ), linked AS (
-                    INSERT INTO care_link SELECT clinic_id, gen_random_uuid(), id, %s, 'assigned',
-                        NULL, now() - interval '200 days', now() - interval '100 days' FROM others
+                    INSERT INTO care_link (clinic_id, id, patient_id, membership_id, kind,
+                        began_at, ends_at)
+                    SELECT clinic_id, gen_random_uuid(), id,
+                        colleagues[1 + number %% cardinality(colleagues)], 'assigned', now() - interval '200 days', now() - interval '100 days'
+                    FROM numbered
                 )
                 INSERT INTO check_in SELECT clinic_id, id, gen_random_uuid(), 1, 'final', 'phq-9',
                     '1', '1', '{1,2,0,3,1,0,2,0,0}', '{}', 9, 'mild', true, true, 'none', at, at,
@@ -100,24 +105,28 @@ class CaseloadSubject(Deployment):
                 FROM others, generate_series(1, 8) AS point,
                     LATERAL (SELECT now() - point * interval '7 days') AS placed (at)
                 """,
-                [self.therapist.clinic_id, self._patients - LIST, self._colleague(direct)],
+                [self.therapist.clinic_id, self._patients - LIST, self._colleagues(direct)],
             )
 
-    def _colleague(self, direct: Direct) -> object:
-        """Whose patients the others were."""
+    def _colleagues(self, direct: Direct) -> list[UUID]:
+        """Whose patients the others were, a hundred each."""
+        began_at = datetime.now(UTC) - LONG
 
-        def work(db: Db) -> object:
+        def work(db: Db) -> list[UUID]:
             db.enter(self.therapist.clinic_id)
-            return identity.join(
-                db,
-                db.vault,
-                account_id=uuid4(),
-                role="clinician",
-                privileges=["monitor", "therapy"],
-                patient_id=None,
-                name="Another",
-                now=datetime.now(UTC) - LONG,
-            )
+            return [
+                identity.join(
+                    db,
+                    db.vault,
+                    account_id=uuid4(),
+                    role="clinician",
+                    privileges=["monitor", "therapy"],
+                    patient_id=None,
+                    name="Another",
+                    now=began_at,
+                )
+                for _ in range(1 + self._patients // 100)
+            ]
 
         return direct.run(work)
 
