@@ -5,7 +5,7 @@ The map of the house. Imports run one way, top to bottom:
     cli                     the command line
     operations              what an operator does: up, demo, hours, audit, doctor
     main | worker           composition; keeps what the outbox promised
-    trends                  read-only: trajectory, caseload
+    trends                  read-only: trajectories, caseload, outcomes
     sync                    a phone that was away: upload, changes feed, bundle
     reminders               devices, quiet hours, and what a patient was reminded of
     checkins                what a patient's phone sends; instruments, protocol, what is due

@@ -96,7 +96,8 @@ class CaseloadSubject(Deployment):
                     INSERT INTO care_link (clinic_id, id, patient_id, membership_id, kind,
                         began_at, ends_at)
                     SELECT clinic_id, gen_random_uuid(), id,
-                        colleagues[1 + number %% cardinality(colleagues)], 'assigned', now() - interval '200 days', now() - interval '100 days'
+                        colleagues[1 + number %% cardinality(colleagues)], 'assigned',
+                        now() - interval '200 days', now() - interval '100 days'
                     FROM numbered
                 )
                 INSERT INTO check_in SELECT clinic_id, id, gen_random_uuid(), 1, 'final', 'phq-9',
