@@ -1,5 +1,7 @@
 """Many patients added up, and who on a list is looked at first."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -82,6 +84,25 @@ class TestVisit:
     def test_a_scale_without_a_response_ends_at_who_was_assessed(self) -> None:
         assert LEVELS[levels(scale_of("gad-7")) - 1] == "assessed"
         assert LEVELS[levels(PHQ_9) - 1] == "remitted"
+
+    def test_remission_is_counted_only_where_it_is_a_part_of_response(self) -> None:
+        no_remission = replace(PHQ_9, remission_below=None)
+        from_anywhere = replace(PHQ_9, eligible_from=None)
+        assert PHQ_9.remission_below is not None
+        higher = replace(PHQ_9, remission_below=replace(PHQ_9.remission_below, value=9))
+
+        for scale in (no_remission, from_anywhere, higher):
+            assert LEVELS[levels(scale) - 1] == "responded"
+
+    def test_two_patients_from_one_baseline_are_read_by_one_yardstick(self) -> None:
+        tally = Tally(PHQ_9, NOW)
+        for total in (4, 11):
+            tally.add("all", [-DAY, 28 * DAY], [20, total], [0], None, 28 * DAY)
+
+        group = tally.groups["all"]
+
+        assert group.patients == 2
+        assert group.chain([visit.code for visit in VISITS].index("4w"), 6) == [2, 2, 2, 2, 1, 1]
 
     @law
     @given(

@@ -56,6 +56,17 @@ class TestLine:
         # The scale's own error is wide beside six scores.
         assert projected(*WEEKLY).high is None
 
+    def test_without_a_reliable_change_the_error_is_that_of_rounding(self) -> None:
+        exact = replace(PHQ_9, reliable_change=None)
+
+        narrow, wide = projected(*WEEKLY, scale=exact), projected(*WEEKLY)
+
+        assert narrow.at == wide.at
+        assert narrow.low is not None
+        assert wide.low is not None
+        assert narrow.low > wide.low
+        assert narrow.high is not None
+
     def test_many_scores_tell_both_ends(self) -> None:
         found = projected(*((day, day // 3) for day in range(1, 57)))
 

@@ -21,6 +21,7 @@ from app.clinical.trajectory import (
     baseline,
     follow,
     ideation,
+    part_of,
     position,
     positions,
 )
@@ -549,6 +550,19 @@ class TestFollow:
 
         assert trajectory.conventions == trajectory.sources
         assert len(trajectory.sources) == 3
+
+    def test_a_subscale_has_the_direction_of_its_questionnaire_and_no_rules(self) -> None:
+        trajectory = follow(part_of(find("pcl-5"), "b"), [DOSE - DAY, DOSE + DAY], [10, 5], [DOSE])
+
+        assert trajectory.latest is not None
+        assert (trajectory.latest.direction, trajectory.latest.response) == ("improved", None)
+        assert trajectory.sudden.why_not == "no-reliable-change"
+
+    def test_a_score_of_which_neither_end_is_better_changes(self) -> None:
+        trajectory = follow(part_of(find("meq-30"), "mystical"), [DOSE, DOSE + DAY], [10, 50], [])
+
+        assert trajectory.latest is not None
+        assert trajectory.latest.direction == "changed"
 
     @law
     @given(series, dose_instants)

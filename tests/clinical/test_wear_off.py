@@ -113,6 +113,16 @@ class TestRapid:
 
         assert told == {"4h": True, "24h": "not-yet", "72h": "not-yet", "7d": "not-yet"}
 
+    def test_a_published_response_and_its_baseline_hold_here_too(self) -> None:
+        right_now = replace(total("phq-9"), recall=ANXIETY.recall)
+
+        assert rapid((4, 10), scale=right_now, start=20)["4h"] is True
+        assert rapid((4, 11), scale=right_now, start=20)["4h"] is False
+        assert rapid((4, 0), scale=right_now, start=9)["4h"] is None
+
+    def test_where_neither_end_is_better_there_is_no_response(self) -> None:
+        assert rapid((4, 0), scale=replace(ANXIETY, direction=None))["4h"] is None
+
     @pytest.mark.parametrize("start", [None, 0])
     def test_without_anything_to_gain_there_is_no_response(self, start: int | None) -> None:
         assert rapid((4, 0), start=start)["4h"] is (None if start is None else False)
