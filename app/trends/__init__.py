@@ -11,7 +11,8 @@
   one patient is read by, so that no rule is written twice; nothing is told of a few.
 
     series     which series is meant, and the statement that gathers it
-    service    one series, and its doses
+    service    one series
+    doses      all doses laid over each other
     together   several on one axis
     ideation   suicidal ideation
     gathered   the series of many patients at once

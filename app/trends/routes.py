@@ -8,7 +8,7 @@ from app.kernel.edge import Reply, Signed, router
 from app.kernel.fields import Instant
 from app.kernel.paging import Cursor, Limit, next_link
 from app.people.chart import open_chart, whose
-from app.trends import caseload, ideation, outcomes, service, together
+from app.trends import caseload, doses, ideation, outcomes, service, together
 from app.trends.schemas import (
     CaseloadOut,
     CaseSearchIn,
@@ -118,7 +118,7 @@ def read_dose_alignment(
     """All doses laid over each other at t = 0: rapid response where the scale can show it, and how
     long each gain lasted.
     """
-    asked = service.ask_doses(
+    asked = doses.ask_doses(
         visit.db,
         whose(visit.caller, patient_id),
         instrument,
@@ -127,7 +127,7 @@ def read_dose_alignment(
         version=version,
     )
     chart = open_chart(visit.db, visit.caller, patient_id, service.READ_TRAJECTORIES, visit.now)
-    return Reply(service.read_doses(chart, asked, visit.now))
+    return Reply(doses.read_doses(chart, asked, visit.now))
 
 
 @routes.get(

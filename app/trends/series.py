@@ -72,11 +72,6 @@ class Measured(NamedTuple):
     scale: Scale | None
     versions: list[str]
 
-    @property
-    def is_joined(self) -> bool:
-        """Whether there are other versions to keep apart."""
-        return bool(self.versions)
-
 
 class AskedSeries(NamedTuple):
     """A series that was asked for before it is known whether the caller may see it."""

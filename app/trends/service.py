@@ -1,4 +1,4 @@
-"""The trajectory of one series, and of each dose."""
+"""The trajectory of one series."""
 
 import json
 from bisect import bisect_left
@@ -10,11 +10,10 @@ from uuid import UUID
 
 from pydantic_core import to_json
 
-from app.clinical import projection, trajectory, wear_off
+from app.clinical import projection, trajectory
 from app.clinical.instruments import Scale
 from app.kernel.clock import instant_of, microseconds
 from app.kernel.db import Db
-from app.kernel.errors import invalid
 from app.people.chart import Chart, Right
 from app.trends.series import MAX_POINTS, AskedSeries, Measured, Series, ask_series, find_series
 
@@ -74,95 +73,14 @@ def ask_trajectory(
     return Asked(since, until, ask_series(db, patient_id, measured))
 
 
-def ask_doses(
-    db: Db,
-    patient_id: UUID,
-    key: str,
-    *,
-    item_key: str | None,
-    subscale: str | None = None,
-    version: str | None = None,
-) -> Asked:
-    """As `ask_trajectory`, for `read_doses`. Raises: also Problem INVALID for what is ordinal."""
-    measured = find_series(db, key, item_key=item_key, part=subscale, version=version)
-    if measured.scale is None:
-        raise invalid("query:item", "is ordinal: there is no gain to measure")
-    return Asked(None, None, ask_series(db, patient_id, measured))
-
-
 def read_trajectory(chart: Chart, asked: Asked, now: datetime) -> bytes:
     """One series over time, now that the chart is open: the JSON of `schemas.TrajectoryOut`."""
     chart.require(asked.patient_id)
     return render(asked, now)
 
 
-def read_doses(chart: Chart, asked: Asked, now: datetime) -> bytes:
-    """All doses laid over each other: the JSON of `schemas.DoseAlignmentOut`."""
-    chart.require(asked.patient_id)
-    measured, series = asked.measured, asked.asked.read()
-    assert measured.scale is not None
-    at, scores, doses = series.microseconds, series.scores, series.doses
-    start = trajectory.baseline(at, scores, doses, _index_of(series.pinned_at, at))
-    courses = wear_off.after_each_dose(
-        measured.scale, at, scores, doses, _points(start), microseconds(now)
-    )
-    hours = trajectory.positions(at, doses).hours_since_dose
-    return to_json(
-        {
-            **_head(measured),
-            "baseline": _baseline(start, at, slice(0, len(at))),
-            "marks": [{"mark": one.code, "hours": one.hours} for one in wear_off.MARKS],
-            "doses": [_dose(course, series, hours) for course in courses],
-            "conventions": list(wear_off.CONVENTIONS),
-        }
-    )
-
-
-def _dose(course: wear_off.DoseCourse, series: Series, hours: list[float | None]) -> dict[str, Any]:
-    at, scores = series.microseconds, series.scores
-    own = slice(course.first, course.end)
-    off = course.wear_off
-
-    def score(index: int | None) -> dict[str, Any] | None:
-        if index is None:
-            return None
-        since = at[index] - course.at
-        return {
-            "score": scores[index],
-            "effective_at": _instant(at[index]),
-            "hours_since_dose": round(since / (_DAY / 24), 2),
-        }
-
-    return {
-        "number": course.number,
-        "effective_at": _instant(course.at),
-        "before": score(course.before),
-        "points": {
-            "effective_at": [_instant(one) for one in at[own]],
-            "hours_since_dose": hours[own],
-            "score": scores[own],
-        },
-        "rapid": [
-            {
-                "mark": one.mark,
-                "score": score(one.index),
-                "response": one.response,
-                "why_not": one.why_not,
-            }
-            for one in course.rapid
-        ],
-        "wear_off": {
-            "best": score(off.best),
-            "gain": off.gain,
-            "half_gone_at": off.half_gone_at and _instant(off.half_gone_at),
-            "days": off.days,
-            "is_censored": off.is_censored,
-            "why": off.why,
-        },
-    }
-
-
-def _head(measured: Measured) -> dict[str, Any]:
+def head_of(measured: Measured) -> dict[str, Any]:
+    """What is measured, as every answer about it begins."""
     scale, item = measured.scale, measured.item
     return {
         "instrument": measured.instrument.key,
@@ -184,7 +102,7 @@ def render(asked: Asked, now: datetime) -> bytes:
     at, scores = series.microseconds, series.scores
     shown = shown_of(at, asked.since, asked.until)
     left_out = asked.asked.left_out
-    head = _head(measured) | {
+    head = head_of(measured) | {
         "versions": measured.versions or [measured.instrument.version],
         "left_out": [one._asdict() for one in (left_out.all() if left_out else ())],
         "is_truncated": len(at) == MAX_POINTS,
@@ -238,17 +156,17 @@ def _ordinal(measured: Measured, series: Series) -> _Rendered:
 
 def _scaled(scale: Scale, series: Series, shown: slice, now: int) -> _Rendered:
     at, scores, doses = series.microseconds, series.scores, series.doses
-    pinned = _index_of(series.pinned_at, at)
+    pinned = index_of(series.pinned_at, at)
     followed = trajectory.follow(scale, at, scores, doses, pinned, shown=shown)
     start = followed.baseline
     conventions = [*followed.conventions, projection.CONVENTION]
     head = {
-        "baseline": _baseline(start, at, shown),
+        "baseline": baseline_of(start, at, shown),
         "latest": _latest(followed.latest, at, shown),
         "response": start and _response(followed, series, shown),
         "sudden_changes": _sudden(followed, series, shown),
         "projection": _projection(
-            projection.project(scale, at, scores, doses, _points(start), now)
+            projection.project(scale, at, scores, doses, points_of(start), now)
         ),
         "sources": [*followed.sources, projection.CONVENTION],
         "conventions": conventions,
@@ -294,8 +212,8 @@ def _missing(at: list[int], scores: list[Any], shown: slice, now: int) -> dict[s
         "incomplete": scores[shown].count(None),
         "gaps": [
             {
-                "from_at": _instant(before),
-                "until_at": _instant(after),
+                "from_at": instant(before),
+                "until_at": instant(after),
                 "days": round((after - before) / _DAY, 1),
             }
             for before, after in gaps
@@ -304,15 +222,16 @@ def _missing(at: list[int], scores: list[Any], shown: slice, now: int) -> dict[s
     }
 
 
-def _baseline(
+def baseline_of(
     found: trajectory.Baseline | None, at: list[int], shown: slice
 ) -> dict[str, Any] | None:
+    """As `schemas.BaselineOut`."""
     if found is None:
         return None
     return {
         "index": _shown(found.index, shown),
         "score": found.total,
-        "effective_at": _instant(at[found.index]),
+        "effective_at": instant(at[found.index]),
         "rule": found.rule,
         "provisional": found.provisional,
     }
@@ -324,7 +243,7 @@ def _latest(found: trajectory.Outcome | None, at: list[int], shown: slice) -> di
     return {
         "index": _shown(found.index, shown),
         "score": found.total,
-        "effective_at": _instant(at[found.index]),
+        "effective_at": instant(at[found.index]),
         "band": found.band,
         "change": found.change,
         "percent_change": found.percent_change,
@@ -348,11 +267,11 @@ def _response(
     first, lost = course.first, course.lost
     return {
         "state": course.state,
-        "responded_at": None if first is None else _instant(at[first]),
+        "responded_at": None if first is None else instant(at[first]),
         "responded_index": None if first is None else _shown(first, shown),
         "days_to_response": None if first is None else _days(doses[0], at[first]),
         "doses_to_response": None if first is None else followed.positions.dose_number[first],
-        "lost_at": None if lost is None else _instant(at[lost]),
+        "lost_at": None if lost is None else instant(at[lost]),
         "lost_index": None if lost is None else _shown(lost, shown),
         "days_to_loss": None if lost is None or first is None else _days(at[first], at[lost]),
         "lost_rule": course.lost_rule,
@@ -367,8 +286,8 @@ def _sudden(followed: trajectory.Trajectory, series: Series, shown: slice) -> di
                 "kind": one.kind,
                 "before_index": _shown(one.before, shown),
                 "after_index": _shown(one.after, shown),
-                "before_at": _instant(at[one.before]),
-                "after_at": _instant(at[one.after]),
+                "before_at": instant(at[one.before]),
+                "after_at": instant(at[one.after]),
                 "points": one.points,
             }
             for one in found.found
@@ -381,16 +300,17 @@ def _sudden(followed: trajectory.Trajectory, series: Series, shown: slice) -> di
 
 def _projection(found: projection.Projection) -> dict[str, Any]:
     return {
-        "returns_at": None if found.at is None else _instant(found.at),
-        "low_at": None if found.low is None else _instant(found.low),
-        "high_at": None if found.high is None else _instant(found.high),
+        "returns_at": None if found.at is None else instant(found.at),
+        "low_at": None if found.low is None else instant(found.low),
+        "high_at": None if found.high is None else instant(found.high),
         "scores": found.scores,
         "why_not": found.why_not,
         "advice": ADVICE,
     }
 
 
-def _points(start: trajectory.Baseline | None) -> float | None:
+def points_of(start: trajectory.Baseline | None) -> float | None:
+    """Of a baseline, if there is one."""
     return None if start is None else start.total
 
 
@@ -399,7 +319,7 @@ def _shown(index: int, shown: slice) -> int | None:
     return index - shown.start if shown.start <= index < shown.stop else None
 
 
-def _index_of(instant: datetime | None, at: list[int]) -> int | None:
+def index_of(instant: datetime | None, at: list[int]) -> int | None:
     """The point at this very instant, if there is one."""
     if instant is None:
         return None
@@ -412,5 +332,6 @@ def _days(since: int, until: int) -> float:
     return round((until - since) / _DAY, 2)
 
 
-def _instant(at: int) -> str:
+def instant(at: int) -> str:
+    """Microseconds as they cross the wire."""
     return instant_of(at).isoformat()
