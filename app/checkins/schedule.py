@@ -1,7 +1,7 @@
 """A clinic's protocol, and what is due for a patient by it."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -161,6 +161,26 @@ def due(chart: Chart, known: Course, now: datetime) -> list[DueItem]:
     )
 
 
+def asked_since(
+    chart: Chart, known: Course, instruments_asked: Collection[str], since: datetime, now: datetime
+) -> list[DueItem]:
+    """What became of everything that these instruments were asked for, from `since` to now, by the
+    protocol that holds now.
+    """
+    return protocol.due(
+        known.protocol,
+        enrolled_at=microseconds(chart.enrolled_at),
+        doses=known.doses,
+        planned=known.planned,
+        answered=known.answered,
+        zone=zone_of(chart.time_zone),
+        now=microseconds(now),
+        switched_on=_switched_on(chart, known.protocol) & set(instruments_asked),
+        horizon_days=0,
+        since=microseconds(since),
+    )
+
+
 def read_due(db: Db, chart: Chart, asked: AskedDue, now: datetime) -> DueOut:
     """The patient's list, in their own time zone."""
     known = course(db, chart, asked)
@@ -221,6 +241,11 @@ def _placed(db: Db, chart: Chart, rows: Sequence[CheckInRow]) -> list[PlacedChec
         PlacedCheckInOut(**service.members(db, row, known.doses), timing=_timing(chart, row, known))
         for row in rows
     ]
+
+
+def protocol_held(db: Db) -> Protocol:
+    """The protocol that holds in the transaction's clinic."""
+    return _held(db, db.first(PUBLISHED))[0]
 
 
 def read_protocol(db: Db, caller: Caller) -> ProtocolOut:

@@ -11,6 +11,15 @@
     discharge      what has to be so before somebody leaves
     exposure       what was given so far, by drug and route
     trajectory     scores and doses over time -> Trajectory
+    change         one score beside the baseline; response, and its loss
+    sudden_gains   large, stable steps between two scores
+    wear_off       all doses laid over each other: rapid response, how long a gain lasts
+    projection     a straight line back to the baseline, which is no forecast
+    attention      whom on a list to look at first, and why
+    outcomes       many patients added up, by visit and by time
+    survival       time until something happens, with censoring
+    suppression    what may be told of a few, and that nothing more follows from it
+    quantiles      numbers from printed tables
     attainment     goals, their levels and ratings -> T-scores, FHIR statuses
     practice       a schedule and ticks, in local dates -> adherence, streaks
     coping         logged triggers -> which strategies go with feeling better, how surely
@@ -32,7 +41,9 @@ What is decided here:
   and leaving it out means "not assessed", which is not the same as an answer of zero.
 - Answers out of range are refused, never clamped; a refusal never repeats the answer.
 - Every number comes with its source. What is our own choice is marked a convention.
-- Suicidal ideation is ordinal: it is shown as answered, never subtracted or averaged.
+- Suicidal ideation is ordinal: it is shown as answered, never subtracted or averaged, and two
+  sources are never one series.
+- What cannot be said is said so, with a code why: too few scores, no baseline, not measured yet.
 - A questionnaire that looks back two weeks cannot see the first hours after a dose; the
   momentary scales can, and the two are never mixed.
 - Two raters of a goal are set side by side and never averaged.

@@ -10,13 +10,13 @@ Nothing here proves that a treatment worked: it is one person, who knows what th
 with no comparison, and extreme scores drift towards the middle by themselves.
 """
 
-import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Literal
 
+from app.clinical import change
+from app.clinical.change import ResponseCourse
 from app.clinical.instruments import (
     Direction,
     Instrument,
@@ -24,15 +24,14 @@ from app.clinical.instruments import (
     Recall,
     Scale,
     SuicideItem,
-    whole_if_it_is,
 )
+from app.clinical.sudden_gains import CONVENTION as SUDDEN_CONVENTION
+from app.clinical.sudden_gains import SOURCE as SUDDEN_SOURCE
+from app.clinical.sudden_gains import SuddenChanges, sudden_changes
 
 _HOUR = 3_600_000_000
 _DAY = 24 * _HOUR
 _HUNDREDTH_OF_AN_HOUR = _HOUR // 100
-
-# No questionnaire has more, so that no mean is a fraction with a larger denominator.
-_MOST_ITEMS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +121,9 @@ class Outcome:
     percent_change: of the baseline, to one decimal; None if the baseline is 0.
     reliable: the change is at least the published reliable change, either way; None if
         none is published, False while the latest score is the baseline itself.
-    response, remission: None where they are not defined: no rule, a baseline too mild to
-        count, or no score since the baseline.
+    direction: `changed` where neither more nor less is better.
+    response, partial_response, remission, reliable_recovery: None where they are not defined: no
+        rule, a baseline too mild to count, or no score since the baseline.
     doses_in_recall_window: doses within the time the questions ask about. Above 0, the
         answers mix time before and after a dose.
     """
@@ -133,10 +133,12 @@ class Outcome:
     band: str | None
     change: float
     percent_change: float | None
-    direction: Literal["improved", "worse", "unchanged"]
+    direction: Literal["improved", "worse", "unchanged", "changed"]
     reliable: bool | None
     response: bool | None
+    partial_response: bool | None
     remission: bool | None
+    reliable_recovery: bool | None
     doses_in_recall_window: int
 
 
@@ -146,7 +148,10 @@ class Trajectory:
 
     change: points, current minus baseline; None where there is no score or no baseline.
     percent_change: of the baseline, to one decimal; also None if the baseline is 0.
+    straddles_dose: whether the time asked about begins before a dose and ends after it: such a
+        score mixes the two.
     latest: None when no score that is shown is complete.
+    response: when it came and whether it lasted; None without a baseline.
     sources: where each number comes from, in sentences.
     conventions: those of them that are our own choice.
     """
@@ -155,7 +160,10 @@ class Trajectory:
     baseline: Baseline | None
     change: list[float | None]
     percent_change: list[float | None]
+    straddles_dose: list[bool]
     latest: Outcome | None
+    response: ResponseCourse | None
+    sudden: SuddenChanges
     sources: list[str]
     conventions: list[str]
 
@@ -214,6 +222,46 @@ def doses_in_recall_window(recall: Recall, at: int, doses: Sequence[int]) -> int
     return bisect_right(doses, at) - bisect_right(doses, at - recall.days * _DAY)
 
 
+def straddles(recall: Recall, at: Sequence[int], doses: Sequence[int]) -> list[bool]:
+    """For each instant, whether a dose lies within the time that answers given then speak of."""
+    found = [False] * len(at)
+    for dose in doses:
+        first, end = bisect_left(at, dose), bisect_left(at, dose + recall.days * _DAY)
+        found[first:end] = [True] * (end - first)
+    return found
+
+
+def scale_of(measured: Instrument | Item | Scale) -> Scale:
+    """What is measured. Raises: ValueError if it has no scale (see `follow`)."""
+    if isinstance(measured, Scale):
+        return measured
+    scale = measured.total if isinstance(measured, Instrument) else measured.scale
+    if scale is None:
+        raise ValueError(f"{measured.key} is not measured on a scale that can be subtracted")
+    return scale
+
+
+def part_of(instrument: Instrument, key: str) -> Scale:
+    """The scale of one subscale, or of one of the scores that are entered.
+
+    It has none of the rules of the whole: bands, response and reliable change are published for
+    totals. Raises: KeyError if there is neither with this key.
+    """
+    parts = {one.key: (one, instrument.direction) for one in instrument.subscales} | {
+        one.key: (one, one.direction) for one in instrument.scores
+    }
+    part, direction = parts[key]
+    return Scale(
+        direction=direction,
+        minimum=part.minimum,
+        maximum=part.maximum,
+        recall=instrument.recall,
+        loinc=None,
+        source=instrument.source,
+        convention=instrument.convention,
+    )
+
+
 def baseline(
     at: Sequence[int],
     totals: Sequence[float | None],
@@ -247,7 +295,7 @@ def baseline(
 
 
 def follow(
-    measured: Instrument | Item,
+    measured: Instrument | Item | Scale,
     at: Sequence[int],
     totals: Sequence[float | None],
     doses: Sequence[int],
@@ -255,7 +303,8 @@ def follow(
     *,
     shown: slice = slice(None),
 ) -> Trajectory:
-    """How the totals of a questionnaire, or the answers to one 0-10 item, move.
+    """How the totals of a questionnaire, the answers to one 0-10 item or the points on any scale
+    move.
 
     totals: points; None where the score is incomplete.
     pinned: index of the baseline a clinician chose.
@@ -264,19 +313,33 @@ def follow(
         has no scale: a questionnaire whose items stand alone, or an item answered in
         words (for a suicide item see `ideation`).
     """
-    scale = measured.total if isinstance(measured, Instrument) else measured.scale
-    if scale is None:
-        raise ValueError(f"{measured.key} is not measured on a scale that can be subtracted")
+    scale = scale_of(measured)
     start = baseline(at, totals, doses, pinned)
+    by = None if start is None else change.yardstick(scale, start.total)
     cited = [*scale.cited, (_WINDOWS_CONVENTION, True), (_BASELINE_CONVENTION, True)]
-    changes = {} if start is None else _changes(start.total, totals)
-    percent = {} if start is None else _percents(start.total, totals)
+    if scale.response_percent is not None:
+        cited += [(sentence, True) for sentence in change.CONVENTIONS]
+    if scale.reliable_change is not None:
+        cited += [(SUDDEN_SOURCE, False), (SUDDEN_CONVENTION, True)]
+    # By total; None has none.
+    changes: dict[float | None, float] = {}
+    percent: dict[float | None, float | None] = {}
+    if start is not None:
+        changes = dict(change.changes(start.total, totals).items())
+        percent = dict(change.percents(start.total, totals).items())
     return Trajectory(
         positions=positions(at, doses),
         baseline=start,
-        change=[None if t is None else changes[t] for t in totals],
-        percent_change=[None if t is None else percent[t] for t in totals],
-        latest=None if start is None else _outcome(scale, at, totals, doses, start, shown),
+        change=list(map(changes.get, totals)),
+        percent_change=list(map(percent.get, totals)),
+        straddles_dose=straddles(scale.recall, at, doses),
+        latest=None
+        if start is None or by is None
+        else _outcome(scale, by, at, totals, doses, start, shown),
+        response=None
+        if start is None or by is None
+        else change.response_course(by, at, totals, doses, start.index),
+        sudden=sudden_changes(scale, at, totals),
         sources=[sentence for sentence, _ in cited],
         conventions=[sentence for sentence, is_convention in cited if is_convention],
     )
@@ -306,53 +369,9 @@ def ideation(
     )
 
 
-def reliable_change(before: float, after: float, sd: float, reliability: float) -> float:
-    """How far a score moved, in units of its own measurement error.
-
-    before, after, sd: instrument points. reliability: 0 <= r < 1, test-retest.
-    Returns: dimensionless; negative means fewer points; beyond +/-1.96 is
-        unlikely (p < .05) to be noise.
-    Raises: ValueError if sd <= 0 or reliability is out of range.
-    Source: Jacobson & Truax 1991, J Consult Clin Psychol 59:12-19.
-    """
-    if not (sd > 0 and 0 <= reliability < 1):
-        raise ValueError("sd must be above 0, and reliability at least 0 and below 1")
-    return (after - before) / (math.sqrt(2) * sd * math.sqrt(1 - reliability))
-
-
-def _exactly(points: float) -> Fraction:
-    """A score as it was before it became a float: a mean is a fraction of few items."""
-    return Fraction(points).limit_denominator(_MOST_ITEMS)
-
-
-def _changes(start: float, totals: Sequence[float | None]) -> dict[float, float]:
-    """Points from the baseline, by total."""
-    exactly = _exactly(start)
-    return {
-        total: whole_if_it_is(float(_exactly(total) - exactly))
-        for total in {total for total in totals if total is not None}
-    }
-
-
-def _percents(start: float, totals: Sequence[float | None]) -> dict[float, float | None]:
-    """Per cent change from the baseline by total, rounded half away from zero.
-
-    By total and not by point: there are at most a few dozen totals, however long the
-    series. In exact numbers, so that a fall of exactly half is exactly -50.
-    """
-    percent: dict[float, float | None] = {}
-    exactly = _exactly(start)
-    for total in {total for total in totals if total is not None}:
-        if start == 0:
-            percent[total] = None
-        else:
-            tenths = (2000 * abs(_exactly(total) - exactly) + exactly) // (2 * exactly)
-            percent[total] = tenths / 10 if total >= start else -tenths / 10
-    return percent
-
-
 def _outcome(
     scale: Scale,
+    by: change.Yardstick,
     at: Sequence[int],
     totals: Sequence[float | None],
     doses: Sequence[int],
@@ -365,30 +384,29 @@ def _outcome(
             break
     else:
         return None
-    change = _changes(start.total, (total,))[total]
-    better = -change if scale.direction is Direction.LOWER_IS_BETTER else change
+    moved = change.changes(start.total, (total,))[total]
     band = scale.band(total)
-
-    response = remission = None
-    eligible = scale.eligible_from is None or start.total >= scale.eligible_from.value
-    if index != start.index and eligible:
-        if scale.response_percent is not None and start.total > 0:
-            needed = scale.response_percent.value * _exactly(start.total)
-            response = _exactly(better) * 100 >= needed
-        if scale.remission_below is not None:
-            remission = total < scale.remission_below.value
-
+    reading = change.read(by, total, is_later=index != start.index)
     return Outcome(
         index=index,
         total=total,
         band=None if band is None else band.key,
-        change=change,
-        percent_change=_percents(start.total, (total,))[total],
-        direction="improved" if better > 0 else "worse" if better < 0 else "unchanged",
-        reliable=None
-        if scale.reliable_change is None
-        else abs(change) >= scale.reliable_change.value,
-        response=response,
-        remission=remission,
+        change=moved,
+        percent_change=change.percents(start.total, (total,))[total],
+        direction=_direction(scale, moved),
+        reliable=reading.reliable,
+        response=reading.response,
+        partial_response=reading.partial,
+        remission=reading.remission,
+        reliable_recovery=reading.recovered,
         doses_in_recall_window=doses_in_recall_window(scale.recall, at[index], doses),
     )
+
+
+def _direction(scale: Scale, moved: float) -> Literal["improved", "worse", "unchanged", "changed"]:
+    if moved == 0:
+        return "unchanged"
+    if scale.direction is None:
+        return "changed"
+    is_less_better = scale.direction is Direction.LOWER_IS_BETTER
+    return "improved" if (moved < 0) is is_less_better else "worse"

@@ -86,7 +86,7 @@ class ScoreMoved:
     after: float
     after_at: int
     change: float | None
-    direction: Literal["improved", "worse", "unchanged"] | None
+    direction: Literal["improved", "worse", "unchanged", "changed"] | None
     reliable: bool | None
     straddles: bool
 

@@ -125,6 +125,9 @@ WAS_GIVEN = or_(
 )
 """SQL: something was given in this dosing session."""
 
+IN_CALENDAR = or_(WAS_GIVEN, _session.status == literal_column("'preparation'"))
+"""SQL: it was to be, or was; also in the past: what was to be asked before it was, or was not."""
+
 _doses = (
     select(_session.effective_at)
     .where(
@@ -144,8 +147,7 @@ PLANNED = Query(
     .where(
         _session.clinic_id == bindparam("clinic_id"),
         _session.patient_id == bindparam("patient_id"),
-        # Also the past ones: what was to be asked before a session was, or was not.
-        or_(WAS_GIVEN, _session.status == literal_column("'preparation'")),
+        IN_CALENDAR,
         _session.started_at > bindparam("after"),
     )
     .order_by(_session.started_at),

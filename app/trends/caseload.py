@@ -1,26 +1,26 @@
-"""A clinician's patients: open flags first and worst first, then the longest silent."""
+"""A clinician's patients: who to look at first, why, and how they have been.
 
+What places somebody on the list (`clinical.attention`) is worked out for the whole list of one
+clinician at each request and stored nowhere, so it is never stale; names are opened in memory, for
+that list alone. A fixed number of statements, however long the list is.
+"""
+
+import unicodedata
+from bisect import bisect_left
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import (
-    BigInteger,
-    ColumnElement,
-    DateTime,
-    Integer,
-    Uuid,
-    and_,
-    bindparam,
-    case,
-    func,
-    literal,
-    literal_column,
-    select,
-    tuple_,
-)
+from sqlalchemy import and_, bindparam, case, literal_column, select
 
+from app.checkins import packs, schedule
 from app.checkins.tables import IS_FINAL, CheckIn
+from app.clinical import attention, change, instruments, protocol, trajectory
+from app.clinical.instruments import Instrument, Scale
+from app.clinical.protocol import Answered, Protocol
+from app.kernel.clock import microseconds
 from app.kernel.db import Db, Query
 from app.kernel.identity import Caller
 from app.kernel.paging import cursor, instant_of, read_cursor
@@ -31,17 +31,26 @@ from app.people.tables import Patient
 from app.safety.schemas import FlagRef
 from app.safety.service import URGENCY, urgency_of
 from app.safety.tables import Flag
-from app.treatment import service as treatment
-from app.treatment.tables import DosingSession
-from app.trends.schemas import CaseloadOut, CaseOut
+from app.trends import gathered
+from app.trends.gathered import Gathered
+from app.trends.schemas import CaseloadOut, CaseOut, SparklineOut
 
 READ_CASELOAD: Final = Right("caseload.read", is_for_patient=False)
+
+MAIN: Final = ("phq-9", "gad-7", "pcl-5")
+"""Our convention: of these the first that somebody has answered is what they are followed by."""
+SPARKLINE: Final = 12
+FILTERS: Final = ("flagged", "worsening", "loss-of-response", "overdue", "silent")
+_NEVER: Final = datetime(2000, 1, 1, tzinfo=UTC)
+_NOBODY: Final = UUID(int=0)
 
 
 class _Case(NamedTuple):
     patient_id: UUID
     wrapped: bytes | None
     contact: bytes
+    time_zone: str
+    enrolled_at: datetime
     flag_id: UUID | None
     level: str | None
     status: str | None
@@ -50,38 +59,23 @@ class _Case(NamedTuple):
     is_historic: bool | None
     raised_at: datetime | None
     last_check_in_at: datetime | None
-    last_phq9_total: float | None
-    last_phq9_at: datetime | None
-    last_dose_at: datetime | None
     urgency: int
-    since: datetime
+
+
+class _Ranked(NamedTuple):
+    """place: what the list is ordered by."""
+
+    place: tuple[int, int, datetime, UUID]
+    case: _Case
+    why: list[attention.Why]
+    last_dose_at: int | None
+    series: Gathered | None
 
 
 _check_in = columns(CheckIn)
 _patient = columns(Patient)
 _flag = columns(Flag)
 _data_key = columns(DataKey)
-_session = columns(DosingSession)
-
-
-def _newest(column: ColumnElement[Any], *conditions: ColumnElement[bool]) -> Any:
-    return (
-        select(column)
-        .where(
-            _check_in.clinic_id == _patient.clinic_id,
-            _check_in.patient_id == _patient.id,
-            IS_FINAL,
-            *conditions,
-        )
-        .order_by(_check_in.effective_at.desc())
-        .limit(1)
-        .correlate(table(Patient))
-        .scalar_subquery()
-    )
-
-
-_COMPLETE_PHQ9 = (_check_in.instrument == "phq-9", _check_in.complete)
-
 
 # A patient may have one of each kind.
 _other = table(Flag).alias()
@@ -97,138 +91,268 @@ _WORST_FLAG = (
     .correlate(table(Patient))
     .scalar_subquery()
 )
-
-
-def _caseload() -> Query[_Case]:
-    urgency = case((_flag.id.is_(None), 0), else_=URGENCY)
-    last_check_in_at = _newest(_check_in.effective_at)
-    rows = (
-        select(
-            _patient.id,
-            _data_key.wrapped,
-            _patient.contact,
-            _flag.id.label("flag_id"),
-            _flag.level,
-            _flag.status,
-            _flag.round,
-            _flag.kind,
-            _flag.is_historic,
-            _flag.raised_at,
-            last_check_in_at.label("last_check_in_at"),
-            _newest(_check_in.total, *_COMPLETE_PHQ9).label("last_phq9_total"),
-            _newest(_check_in.effective_at, *_COMPLETE_PHQ9).label("last_phq9_at"),
-            select(func.max(_session.effective_at))
-            .where(
-                _session.clinic_id == _patient.clinic_id,
-                _session.patient_id == _patient.id,
-                treatment.WAS_GIVEN,
-            )
-            .correlate(table(Patient))
-            .scalar_subquery()
-            .label("last_dose_at"),
-            urgency.label("urgency"),
-            func.coalesce(
-                _flag.raised_at,
-                last_check_in_at,
-                literal(datetime(2000, 1, 1, tzinfo=UTC), DateTime(timezone=True)),
-            ).label("since"),
-        )
-        .select_from(
-            table(Patient)
-            .outerjoin(
-                table(DataKey),
-                and_(
-                    _data_key.clinic_id == _patient.clinic_id,
-                    _data_key.patient_id == _patient.id,
-                ),
-            )
-            .outerjoin(
-                table(Flag),
-                and_(_flag.clinic_id == _patient.clinic_id, _flag.id == _WORST_FLAG),
-            )
-        )
-        .where(
-            _patient.clinic_id == bindparam("clinic_id"),
-            cared_for(_patient.id, _patient.clinic_id),
-        )
-        .subquery()
+_LAST_CHECK_IN_AT = (
+    select(_check_in.effective_at)
+    .where(
+        _check_in.clinic_id == _patient.clinic_id,
+        _check_in.patient_id == _patient.id,
+        IS_FINAL,
     )
-    place = tuple_(-rows.c.urgency, rows.c.since, rows.c.id)
-    return Query(
-        select(*rows.c)
-        .where(
-            place
-            > tuple_(
-                bindparam("after_urgency", type_=Integer),
-                bindparam("after_since", type_=DateTime(timezone=True)),
-                bindparam("after_id", type_=Uuid),
-            )
-        )
-        .order_by(-rows.c.urgency, rows.c.since, rows.c.id)
-        .limit(bindparam("limit", type_=BigInteger)),
-        _Case,
+    .order_by(_check_in.effective_at.desc())
+    .limit(literal_column("1"))
+    .correlate(table(Patient))
+    .scalar_subquery()
+)
+CASELOAD = Query(
+    select(
+        _patient.id,
+        _data_key.wrapped,
+        _patient.contact,
+        _patient.time_zone,
+        _patient.created_at,
+        _flag.id,
+        _flag.level,
+        _flag.status,
+        _flag.round,
+        _flag.kind,
+        _flag.is_historic,
+        _flag.raised_at,
+        _LAST_CHECK_IN_AT,
+        case((_flag.id.is_(None), literal_column("0")), else_=URGENCY),
     )
-
-
-CASELOAD = _caseload()
+    .select_from(
+        table(Patient)
+        .outerjoin(
+            table(DataKey),
+            and_(_data_key.clinic_id == _patient.clinic_id, _data_key.patient_id == _patient.id),
+        )
+        .outerjoin(
+            table(Flag), and_(_flag.clinic_id == _patient.clinic_id, _flag.id == _WORST_FLAG)
+        )
+    )
+    .where(
+        _patient.clinic_id == bindparam("clinic_id"), cared_for(_patient.id, _patient.clinic_id)
+    ),
+    _Case,
+)
 
 
 def read_caseload(
-    db: Db, caller: Caller, *, after: str | None, limit: int, now: datetime
+    db: Db,
+    caller: Caller,
+    *,
+    after: str | None,
+    limit: int,
+    now: datetime,
+    only: str | None = None,
+    name: str | None = None,
 ) -> CaseloadOut:
-    """The caller's patients: open flags first, then the longest silent.
+    """The caller's patients, in the order of `attention.ORDER`.
 
+    only: one of FILTERS; whoever it is true of, whatever else is. name: a part of one, whatever
+        its case and accents.
     Raises: Problem FORBIDDEN, MALFORMED_REQUEST.
     """
     open_panel(db, caller, READ_CASELOAD, now)
-    name = f"caseload/{caller.membership_id}"
-    keyset: dict[str, Any] = {
-        "after_urgency": -9,
-        "after_since": datetime(1999, 1, 1, tzinfo=UTC),
-        "after_id": UUID(int=0),
-    }
-    if after is not None:
-        urgency, since, patient_id = read_cursor(db.vault, name, after, 3)
-        keyset = {
-            "after_urgency": int(urgency),
-            "after_since": instant_of(since),
-            "after_id": UUID(patient_id),
-        }
-    rows = db.all(CASELOAD, membership_id=caller.membership_id, now=now, limit=limit + 1, **keyset)
-    page = rows[:limit]
-    note_shown(db, caller, READ_CASELOAD, (row.patient_id for row in page), now)
-    last = page[-1] if len(rows) > limit else None
+    sought = _folded(name) if name else ""
+    # Whatever is sought is not in the cursor, and a cursor is of this list and no other.
+    sealed = db.vault.blind_index(sought, purpose="caseload").hex() if sought else ""
+    of = f"caseload/{caller.membership_id}/{only or ''}/{sealed}"
+    after_place = None if after is None else _place(read_cursor(db.vault, of, after, 4))
+
+    cases = db.all(CASELOAD, membership_id=caller.membership_id, now=now)
+    names: dict[UUID, str | None] = {}
+    if sought:
+        names = {one.patient_id: _name(db, caller, one) for one in cases}
+        cases = [one for one in cases if sought in _folded(names[one.patient_id] or "")]
+    ranked = sorted(_ranked(db, cases, now), key=lambda one: one.place)
+    code = "flag" if only == "flagged" else only
+    following = [
+        one
+        for one in ranked
+        if (code is None or code in one.why) and (after_place is None or one.place > after_place)
+    ]
+    page = following[:limit]
+    note_shown(db, caller, READ_CASELOAD, (one.case.patient_id for one in page), now)
+    last = page[-1].place if len(following) > limit else None
     return CaseloadOut(
-        patients=[_case_out(db, caller, row) for row in page],
-        next_cursor=cursor(db.vault, name, -last.urgency, last.since.isoformat(), last.patient_id)
+        patients=[
+            _case_out(one, names.get(one.case.patient_id) or _name(db, caller, one.case))
+            for one in page
+        ],
+        rule=attention.RULE,
+        next_cursor=cursor(db.vault, of, last[0], last[1], last[2].isoformat(), last[3])
         if last
         else None,
     )
 
 
-def _case_out(db: Db, caller: Caller, row: _Case) -> CaseOut:
+def _place(parts: list[str]) -> tuple[int, int, datetime, UUID]:
+    rank, urgency, since, patient_id = parts
+    return int(rank), int(urgency), instant_of(since), UUID(patient_id)
+
+
+def _ranked(db: Db, cases: Sequence[_Case], now: datetime) -> list[_Ranked]:
+    """Each of them, with every reason to look."""
+    if not cases:
+        return []
+    held = schedule.protocol_held(db)
+    switches = db.one(packs.SWITCHES)
+    asked_for = {key for key in held.long_recall if packs.is_key_on(key, switches)}
+    found = gathered.gather(
+        db,
+        [one.patient_id for one in cases],
+        sorted({*MAIN, *asked_for}),
+        planned_since=now - schedule.LOOK_BACK,
+    )
+    return [_rank(one, found, held, asked_for, now) for one in cases]
+
+
+def _rank(
+    one: _Case,
+    found: gathered.Patients,
+    held: Protocol,
+    asked_for: set[str],
+    now: datetime,
+) -> _Ranked:
+    own = found.series.get(one.patient_id, {})
+    doses = found.doses.get(one.patient_id, [])
+    main = next((own[key] for key in MAIN if key in own and own[key].has_scores), None)
+    is_worse, course = False, None
+    if main is not None:
+        is_worse, course = _moved(main, doses)
+    why = attention.reasons(
+        is_flagged=one.flag_id is not None,
+        is_worse=is_worse,
+        course=course,
+        is_overdue=_is_overdue(one, own, doses, found, held, asked_for, now),
+        last_heard_at=microseconds(one.last_check_in_at or one.enrolled_at),
+        now=microseconds(now),
+    )
+    since = one.raised_at if one.flag_id is not None else one.last_check_in_at
+    place = (attention.ORDER.index(why[0]), -one.urgency, since or _NEVER, one.patient_id)
+    return _Ranked(place, one, why, doses[-1] if doses else None, main)
+
+
+def _moved(main: Gathered, doses: list[int]) -> tuple[bool, change.ResponseCourse | None]:
+    """Whether the last score is worse, and what became of a response."""
+    scale = _scale(main.instrument)
+    start = trajectory.baseline(main.at, main.totals, doses, main.pinned_index)
+    if start is None:
+        return False, None
+    by = change.yardstick(scale, start.total)
+    return (
+        attention.is_worsening(by, main.totals, start.index),
+        change.response_course(by, main.at, main.totals, doses, start.index),
+    )
+
+
+def _is_overdue(
+    one: _Case,
+    own: dict[str, Gathered],
+    doses: list[int],
+    found: gathered.Patients,
+    held: Protocol,
+    asked_for: set[str],
+    now: datetime,
+) -> bool:
+    """Whether the last time that any questionnaire was due, it was not answered."""
+    at = microseconds(now)
+    oldest = microseconds(now - schedule.LOOK_BACK)
+    answered = [
+        Answered(key, instant, _NOBODY)
+        for key in asked_for & own.keys()
+        for instant in own[key].at[bisect_left(own[key].at, oldest) :]
+    ]
+    answered.sort(key=lambda answer: answer.effective_at)
+    last: dict[str, bool] = {}
+    for item in protocol.due(
+        held,
+        enrolled_at=microseconds(one.enrolled_at),
+        doses=doses,
+        planned=found.planned.get(one.patient_id, []),
+        answered=answered,
+        zone=schedule.zone_of(one.time_zone),
+        now=at,
+        switched_on=asked_for,
+        horizon_days=0,
+    ):
+        if item.due_at <= at and item.state != "next":
+            last[item.instrument] = item.state in ("missed", "open")
+    return any(last.values())
+
+
+def _scale(key: str) -> Scale:
+    scale = _instrument(key).total
+    assert scale is not None
+    return scale
+
+
+def _instrument(key: str) -> Instrument:
+    return instruments.find(key)
+
+
+def _name(db: Db, caller: Caller, one: _Case) -> str | None:
+    return open_name(db.vault, caller.clinic_id, one.patient_id, one.wrapped, one.contact)
+
+
+def _folded(name: str) -> str:
+    """A name without what people leave out when they look for it: case and accents."""
+    apart = unicodedata.normalize("NFKD", name)
+    return "".join(sign for sign in apart if not unicodedata.combining(sign)).casefold().strip()
+
+
+def _case_out(one: _Ranked, name: str | None) -> CaseOut:
+    found = one.case
     flag = None
-    if row.flag_id is not None:
-        assert row.level is not None
-        assert row.status is not None
-        assert row.round is not None
-        assert row.kind is not None
-        assert row.is_historic is not None
+    if found.flag_id is not None:
+        assert found.level is not None
+        assert found.status is not None
+        assert found.round is not None
+        assert found.kind is not None
+        assert found.is_historic is not None
         flag = FlagRef(
-            id=row.flag_id,
-            kind=row.kind,
-            level=row.level,
-            status=row.status,
-            round=row.round,
-            is_historic=row.is_historic,
+            id=found.flag_id,
+            kind=found.kind,
+            level=found.level,
+            status=found.status,
+            round=found.round,
+            is_historic=found.is_historic,
         )
+    phq9 = one.series if one.series is not None and one.series.instrument == "phq-9" else None
+    last = next(_newest_complete(phq9), None) if phq9 else None
     return CaseOut(
-        patient_id=row.patient_id,
-        name=open_name(db.vault, caller.clinic_id, row.patient_id, row.wrapped, row.contact),
+        patient_id=found.patient_id,
+        name=name,
+        why=one.why[0],
+        also=list(one.why[1:]),
         flag=flag,
-        flag_raised_at=row.raised_at,
-        last_check_in_at=row.last_check_in_at,
-        last_phq9_total=None if row.last_phq9_total is None else int(row.last_phq9_total),
-        last_phq9_at=row.last_phq9_at,
-        last_dose_at=row.last_dose_at,
+        flag_raised_at=found.raised_at,
+        last_check_in_at=found.last_check_in_at,
+        last_phq9_total=None if last is None else int(last[1]),
+        last_phq9_at=None if last is None else gathered.instant(last[0]),
+        last_dose_at=None if one.last_dose_at is None else gathered.instant(one.last_dose_at),
+        sparkline=None if one.series is None else _sparkline(one.series),
+    )
+
+
+def _newest_complete(series: Gathered) -> Any:
+    """(instant, points), the newest first."""
+    return (
+        (at, total)
+        for at, total in zip(reversed(series.at), reversed(series.totals), strict=True)
+        if total is not None
+    )
+
+
+def _sparkline(series: Gathered) -> SparklineOut:
+    newest = list(islice(_newest_complete(series), SPARKLINE))[::-1]
+    scale = _scale(series.instrument)
+    return SparklineOut(
+        instrument=series.instrument,
+        minimum=scale.minimum,
+        maximum=scale.maximum,
+        direction=scale.direction,
+        effective_at=[gathered.instant(at) for at, _ in newest],
+        score=[instruments.whole_if_it_is(total) for _, total in newest],
     )

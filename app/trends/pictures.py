@@ -67,14 +67,15 @@ def specification(
 
 def course_of(told: dict[str, Any], asked: Asked, flags: Sequence[Flag], time_zone: str) -> Course:
     """One scale over time."""
-    instrument, item = asked.instrument, asked.item
-    scale = instrument.total if item is None else item.scale
+    instrument, item, part, scale, _ = asked.measured
     assert scale is not None
+    of = item.text if item is not None else part and part.replace("-", " ").capitalize()
+    short = (item.key if item is not None else part) or ""
     points = told["points"]
     baseline = told["baseline"]
     return Course(
-        title=instrument.title if item is None else f"{item.text} - {instrument.title}",
-        label=instrument.key.upper() if item is None else item.key.replace("-", " ").capitalize(),
+        title=f"{of} - {instrument.title}" if of else instrument.title,
+        label=short.replace("-", " ").capitalize() if short else instrument.key.upper(),
         minimum=told["minimum"],
         maximum=told["maximum"],
         direction=told["direction"],
@@ -102,11 +103,11 @@ def course_of(told: dict[str, Any], asked: Asked, flags: Sequence[Flag], time_zo
 
 def ideation_of(told: dict[str, Any], asked: Asked, time_zone: str) -> Ideation:
     """Suicidal thoughts as answered to one item."""
-    item = asked.item
+    item = asked.measured.item
     assert item is not None
     answered = zip(_instants(told["points"]["effective_at"]), told["points"]["score"], strict=True)
     source = Source(
-        title=f"{asked.instrument.key.upper()}: {item.text}",
+        title=f"{asked.measured.instrument.key.upper()}: {item.text}",
         words=sorted((option.value, option.label) for option in item.options),
         answered=list(answered),
     )

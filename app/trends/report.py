@@ -55,7 +55,7 @@ class Report(NamedTuple):
 
 def refuse_words(asked: Asked) -> None:
     """Answers in words have no outcomes. Raises: Problem INVALID."""
-    if asked.item is not None and asked.item.scale is None:
+    if asked.measured.scale is None:
         raise invalid("query:item", "is answered in words and has no outcomes")
 
 
@@ -75,8 +75,7 @@ def read_report(
         sealed = standing.name
         own = identity.member_name(db.vault, caller.clinic_id, caller.membership_id, sealed)
         made_by = ReportBy(role="clinician", name=own)
-    instrument, item = asked.instrument, asked.item
-    scale = instrument.total if item is None else item.scale
+    scale = asked.measured.scale
     assert scale is not None
     return Report(
         ReportOut(

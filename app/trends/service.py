@@ -1,134 +1,54 @@
-"""The trajectory of one scale."""
+"""The trajectory of one series."""
 
 import json
 from bisect import bisect_left
-from datetime import UTC, datetime
+from datetime import datetime
+from itertools import pairwise
+from operator import sub
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from pydantic_core import to_json
-from sqlalchemy import (
-    ARRAY,
-    ColumnElement,
-    Integer,
-    Text,
-    any_,
-    bindparam,
-    cast,
-    func,
-    literal_column,
-    select,
-)
 
-from app.checkins import packs
-from app.checkins.tables import IS_FINAL, BaselinePin, CheckIn
-from app.clinical import instruments, trajectory
-from app.clinical.instruments import Instrument, Item
-from app.kernel.clock import microseconds
-from app.kernel.db import Ahead, Db, Query
-from app.kernel.errors import invalid, not_found
-from app.kernel.tables import columns
-from app.kernel.timeline import instant_columns
+from app.clinical import projection, trajectory
+from app.clinical.instruments import Scale
+from app.kernel.clock import instant_of, microseconds
+from app.kernel.db import Db
 from app.people.chart import Chart, Right
-from app.treatment import service as treatment
+from app.trends.series import MAX_POINTS, AskedSeries, Measured, Series, ask_series, find_series
 
 READ_TRAJECTORIES: Final = Right("trajectories.read")
-
-MAX_POINTS: Final = 5000
-"""The newest so many; what is older is neither shown nor measured from."""
 
 CAVEAT: Final = (
     "One person's scores, not blinded and without a comparison: a fall is no proof that a"
     " treatment worked, and extreme scores drift towards the middle by themselves."
 )
-
-
-class _Series(NamedTuple):
-    effective_at: str
-    microseconds: list[int]
-    scores: list[Any]
-    doses_at: str
-    doses: list[int]
-    pinned_at: datetime | None
-
-
-_check_in = columns(CheckIn)
-_pin = columns(BaselinePin)
-
-
-# Where the newest pin points; nowhere, if it took an earlier one back.
-_newest_pin = (
-    select(_pin.check_in_id)
-    .where(
-        _pin.clinic_id == bindparam("clinic_id"),
-        _pin.patient_id == bindparam("patient_id"),
-        _pin.instrument == bindparam("instrument"),
-    )
-    .order_by(_pin.effective_at.desc(), _pin.id.desc())
-    .limit(literal_column("1"))
-    .scalar_subquery()
-)
-_PINNED_AT = (
-    select(_check_in.effective_at)
-    .where(
-        _check_in.clinic_id == bindparam("clinic_id"),
-        _check_in.patient_id == bindparam("patient_id"),
-        _check_in.id == _newest_pin,
-        IS_FINAL,
-    )
-    .scalar_subquery()
+ADVICE: Final = (
+    "An extrapolation of one person's last scores in a straight line: no forecast, and no advice"
+    " about a dose or its time."
 )
 
-
-def _series(score: ColumnElement[Any], *only: ColumnElement[bool]) -> Query[_Series]:
-    """One row: the newest points of one instrument, as columns, oldest first; and the doses.
-
-    only: which of them.
-    """
-    newest = (
-        select(_check_in.effective_at, _check_in.id, score.label("score"))
-        .where(
-            _check_in.clinic_id == bindparam("clinic_id"),
-            _check_in.patient_id == bindparam("patient_id"),
-            _check_in.instrument == bindparam("instrument"),
-            IS_FINAL,
-            *only,
-        )
-        .order_by(_check_in.effective_at.desc(), _check_in.id.desc())
-        .limit(literal_column(str(MAX_POINTS)))
-        .subquery()
-    )
-    ordered = select(newest).order_by(newest.c.effective_at, newest.c.id).subquery()
-    points = select(
-        *instant_columns(ordered.c.effective_at),
-        func.coalesce(func.array_agg(ordered.c.score), literal_column("'{}'")),
-    ).subquery()
-    doses = select(*treatment.DOSE_COLUMNS).subquery()
-    return Query(select(points, doses, _PINNED_AT), _Series)
-
-
-# A sum is a whole number and is read as one; what is not does not have to be.
-_WHOLE = cast(_check_in.total, Integer)
-_ANSWER = _check_in.answers[bindparam("place", type_=Integer)]
-TOTALS = _series(_WHOLE)
-POINTS = _series(_check_in.total)
-ANSWERS = _series(_ANSWER)
-# Of an instrument with several versions: those that measure the same as the newest.
-_ALIKE = _check_in.instrument_version == any_(bindparam("versions", type_=ARRAY(Text)))
-TOTALS_ALIKE = _series(_WHOLE, _ALIKE)
-POINTS_ALIKE = _series(_check_in.total, _ALIKE)
-ANSWERS_ALIKE = _series(_ANSWER, _ALIKE)
+GAP_DAYS: Final = 30
+"""Our convention: a longer time without any score is told as a gap."""
+_DAY: Final = 86_400_000_000
 
 
 class Asked(NamedTuple):
     """A trajectory that was asked for before it is known whether the caller may see it."""
 
-    patient_id: UUID
-    instrument: Instrument
-    item: Item | None
     since: datetime | None
     until: datetime | None
-    series: Ahead[_Series]
+    asked: AskedSeries
+
+    @property
+    def patient_id(self) -> UUID:
+        """Of whom."""
+        return self.asked.patient_id
+
+    @property
+    def measured(self) -> Measured:
+        """What."""
+        return self.asked.measured
 
 
 def ask_trajectory(
@@ -139,166 +59,179 @@ def ask_trajectory(
     item_key: str | None,
     since: datetime | None,
     until: datetime | None,
+    subscale: str | None = None,
+    version: str | None = None,
 ) -> Asked:
     """Let the question travel with the chart's.
 
-    item_key: which item, for a scale without a total; also the suicide item of one that has it.
-    since, until: which points to show. The baseline is the same whatever is shown; the latest
+    item_key, subscale, version: see `series.find_series`.
+    since, until: which points to show. What is measured is the same whatever is shown; the latest
         is the latest of what is shown.
-    Raises: Problem NOT_FOUND (no such instrument), INVALID (no such item, or one is needed).
+    Raises: Problem NOT_FOUND, INVALID, as `find_series`.
     """
-    try:
-        newest, *earlier = packs.versions(db, key)
-    except instruments.UnknownInstrument:
-        raise not_found() from None
-    instrument, item = _measured(newest, item_key)
-    params: dict[str, Any] = {
-        "patient_id": patient_id,
-        "instrument": key,
-    }
-    if earlier:
-        measure = _measure(newest, item_key)
-        alike = [one.version for one in earlier if _measure(one, item_key) == measure]
-        params["versions"] = [newest.version, *alike]
-    if item is not None:
-        params["place"] = instrument.items.index(item) + 1
-        series = db.ahead(ANSWERS_ALIKE if earlier else ANSWERS, **params)
-    elif _is_whole(instrument):
-        series = db.ahead(TOTALS_ALIKE if earlier else TOTALS, **params)
-    else:
-        series = db.ahead(POINTS_ALIKE if earlier else POINTS, **params)
-    return Asked(patient_id, instrument, item, since, until, series)
+    measured = find_series(db, key, item_key=item_key, part=subscale, version=version)
+    return Asked(since, until, ask_series(db, patient_id, measured))
 
 
-def read_trajectory(chart: Chart, asked: Asked) -> bytes:
-    """One scale over time, now that the chart is open: the JSON of `schemas.TrajectoryOut`."""
+def read_trajectory(chart: Chart, asked: Asked, now: datetime) -> bytes:
+    """One series over time, now that the chart is open: the JSON of `schemas.TrajectoryOut`."""
     chart.require(asked.patient_id)
-    return _render(asked, asked.series.one())
+    return render(asked, now)
 
 
-def _measured(instrument: Instrument, item_key: str | None) -> tuple[Instrument, Item | None]:
-    if item_key is None:
-        if instrument.total is None:
-            raise invalid("query:item", "is needed: this instrument has no total")
-        return instrument, None
-    try:
-        item = instrument.item(item_key)
-    except KeyError:
-        raise invalid("query:item", "is not an item of this instrument") from None
-    if item.scale is None and not _is_suicide_item(instrument, item):
-        raise invalid("query:item", "is answered in words and has no trajectory of its own")
-    return instrument, item
-
-
-def _measure(instrument: Instrument, item_key: str | None) -> object:
-    """What a number means: two versions measure the same exactly where these are equal.
-
-    Points that mean something else are not drawn on one scale; each stays readable by itself.
-    """
-    if item_key is None:
-        total = instrument.total
-        return total and (
-            total.method,
-            total.multiplier,
-            total.minimum,
-            total.maximum,
-            total.direction,
-            instrument.is_score_only,
-        )
-    return [
-        (place, item.values, item.direction)
-        for place, item in enumerate(instrument.items)
-        if item.key == item_key
-    ]
-
-
-def _is_whole(instrument: Instrument) -> bool:
-    """Whether every total is a whole number: sums are, a mean or a recorded score may not be."""
-    total = instrument.total
-    return total is not None and total.method == "sum" and not instrument.scores
-
-
-def _is_suicide_item(instrument: Instrument, item: Item) -> bool:
-    suicide = instrument.suicide_item
-    return suicide is not None and instrument.items[suicide.position] is item
-
-
-def _render(asked: Asked, series: _Series) -> bytes:
-    """Columns straight to bytes; the instants were written by PostgreSQL already."""
-    instrument, item = asked.instrument, asked.item
-    at, scores, doses = series.microseconds, series.scores, series.doses
-    first = 0 if asked.since is None else bisect_left(at, microseconds(asked.since))
-    end = len(at) if asked.until is None else bisect_left(at, microseconds(asked.until))
-    shown = slice(first, max(first, end))
-    head: dict[str, Any] = {
-        "instrument": instrument.key,
-        "instrument_version": instrument.version,
+def head_of(measured: Measured) -> dict[str, Any]:
+    """What is measured, as every answer about it begins."""
+    scale, item = measured.scale, measured.item
+    return {
+        "instrument": measured.instrument.key,
+        "instrument_version": measured.instrument.version,
         "item": item.key if item else None,
-        "measures_hours": instrument.recall.measures_hours,
+        "subscale": measured.part,
+        "direction": scale.direction if scale else item and item.direction,
+        "minimum": scale.minimum if scale else item and item.minimum,
+        "maximum": scale.maximum if scale else item and item.maximum,
+        "is_ordinal": scale is None,
+        "measures_hours": measured.instrument.recall.measures_hours,
         "caveat": CAVEAT,
     }
-    if item is not None and item.scale is None:
-        assert instrument.suicide_item is not None
-        ideation = trajectory.ideation(instrument.suicide_item, at, scores, doses)
-        change: list[float | None] = [None] * len(at)
-        percent_change: list[float | None] = [None] * len(at)
-        positions = ideation.positions
-        head |= {
-            "direction": item.direction,
-            "minimum": item.minimum,
-            "maximum": item.maximum,
-            "is_ordinal": True,
-            "baseline": None,
-            "latest": None,
-            "sources": ideation.sources,
-            "conventions": ideation.conventions,
-        }
+
+
+def render(asked: Asked, now: datetime) -> bytes:
+    """Columns straight to bytes; the instants were written by PostgreSQL already."""
+    measured, series = asked.measured, asked.asked.read()
+    at, scores = series.microseconds, series.scores
+    shown = shown_of(at, asked.since, asked.until)
+    left_out = asked.asked.left_out
+    head = head_of(measured) | {
+        "versions": measured.versions or [measured.instrument.version],
+        "left_out": [one._asdict() for one in (left_out.all() if left_out else ())],
+        "is_truncated": len(at) == MAX_POINTS,
+        "missing": _missing(at, scores, shown, microseconds(now)),
+    }
+    if measured.scale is None:
+        own, columns = _ordinal(measured, series)
     else:
-        pinned = _index_of(series.pinned_at, at)
-        followed = trajectory.follow(item or instrument, at, scores, doses, pinned, shown=shown)
-        change, percent_change = followed.change, followed.percent_change
-        positions = followed.positions
-        scale = item.scale if item else instrument.total
-        assert scale is not None
-        head |= {
-            "direction": scale.direction,
-            "minimum": scale.minimum,
-            "maximum": scale.maximum,
-            "is_ordinal": False,
-            "baseline": _baseline(followed.baseline, at, shown),
-            "latest": _latest(followed.latest, at, shown),
-            "sources": followed.sources,
-            "conventions": followed.conventions,
-        }
-    columns_shown: dict[str, list[Any]] = {
+        own, columns = _scaled(measured.scale, series, shown, microseconds(now))
+    head |= own
+    effective_at = series.effective_at.encode()
+    if shown != slice(0, len(at)):
+        columns = {name: column[shown] for name, column in columns.items()}
+        effective_at = to_json(json.loads(effective_at)[shown])
+    return b'%s,"doses":{"effective_at":%s},"points":{"effective_at":%s,%s}' % (
+        to_json(head)[:-1],
+        series.doses_at.encode(),
+        effective_at,
+        to_json(columns)[1:],
+    )
+
+
+def shown_of(at: list[int], since: datetime | None, until: datetime | None) -> slice:
+    """Which points lie from `since` to before `until`."""
+    first = 0 if since is None else bisect_left(at, microseconds(since))
+    end = len(at) if until is None else bisect_left(at, microseconds(until))
+    return slice(first, max(first, end))
+
+
+_Rendered = tuple[dict[str, Any], dict[str, list[Any]]]
+
+
+def _ordinal(measured: Measured, series: Series) -> _Rendered:
+    suicide_item = measured.instrument.suicide_item
+    assert suicide_item is not None
+    at = series.microseconds
+    ideation = trajectory.ideation(suicide_item, at, series.scores, series.doses)
+    nothing: list[Any] = [None] * len(at)
+    head = {
+        "baseline": None,
+        "latest": None,
+        "response": None,
+        "sudden_changes": None,
+        "projection": None,
+        "sources": ideation.sources,
+        "conventions": ideation.conventions,
+    }
+    straddles = trajectory.straddles(measured.instrument.recall, at, series.doses)
+    return head, _columns(series.scores, nothing, nothing, ideation.positions, straddles)
+
+
+def _scaled(scale: Scale, series: Series, shown: slice, now: int) -> _Rendered:
+    at, scores, doses = series.microseconds, series.scores, series.doses
+    pinned = index_of(series.pinned_at, at)
+    followed = trajectory.follow(scale, at, scores, doses, pinned, shown=shown)
+    start = followed.baseline
+    conventions = [*followed.conventions, projection.CONVENTION]
+    head = {
+        "baseline": baseline_of(start, at, shown),
+        "latest": _latest(followed.latest, at, shown),
+        "response": start and _response(followed, series, shown),
+        "sudden_changes": _sudden(followed, series, shown),
+        "projection": _projection(
+            projection.project(scale, at, scores, doses, points_of(start), now)
+        ),
+        "sources": [*followed.sources, projection.CONVENTION],
+        "conventions": conventions,
+    }
+    return head, _columns(
+        scores,
+        followed.change,
+        followed.percent_change,
+        followed.positions,
+        followed.straddles_dose,
+    )
+
+
+def _columns(
+    scores: list[Any],
+    change: list[Any],
+    percent_change: list[Any],
+    positions: trajectory.Positions,
+    straddles_dose: list[bool],
+) -> dict[str, list[Any]]:
+    return {
         "score": scores,
         "change": change,
         "percent_change": percent_change,
         "dose_number": positions.dose_number,
         "hours_since_dose": positions.hours_since_dose,
         "window": positions.window,
+        "straddles_dose": straddles_dose,
     }
-    effective_at = series.effective_at.encode()
-    if shown != slice(0, len(at)):
-        columns_shown = {name: column[shown] for name, column in columns_shown.items()}
-        effective_at = to_json(json.loads(effective_at)[shown])
-    return b'%s,"doses":{"effective_at":%s},"points":{"effective_at":%s,%s}' % (
-        to_json(head)[:-1],
-        series.doses_at.encode(),
-        effective_at,
-        to_json(columns_shown)[1:],
+
+
+def _missing(at: list[int], scores: list[Any], shown: slice, now: int) -> dict[str, Any]:
+    """What is not there, among what is shown and up to now."""
+    instants = at[shown]
+    longest = max(map(sub, instants[1:], instants), default=0)
+    gaps = (
+        [pair for pair in pairwise(instants) if pair[1] - pair[0] > GAP_DAYS * _DAY]
+        if longest > GAP_DAYS * _DAY
+        else []
     )
+    last = at[-1] if at else None
+    return {
+        "incomplete": scores[shown].count(None),
+        "gaps": [
+            {
+                "from_at": instant(before),
+                "until_at": instant(after),
+                "days": round((after - before) / _DAY, 1),
+            }
+            for before, after in gaps
+        ],
+        "days_since_last": None if last is None else max(0.0, round((now - last) / _DAY, 1)),
+    }
 
 
-def _baseline(
+def baseline_of(
     found: trajectory.Baseline | None, at: list[int], shown: slice
 ) -> dict[str, Any] | None:
+    """As `schemas.BaselineOut`."""
     if found is None:
         return None
     return {
         "index": _shown(found.index, shown),
         "score": found.total,
-        "effective_at": _instant(at[found.index]),
+        "effective_at": instant(at[found.index]),
         "rule": found.rule,
         "provisional": found.provisional,
     }
@@ -310,16 +243,75 @@ def _latest(found: trajectory.Outcome | None, at: list[int], shown: slice) -> di
     return {
         "index": _shown(found.index, shown),
         "score": found.total,
-        "effective_at": _instant(at[found.index]),
+        "effective_at": instant(at[found.index]),
         "band": found.band,
         "change": found.change,
         "percent_change": found.percent_change,
         "direction": found.direction,
         "reliable": found.reliable,
         "response": found.response,
+        "partial_response": found.partial_response,
         "remission": found.remission,
+        "reliable_recovery": found.reliable_recovery,
         "doses_in_recall_window": found.doses_in_recall_window,
     }
+
+
+def _response(
+    followed: trajectory.Trajectory, series: Series, shown: slice
+) -> dict[str, Any] | None:
+    course = followed.response
+    if course is None:
+        return None
+    at, doses = series.microseconds, series.doses
+    first, lost = course.first, course.lost
+    return {
+        "state": course.state,
+        "responded_at": None if first is None else instant(at[first]),
+        "responded_index": None if first is None else _shown(first, shown),
+        "days_to_response": None if first is None else _days(doses[0], at[first]),
+        "doses_to_response": None if first is None else followed.positions.dose_number[first],
+        "lost_at": None if lost is None else instant(at[lost]),
+        "lost_index": None if lost is None else _shown(lost, shown),
+        "days_to_loss": None if lost is None or first is None else _days(at[first], at[lost]),
+        "lost_rule": course.lost_rule,
+    }
+
+
+def _sudden(followed: trajectory.Trajectory, series: Series, shown: slice) -> dict[str, Any]:
+    found, at = followed.sudden, series.microseconds
+    return {
+        "changes": [
+            {
+                "kind": one.kind,
+                "before_index": _shown(one.before, shown),
+                "after_index": _shown(one.after, shown),
+                "before_at": instant(at[one.before]),
+                "after_at": instant(at[one.after]),
+                "points": one.points,
+            }
+            for one in found.found
+        ],
+        "assessed": found.assessed,
+        "not_assessable": found.not_assessable,
+        "why_not": found.why_not,
+    }
+
+
+def _projection(found: projection.Projection) -> dict[str, Any]:
+    return {
+        "returns_at": None if found.at is None else instant(found.at),
+        "low_at": None if found.low is None else instant(found.low),
+        "high_at": None if found.high is None else instant(found.high),
+        "scores": found.scores,
+        "why_not": found.why_not,
+        "advice": ADVICE,
+    }
+
+
+def points_of(start: trajectory.Baseline | None) -> float | None:
+    """Of a baseline, if there is one."""
+    return None if start is None else start.total
 
 
 def _shown(index: int, shown: slice) -> int | None:
@@ -327,7 +319,7 @@ def _shown(index: int, shown: slice) -> int | None:
     return index - shown.start if shown.start <= index < shown.stop else None
 
 
-def _index_of(instant: datetime | None, at: list[int]) -> int | None:
+def index_of(instant: datetime | None, at: list[int]) -> int | None:
     """The point at this very instant, if there is one."""
     if instant is None:
         return None
@@ -336,6 +328,10 @@ def _index_of(instant: datetime | None, at: list[int]) -> int | None:
     return index if index < len(at) and at[index] == sought else None
 
 
-def _instant(microseconds: int) -> str:
-    seconds, rest = divmod(microseconds, 1_000_000)
-    return datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest).isoformat()
+def _days(since: int, until: int) -> float:
+    return round((until - since) / _DAY, 2)
+
+
+def instant(at: int) -> str:
+    """Microseconds as they cross the wire."""
+    return instant_of(at).isoformat()

@@ -406,14 +406,15 @@ class TestRetry:
         assert listed(world.patient)["two-items"] == kept
 
 
-class TestANewVersion:
-    # Six points on the second item, and other bands.
-    WIDER = (
-        ("low = 0, high = 4", "low = 0, high = 6"),
-        ("low = 0, high = 2", "low = 0, high = 3"),
-        ("low = 3, high = 5", "low = 4, high = 7"),
-    )
+# Six points on the second item, and other bands.
+WIDER = (
+    ("low = 0, high = 4", "low = 0, high = 6"),
+    ("low = 0, high = 2", "low = 0, high = 3"),
+    ("low = 3, high = 5", "low = 4, high = 7"),
+)
 
+
+class TestANewVersion:
     def test_old_answers_keep_their_meaning_and_new_ones_have_the_new(self, world: World) -> None:
         added(world, a_definition())
         recorded_at = (now() - timedelta(days=3)).isoformat()
@@ -427,7 +428,7 @@ class TestANewVersion:
             world.patient.get(f"{path}/versions").json(),
         )
 
-        added(world, a_definition(*self.WIDER, version="2"))
+        added(world, a_definition(*WIDER, version="2"))
 
         assert listed(world.patient)["two-items"]["version"] == "2"
         assert world.patient.get(path).json() == read
@@ -441,7 +442,7 @@ class TestANewVersion:
 
     def test_an_old_version_that_is_named_is_still_taken_and_amended(self, world: World) -> None:
         added(world, a_definition())
-        added(world, a_definition(*self.WIDER, version="2"))
+        added(world, a_definition(*WIDER, version="2"))
         old = a_check_in(instrument="two-items", instrument_version="1", answers=[0, 3])
 
         told = world.patient.post(CHECK_INS, old).json()
@@ -466,7 +467,7 @@ class TestANewVersion:
 
     def test_each_version_is_read_by_its_name(self, world: World) -> None:
         added(world, a_definition())
-        added(world, a_definition(*self.WIDER, version="2"))
+        added(world, a_definition(*WIDER, version="2"))
 
         def maximum(query: str) -> int:
             told = world.patient.get(f"{INSTRUMENTS}/two-items{query}").json()
@@ -477,7 +478,7 @@ class TestANewVersion:
     def test_a_list_of_old_and_new_answers_has_each_as_it_was(self, world: World) -> None:
         added(world, a_definition())
         answered(world.patient, 2, [0, 3], instrument="two-items")
-        added(world, a_definition(*self.WIDER, version="2"))
+        added(world, a_definition(*WIDER, version="2"))
         answered(world.patient, 1, [0, 3], instrument="two-items")
 
         page = world.patient.get(f"{CHECK_INS}?instrument=two-items").json()["check_ins"]
@@ -520,7 +521,7 @@ class TestTrajectory:
         """Four of five is not four of seven, and a second question may be another question."""
         added(world, a_definition())
         answered(world.patient, 9, [0, 4], instrument="two-items")
-        added(world, a_definition(*TestANewVersion.WIDER, version="2"))
+        added(world, a_definition(*WIDER, version="2"))
         answered(world.patient, 1, [0, 5], instrument="two-items")
 
         for query in ("", "?item=second"):

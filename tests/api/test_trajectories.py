@@ -105,7 +105,9 @@ class TestPhq9:
             "direction": "improved",
             "reliable": True,
             "response": True,
+            "partial_response": False,
             "remission": True,
+            "reliable_recovery": True,
             # Its two weeks reach back over the second dose, and not the first.
             "doses_in_recall_window": 1,
         }

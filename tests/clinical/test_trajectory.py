@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.clinical import instruments
+from app.clinical.change import reliable_change
 from app.clinical.instruments import Direction, Instrument, SuicideItem, find, parse
 from app.clinical.trajectory import (
     WINDOWS,
@@ -20,9 +21,9 @@ from app.clinical.trajectory import (
     baseline,
     follow,
     ideation,
+    part_of,
     position,
     positions,
-    reliable_change,
 )
 
 law = settings(deadline=None)
@@ -336,7 +337,9 @@ class TestFollow:
             direction="improved",
             reliable=True,
             response=False,
+            partial_response=True,
             remission=False,
+            reliable_recovery=False,
             doses_in_recall_window=1,
         )
 
@@ -537,6 +540,9 @@ class TestFollow:
         assert [label.split(",")[0].split(" (")[0] for label in trajectory.conventions] == [
             "Time since the last dose",
             "Baseline",
+            "Partial response",
+            "Loss of response",
+            "Sudden gains and losses: the reliable change as the smallest size",
         ]
 
     def test_the_momentary_scales_say_that_they_are_our_own(self) -> None:
@@ -544,6 +550,19 @@ class TestFollow:
 
         assert trajectory.conventions == trajectory.sources
         assert len(trajectory.sources) == 3
+
+    def test_a_subscale_has_the_direction_of_its_questionnaire_and_no_rules(self) -> None:
+        trajectory = follow(part_of(find("pcl-5"), "b"), [DOSE - DAY, DOSE + DAY], [10, 5], [DOSE])
+
+        assert trajectory.latest is not None
+        assert (trajectory.latest.direction, trajectory.latest.response) == ("improved", None)
+        assert trajectory.sudden.why_not == "no-reliable-change"
+
+    def test_a_score_of_which_neither_end_is_better_changes(self) -> None:
+        trajectory = follow(part_of(find("meq-30"), "mystical"), [DOSE, DOSE + DAY], [10, 50], [])
+
+        assert trajectory.latest is not None
+        assert trajectory.latest.direction == "changed"
 
     @law
     @given(series, dose_instants)

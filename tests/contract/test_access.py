@@ -479,6 +479,12 @@ EXPECTED: Final[dict[tuple[str, str], list[Try]]] = {
     ],
     # Libraries, a script and a style; there is nothing at this name.
     ("GET", "/static/charts/{name}"): [Try(NAMING_NOBODY, "public", answer=404)],
+    ("GET", f"{PATIENT}/trajectories"): [
+        Try(READ_CLINICAL),
+        Try(READ_CLINICAL, query="?series=phq-9,momentary/mood"),
+    ],
+    ("GET", f"{PATIENT}/trajectories/{{instrument}}/doses"): [Try(READ_CLINICAL)],
+    ("GET", f"{PATIENT}/suicidal-ideation"): [Try(READ_CLINICAL)],
     ("GET", f"{PATIENT}/changes"): [
         Try(READ_CLINICAL),
         Try(READ_CLINICAL, query="?after=1&limit=3"),
@@ -521,6 +527,11 @@ EXPECTED: Final[dict[tuple[str, str], list[Try]]] = {
         Try(OF_CLINIC, "publish", body=A_POLICY, headers=(("If-Match", '"999"'),))
     ],
     ("GET", "/v1/caseload"): [Try(NAMING_NOBODY, "panel")],
+    ("POST", "/v1/caseload/search"): [Try(NAMING_NOBODY, "panel", body={"name": "a"})],
+    ("GET", "/v1/outcomes"): [
+        Try(NAMING_NOBODY, "inbox"),
+        Try(NAMING_NOBODY, "inbox", query="?stratum=country"),
+    ],
     ("GET", "/v1/flags"): [Try(NAMING_NOBODY, "inbox")],
     ("GET", "/v1/me"): [Try(NAMING_NOBODY, "self")],
     ("PATCH", "/v1/me"): [
@@ -898,6 +909,10 @@ def parameters(stage: Stage, ids: Ids, name: str, kind: str) -> dict[str, Any]:
         "address_id": entries["address"],
         "session_ids": [entries["dosing-sessions"]],
         "instrument": "phq-9",
+        "instruments": ["phq-9"],
+        "patient_ids": [patient_id],
+        "planned_since": long_ago,
+        "part": "b",
         "versions": ["1"],
         "key": own_instrument(here),
         "due_keys": [ALWAYS_DUE],
@@ -947,6 +962,7 @@ def parameters(stage: Stage, ids: Ids, name: str, kind: str) -> dict[str, Any]:
         "TIMES_SAID": {"kind": "goal", "entry_id": entries["goals"]},
         "PIN": {"id": entries["baselines"]},
         "DEVICE": {"id": entries["devices"]},
+        "LEFT_OUT": {"versions": ["another"]},
     }
     if kind:
         many = ADDRESS_OF[kind]

@@ -28,10 +28,15 @@ def names(text: str) -> list[str]:
     wanted = text.split(",")
     if unknown := set(wanted) - set(EVERYTHING):
         raise argparse.ArgumentTypeError(f"{unknown} not in {', '.join(EVERYTHING)}")
-    if "due" in wanted and "floor" not in wanted:
-        wanted.append("floor")  # whose read it is compared with
-    if "charts" in wanted and "library" not in wanted:
-        wanted.append("library")
+    # Those whose figures theirs are compared with.
+    for name, beside in (
+        ("due", "floor"),
+        ("caseload-large", "caseload"),
+        ("outcomes", "by-hand"),
+        ("charts", "library"),
+    ):
+        if name in wanted and beside not in wanted:
+            wanted.append(beside)
     return wanted
 
 

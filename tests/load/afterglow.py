@@ -81,6 +81,10 @@ class Deployment(abc.ABC):
             "AFTERGLOW_PUBLIC_URL": settings.base_url,
             "AFTERGLOW_PORT": str(port),
         }
+        return self.serve(port, environment, log)
+
+    def serve(self, port: int, environment: Mapping[str, str], log: Path) -> Server:
+        """Afterglow; somebody else may answer from the same database."""
         return launch([sys.executable, "-m", "app", "serve"], port, environment, log)
 
     def stored(self) -> int:
@@ -229,7 +233,7 @@ class AfterglowSubject(Deployment):
     def _check_read(self, body: bytes) -> None:
         answer = msgspec.json.decode(body)
         columns = answer["points"]
-        if {len(column) for column in columns.values()} != {POINTS} or len(columns) != 7:
+        if {len(column) for column in columns.values()} != {POINTS} or len(columns) != 8:
             raise ValueError(f"not {POINTS} points: {body[:500]!r}")
         if answer["latest"]["change"] != 0 or columns["dose_number"][-1] != DOSES:
             raise ValueError("the trajectory was not computed")

@@ -6,6 +6,7 @@ from tests.load.afterglow import AfterglowSubject, StreamSubject
 from tests.load.away import ChangesSubject, DueSubject, SyncSubject
 from tests.load.pictures import AloneSubject, ChartSubject
 from tests.load.subjects import PlainSubject, Subject
+from tests.load.trends import ByHandSubject, CaseloadSubject, OutcomesSubject, TrajectorySubject
 
 SUBJECTS: Mapping[str, Callable[[], Subject]] = {
     "floor": lambda: PlainSubject("floor", "tests.load.floor:app"),
@@ -17,6 +18,11 @@ SUBJECTS: Mapping[str, Callable[[], Subject]] = {
     "sync": SyncSubject,
     "library": AloneSubject,
     "charts": ChartSubject,
+    "trajectory": TrajectorySubject,
+    "caseload": lambda: CaseloadSubject("caseload", 1_000),
+    "caseload-large": lambda: CaseloadSubject("caseload-large", 100_000),
+    "by-hand": ByHandSubject,
+    "outcomes": OutcomesSubject,
 }
 COMPARED_WITH: Mapping[str, tuple[str, str]] = {
     "write": ("floor", "write"),
@@ -25,5 +31,8 @@ COMPARED_WITH: Mapping[str, tuple[str, str]] = {
     "changes": ("changes", "ledger of 200"),
     "sync": ("sync", "one by one"),
     "chart": ("library", "chart"),
+    "trajectory": ("trajectory", "200 points"),
+    "caseload": ("caseload", "page of 50, 1,000 patients"),
+    "outcomes": ("by-hand", "SQL aggregate"),
 }
 """By `Kind.like`, in the order of the report: the subject and its kind that the ratios are to."""

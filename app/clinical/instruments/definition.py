@@ -121,9 +121,10 @@ class Scale:
     eligible_from: points; response and remission mean something from this baseline up.
     caseness: points; a likely case from this total up.
     cited: (where it comes from, whether that is our convention) for all the scale says.
+    direction: None where neither more nor less is better.
     """
 
-    direction: Direction
+    direction: Direction | None
     minimum: int
     maximum: int
     recall: Recall

@@ -1,0 +1,190 @@
+"""The series of many patients at once, in a fixed number of statements."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    ColumnElement,
+    Text,
+    Uuid,
+    and_,
+    any_,
+    bindparam,
+    cast,
+    func,
+    literal_column,
+    select,
+)
+from sqlalchemy.dialects.postgresql import aggregate_order_by, distinct_on
+
+from app.checkins.tables import IS_FINAL, BaselinePin, CheckIn
+from app.kernel.clock import instant_of
+from app.kernel.db import Db, Query
+from app.kernel.tables import columns, table
+from app.treatment import service as treatment
+from app.treatment.tables import DosingSession
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """One patient's totals of one questionnaire, oldest first; None where it is incomplete.
+
+    at, pinned_at: microseconds since 1970.
+    """
+
+    instrument: str
+    at: list[int]
+    totals: list[float | None]
+    pinned_at: int | None
+
+    @property
+    def pinned_index(self) -> int | None:
+        """Where the pinned score stands, if there is one."""
+        return self.at.index(self.pinned_at) if self.pinned_at in self.at else None
+
+    @property
+    def has_scores(self) -> bool:
+        """Whether any is complete."""
+        return any(total is not None for total in self.totals)
+
+
+@dataclass(frozen=True, slots=True)
+class Patients:
+    """By patient: series by instrument, doses, and dosing sessions in the calendar."""
+
+    series: dict[UUID, dict[str, Gathered]]
+    doses: dict[UUID, list[int]]
+    planned: dict[UUID, list[int]]
+
+
+class _Row(NamedTuple):
+    patient_id: UUID
+    instrument: str
+    at: list[int]
+    totals: list[float | None]
+
+
+class _Pinned(NamedTuple):
+    patient_id: UUID
+    instrument: str
+    at: int
+
+
+class _Times(NamedTuple):
+    patient_id: UUID
+    at: list[int]
+
+
+_check_in = columns(CheckIn)
+_pin = columns(BaselinePin)
+_session = columns(DosingSession)
+_IDS: Any = bindparam("patient_ids", type_=ARRAY(Uuid))
+_KEYS: Any = bindparam("instruments", type_=ARRAY(Text))
+
+
+def _microseconds(instant: ColumnElement[datetime]) -> ColumnElement[int]:
+    seconds = func.date_part(literal_column("'epoch'"), instant)
+    return cast(seconds * literal_column("1000000"), BigInteger)
+
+
+# The index is read in its own order, and the table is not touched.
+_ordered = (
+    select(_check_in.patient_id, _check_in.instrument, _check_in.effective_at, _check_in.total)
+    .where(
+        _check_in.clinic_id == bindparam("clinic_id"),
+        _check_in.patient_id == any_(_IDS),
+        _check_in.instrument == any_(_KEYS),
+        IS_FINAL,
+    )
+    .order_by(_check_in.patient_id, _check_in.instrument, _check_in.effective_at, _check_in.id)
+    .subquery()
+)
+SERIES = Query(
+    select(
+        _ordered.c.patient_id,
+        _ordered.c.instrument,
+        func.array_agg(_microseconds(_ordered.c.effective_at)),
+        func.array_agg(_ordered.c.total),
+    ).group_by(_ordered.c.patient_id, _ordered.c.instrument),
+    _Row,
+)
+_pins = (
+    select(_pin.patient_id, _pin.instrument, _pin.check_in_id)
+    .ext(distinct_on(_pin.patient_id, _pin.instrument))
+    .where(
+        _pin.clinic_id == bindparam("clinic_id"),
+        _pin.patient_id == any_(_IDS),
+        _pin.instrument == any_(_KEYS),
+    )
+    .order_by(_pin.patient_id, _pin.instrument, _pin.effective_at.desc(), _pin.id.desc())
+    .subquery()
+)
+PINNED = Query(
+    select(_pins.c.patient_id, _pins.c.instrument, _microseconds(_check_in.effective_at))
+    .join_from(
+        _pins,
+        table(CheckIn),
+        and_(_check_in.patient_id == _pins.c.patient_id, _check_in.id == _pins.c.check_in_id),
+    )
+    .where(_check_in.clinic_id == bindparam("clinic_id"), IS_FINAL),
+    _Pinned,
+)
+
+
+def _times(column: ColumnElement[datetime], *only: ColumnElement[bool]) -> Query[_Times]:
+    return Query(
+        select(
+            _session.patient_id,
+            func.array_agg(aggregate_order_by(_microseconds(column), column)),
+        )
+        .where(
+            _session.clinic_id == bindparam("clinic_id"), _session.patient_id == any_(_IDS), *only
+        )
+        .group_by(_session.patient_id),
+        _Times,
+    )
+
+
+DOSES = _times(_session.effective_at, treatment.WAS_GIVEN)
+PLANNED = _times(
+    _session.started_at, treatment.IN_CALENDAR, _session.started_at > bindparam("planned_since")
+)
+
+
+def gather(
+    db: Db, patient_ids: Sequence[UUID], keys: Sequence[str], *, planned_since: datetime | None
+) -> Patients:
+    """Of these patients, the totals of these questionnaires, and the doses.
+
+    planned_since: from when on also the calendar; None: not at all.
+    """
+    ids = list(patient_ids)
+    pinned = db.ahead(PINNED, patient_ids=ids, instruments=list(keys))
+    doses = db.ahead(DOSES, patient_ids=ids)
+    planned = (
+        None
+        if planned_since is None
+        else db.ahead(PLANNED, patient_ids=ids, planned_since=planned_since)
+    )
+    rows = db.all(SERIES, patient_ids=ids, instruments=list(keys))
+    pins = {(one.patient_id, one.instrument): one.at for one in pinned.all()}
+    series: dict[UUID, dict[str, Gathered]] = {}
+    for patient_id, instrument, at, totals in rows:
+        series.setdefault(patient_id, {})[instrument] = Gathered(
+            instrument, at, totals, pins.get((patient_id, instrument))
+        )
+    return Patients(
+        series,
+        dict(doses.all()),
+        dict(planned.all()) if planned else {},
+    )
+
+
+def instant(microseconds: int) -> datetime:
+    """In UTC."""
+    return instant_of(microseconds)

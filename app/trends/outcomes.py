@@ -1,0 +1,376 @@
+"""Outcomes of a clinic: counts of its consenting patients, and never of a few of them.
+
+One pass over the patients who had a dose, some hundreds at a time, so that neither the memory of
+this process nor its patience with everybody else depends on how many there are. Who took their
+consent to treatment back is in no count.
+"""
+
+import csv
+import io
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import Uuid, bindparam, exists, literal_column, select
+from sqlalchemy.types import BigInteger
+
+from app.checkins import packs
+from app.checkins.tables import IS_FINAL, CheckIn, ClinicProtocol
+from app.clinical import outcomes, suppression, survival
+from app.clinical.instruments import Scale, UnknownInstrument
+from app.clinical.outcomes import LEVELS, STEPS, VISITS, Group, Tally
+from app.clinical.survival import Curve
+from app.kernel.clock import microseconds
+from app.kernel.db import Db, Query
+from app.kernel.errors import invalid
+from app.kernel.identity import Caller
+from app.kernel.tables import columns, table
+from app.people.chart import Right, has_consented, open_panel
+from app.people.tables import Patient
+from app.treatment import service as treatment
+from app.treatment.tables import DosingSession
+from app.trends import gathered
+from app.trends.schemas import (
+    CurveOut,
+    CurveStepOut,
+    OutcomeGroupOut,
+    OutcomesOut,
+    VisitCountsOut,
+    VisitOut,
+)
+
+READ_OUTCOMES: Final = Right("outcomes.read", is_for_patient=False, is_for_administrator=True)
+
+CHUNK: Final = 500
+"""Patients read at a time."""
+EVERYBODY: Final = "all"
+OTHERS: Final = "others"
+"""Strata that are each too small to be told."""
+CAVEAT: Final = (
+    "Patients of one clinic, not blinded and without a comparison; who answers is not who does not."
+    " Nothing here proves that a treatment worked."
+)
+CONSENT: Final = (
+    "Patients with a consent to treatment that holds now, and at least one dose that was given."
+)
+SUPPRESSED: Final = (
+    f"A count of 1 to {suppression.FEWEST - 1}, and whatever one could be worked out from, is null:"
+    " the cell size policy of the United States Centers for Medicare & Medicaid Services."
+)
+
+
+class _Member(NamedTuple):
+    id: UUID
+    country: str
+    locale: str
+    last_heard_at: datetime | None
+
+
+class _Version(NamedTuple):
+    version: int
+    published_at: datetime
+
+
+class _Facts(NamedTuple):
+    """What a stratum may go by. protocol_version: that held at the first dose."""
+
+    member: _Member
+    protocol_version: int
+
+
+STRATA: Final[Mapping[str, Callable[[_Facts], str]]] = {
+    "protocol-version": lambda facts: str(facts.protocol_version),
+    "country": lambda facts: facts.member.country,
+    "language": lambda facts: facts.member.locale.partition("-")[0].lower(),
+}
+"""By the code that is asked for: what says in which stratum somebody is."""
+
+_patient = columns(Patient)
+_check_in = columns(CheckIn)
+_session = columns(DosingSession)
+_protocol = columns(ClinicProtocol)
+_LAST_HEARD_AT = (
+    select(_check_in.effective_at)
+    .where(
+        _check_in.clinic_id == _patient.clinic_id,
+        _check_in.patient_id == _patient.id,
+        IS_FINAL,
+    )
+    .order_by(_check_in.effective_at.desc())
+    .limit(literal_column("1"))
+    .correlate(table(Patient))
+    .scalar_subquery()
+)
+COHORT = Query(
+    select(_patient.id, _patient.country, _patient.locale, _LAST_HEARD_AT)
+    .where(
+        _patient.clinic_id == bindparam("clinic_id"),
+        _patient.id > bindparam("after_id", type_=Uuid),
+        has_consented(_patient.id, _patient.clinic_id),
+        exists().where(
+            _session.clinic_id == _patient.clinic_id,
+            _session.patient_id == _patient.id,
+            treatment.WAS_GIVEN,
+        ),
+    )
+    .order_by(_patient.id)
+    .limit(bindparam("limit", type_=BigInteger)),
+    _Member,
+)
+VERSIONS = Query(
+    select(_protocol.version, _protocol.published_at)
+    .where(_protocol.clinic_id == bindparam("clinic_id"))
+    .order_by(_protocol.published_at, _protocol.version),
+    _Version,
+)
+
+
+def read_outcomes(
+    db: Db, caller: Caller, *, instrument: str, stratum: str | None, now: datetime
+) -> OutcomesOut:
+    """Of the whole clinic, and by stratum if one is named.
+
+    Raises: Problem FORBIDDEN, NOT_SIGNED_IN, INVALID.
+    """
+    open_panel(db, caller, READ_OUTCOMES, now)
+    if stratum is not None and stratum not in STRATA:
+        raise invalid("query:stratum", "is not one of the known values")
+    scale, tally = _tally(db, instrument, stratum, now)
+    whole = _added_up(tally.groups.values())
+    shown = {EVERYBODY: whole}
+    groups = _large_enough(tally.groups)
+    return OutcomesOut(
+        instrument=instrument,
+        stratum=stratum,
+        as_of=now,
+        levels=list(LEVELS[: tally.levels]),
+        groups=[
+            *_tables(shown, tally.levels),
+            *(_tables(groups, tally.levels) if stratum is not None else ()),
+        ],
+        time_to_response=_curves(shown, groups, stratum, "response"),
+        time_to_loss=_curves(shown, groups, stratum, "loss"),
+        cohort=CONSENT,
+        suppression=SUPPRESSED,
+        caveat=CAVEAT,
+        sources=[sentence for sentence, _ in scale.cited],
+        conventions=[
+            *(sentence for sentence, is_convention in scale.cited if is_convention),
+            *outcomes.CONVENTIONS,
+        ],
+    )
+
+
+def _tally(db: Db, key: str, stratum: str | None, now: datetime) -> tuple[Scale, Tally]:
+    try:
+        scale = packs.find(db, key).total
+    except UnknownInstrument:
+        scale = None
+    if scale is None:
+        raise invalid("query:instrument", "is not an instrument with a total")
+    versions = db.all(VERSIONS)
+    published = [microseconds(one.published_at) for one in versions]
+    in_stratum = STRATA[stratum] if stratum is not None else lambda _: EVERYBODY
+    tally = Tally(scale, microseconds(now))
+    after_id = UUID(int=0)
+    while members := db.all(COHORT, after_id=after_id, limit=CHUNK, now=now):
+        after_id = members[-1].id
+        found = gathered.gather(db, [one.id for one in members], [key], planned_since=None)
+        for member in members:
+            doses = found.doses.get(member.id)
+            if not doses:
+                continue
+            series = found.series.get(member.id, {}).get(key)
+            held = bisect_right(published, doses[0])
+            facts = _Facts(member, versions[held - 1].version if held else 0)
+            heard = member.last_heard_at
+            tally.add(
+                in_stratum(facts),
+                series.at if series else (),
+                series.totals if series else (),
+                doses,
+                series.pinned_index if series else None,
+                microseconds(heard) if heard else 0,
+            )
+        if len(members) < CHUNK:
+            break
+    return scale, tally
+
+
+def _large_enough(groups: Mapping[str, Group]) -> dict[str, Group]:
+    """The strata by name; those too small to be named are one, and not named if they are all."""
+    names = sorted(groups)
+    told = suppression.depths([[groups[name].patients] for name in names])
+    large = {name: groups[name] for name, depth in zip(names, told, strict=True) if depth}
+    small = [groups[name] for name in names if name not in large]
+    return {**large, OTHERS: _added_up(small)} if small and large else large
+
+
+def _added_up(groups: Iterable[Group]) -> Group:
+    whole = Group()
+    for group in groups:
+        whole.patients += group.patients
+        whole.check_ins += group.check_ins
+        whole.complete += group.complete
+        whole.response += group.response
+        whole.loss += group.loss
+        for place, reaching in enumerate(group.reaching):
+            whole.reaching[place] = [
+                mine + more for mine, more in zip(whole.reaching[place], reaching, strict=True)
+            ]
+    return whole
+
+
+def _tables(groups: Mapping[str, Group], levels: int) -> list[OutcomeGroupOut]:
+    """What may be told of each group at each visit, side by side."""
+    people = suppression.depths([[group.patients] for group in groups.values()])
+    asked = suppression.depths([[one.check_ins, one.complete] for one in groups.values()])
+    visits: list[list[VisitOut]] = [[] for _ in groups]
+    for place in range(len(VISITS)):
+        chains = [group.chain(place, levels) for group in groups.values()]
+        for own, chain, depth in zip(visits, chains, suppression.depths(chains), strict=True):
+            own.append(_visit(place, chain, depth))
+    return [
+        OutcomeGroupOut(
+            group=name,
+            patients=group.patients if told else None,
+            check_ins=group.check_ins if depth > 0 and told else None,
+            complete=group.complete if depth > 1 and told else None,
+            visits=own,
+        )
+        for (name, group), told, depth, own in zip(
+            groups.items(), people, asked, visits, strict=True
+        )
+    ]
+
+
+def _visit(place: int, chain: list[int], depth: int) -> VisitOut:
+    visit = VISITS[place]
+    told: dict[str, int | None] = dict.fromkeys(LEVELS)
+    told.update(zip(LEVELS, chain[:depth], strict=False))
+    return VisitOut(
+        visit=visit.code,
+        day=visit.day,
+        from_day=visit.from_day,
+        until_day=visit.until_day,
+        counts=VisitCountsOut.model_validate(told),
+        retention=_rate(told["in_touch"], told["eligible"]),
+        completeness=_rate(told["assessed"], told["eligible"]),
+        response=_rate(told["responded"], told["assessed"]),
+        remission=_rate(told["remitted"], told["assessed"]),
+        response_of_eligible=_rate(told["responded"], told["eligible"]),
+        remission_of_eligible=_rate(told["remitted"], told["eligible"]),
+        is_suppressed=depth < len(chain),
+    )
+
+
+def _rate(part: int | None, whole: int | None) -> float | None:
+    return None if part is None or not whole else round(part / whole, 3)
+
+
+def _curves(
+    everybody: Mapping[str, Group], groups: Mapping[str, Group], stratum: str | None, which: str
+) -> list[CurveOut]:
+    """The curve of the whole; and of each group, where a stratum is asked for."""
+    found = _told_curves(everybody, which)
+    return found + _told_curves(groups, which) if stratum is not None else found
+
+
+def _told_curves(groups: Mapping[str, Group], which: str) -> list[CurveOut]:
+    curves = {
+        name: _curve(getattr(group, which))
+        for name, group in groups.items()
+        if getattr(group, which)
+    }
+    steps = [[_counts(curve, day) for day in STEPS] for curve in curves.values()]
+    told, shown = suppression.curves_told(steps) if steps else ([], [])
+    return [
+        _curve_out(name, curve, told if is_shown else [])
+        for (name, curve), is_shown in zip(curves.items(), shown, strict=True)
+    ]
+
+
+def _curve(times: list[tuple[int, bool]]) -> Curve:
+    return survival.kaplan_meier([days for days, _ in times], [had for _, had in times])
+
+
+def _counts(curve: Curve, day: int) -> tuple[int, int, int]:
+    """Who had it, who was lost sight of, and who is still followed, after so many days."""
+    had, left = curve.events_by(day), curve.at_risk_after(day)
+    return had, curve.started - had - left, left
+
+
+def _curve_out(name: str, curve: Curve, told: list[int]) -> CurveOut:
+    steps = []
+    for place in told:
+        day = STEPS[place]
+        had, censored, left = _counts(curve, day)
+        low, high = curve.interval_at(day)
+        steps.append(
+            CurveStepOut(
+                day=day,
+                share=round(curve.share_at(day), 2),
+                low=None if low is None else round(low, 2),
+                high=None if high is None else round(high, 2),
+                happened=had,
+                censored=censored,
+                at_risk=left,
+            )
+        )
+    return CurveOut(
+        group=name,
+        started=curve.started if told else None,
+        half_by_day=next((step.day for step in steps if step.share <= 0.5), None),
+        steps=steps,
+        is_suppressed=len(told) < len(STEPS),
+    )
+
+
+def as_csv(found: OutcomesOut) -> bytes:
+    """The same as a table, one row per group and visit or day; no cell is a formula.
+
+    Source: OWASP, CSV injection: what begins with = + - @, a tab or a return is kept text.
+    """
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\r\n")
+    writer.writerow(["table", "group", "at", "measure", "value"])
+    for row in _rows(found):
+        writer.writerow([_inert(cell) for cell in row])
+    return out.getvalue().encode()
+
+
+def _rows(found: OutcomesOut) -> Iterator[tuple[Any, ...]]:
+    for group in found.groups:
+        for measure in ("patients", "check_ins", "complete"):
+            yield "group", group.group, "", measure, getattr(group, measure)
+        for visit in group.visits:
+            for measure, count in visit.counts.model_dump().items():
+                yield "visit", group.group, visit.visit, measure, count
+            for measure in _RATES:
+                yield "visit", group.group, visit.visit, measure, getattr(visit, measure)
+    for which in ("time_to_response", "time_to_loss"):
+        for curve in getattr(found, which):
+            yield which, curve.group, "", "started", curve.started
+            for step in curve.steps:
+                for measure, value in step.model_dump(exclude={"day"}).items():
+                    yield which, curve.group, step.day, measure, value
+
+
+_RATES: Final = (
+    "retention",
+    "completeness",
+    "response",
+    "remission",
+    "response_of_eligible",
+    "remission_of_eligible",
+)
+
+
+def _inert(cell: Any) -> Any:
+    """A cell that a spreadsheet shows and does not run; what is suppressed is empty."""
+    if cell is None:
+        return ""
+    is_formula = isinstance(cell, str) and cell[:1] in ("=", "+", "-", "@", "\t", "\r", "\n")
+    return f"'{cell}" if is_formula else cell
