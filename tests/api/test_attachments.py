@@ -148,6 +148,7 @@ class TestResume:
         assert (first.status_code, first.headers["Upload-Offset"]) == (200, str(CHUNK))
         assert first.headers["Upload-Complete"] == "?0"
         assert (stands.status_code, at, stands.content) == (204, CHUNK, b"")
+        assert "Content-Length" not in stands.headers
         assert stands.headers["Upload-Limit"] == f"max-size={LARGE}, min-append-size={CHUNK}"
         assert (second.status_code, second.headers["Upload-Complete"]) == (200, "?1")
         assert world.patient.get(path).content == content
