@@ -16,6 +16,9 @@ Decided:
   them; `health-record` also the health-record systems that the clinic is connected to. The tier as
   it is now holds for every version. Private entries stay out of a clinician's view in the
   statement itself.
+- Besides its tier, a kind may have entries that are closed to some of its readers, an author who
+  alone changes them, or an author who alone reads them. What is its author's alone is sealed once
+  more in the ledger, where every other kind is read with the patient's key.
 - An entry may name the one it came from. Whether that one exists is asked of the ledger, so that a
   goal can come from a note without either feature knowing the other. Only the patient is shown it
   with the entry: to others it could tell of a private one.

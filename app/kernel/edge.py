@@ -174,6 +174,7 @@ Signed = Annotated[Visit, Depends(_is_signed)]
 Public = Annotated[Visit, Depends(_is_public)]
 
 _NOBODY: Final = Caller.nobody()
+_NO_CONTENT: Final = 204
 _Rendered = tuple[int, list[tuple[bytes, bytes]], bytes]
 
 
@@ -397,7 +398,10 @@ def _render(answer: Any, status: int) -> _Rendered:
         body = answer
     else:
         body = answer.__pydantic_serializer__.to_json(answer)
-    return status, _raw(headers, media_type, body), body
+    raw = _raw(headers, media_type, body)
+    if status == _NO_CONTENT:
+        raw = [one for one in raw if one[0] != b"content-length"]  # RFC 9110, section 8.6
+    return status, raw, body
 
 
 async def _told(

@@ -1,14 +1,22 @@
 """Recordings and pictures: whole or not at all, for whom their note is, and sealed in chunks."""
 
+import asyncio
+from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 from uuid import UUID, uuid4
 
 import pytest
 
+from app import worker
 from app.experience import uploads
 from app.experience.attachments import ABANDONED_AFTER, CHUNK, DISCARD, MOST_OF_A_NOTE
-from app.kernel.db import Direct
+from app.experience.notes import NOTES
+from app.kernel.db import Database, Db, Direct
+from app.kernel.edge import Reply
+from app.kernel.errors import Kind, Problem
+from app.kernel.pieces import Inflow
+from app.people.chart import open_chart
 from tests.api.conftest import as_read
 from tests.builders import (
     Person,
@@ -140,6 +148,7 @@ class TestResume:
         assert (first.status_code, first.headers["Upload-Offset"]) == (200, str(CHUNK))
         assert first.headers["Upload-Complete"] == "?0"
         assert (stands.status_code, at, stands.content) == (204, CHUNK, b"")
+        assert "Content-Length" not in stands.headers
         assert stands.headers["Upload-Limit"] == f"max-size={LARGE}, min-append-size={CHUNK}"
         assert (second.status_code, second.headers["Upload-Complete"]) == (200, "?1")
         assert world.patient.get(path).content == content
@@ -216,6 +225,86 @@ class TestResume:
         answer = world.patient.request("PATCH", path, content=b"<svg/>", headers=headers)
 
         assert answer.status_code == 415
+
+
+class Blocking:
+    """Transactions for what waits for them on a loop of its own."""
+
+    def __init__(self, direct: Direct) -> None:
+        self._direct = direct
+
+    async def run(self, work: Callable[[Db], Any]) -> Any:
+        """One."""
+        return self._direct.run(work)
+
+
+class TestTwoAtOnce:
+    """Both were allowed to begin where the upload stood; the second comes too late."""
+
+    def allowed(self, world: World, direct: Direct, attachment_id: str) -> Inflow:
+        """What a request is given that comes now, before its body."""
+        person = world.patient
+        desk = person.client.app.state.desk  # type: ignore[attr-defined]
+        caller = desk.issuer.caller(person.token, now().timestamp())
+
+        def work(db: Db) -> Inflow:
+            db.enter(world.here.id)
+            chart = open_chart(db, caller, "me", NOTES.write_right, now())
+            return uploads.append(db, chart, UUID(attachment_id), 0, is_rest=True, now=now())
+
+        return direct.run(work)
+
+    def take(self, direct: Direct, inflow: Inflow, content: bytes) -> Reply:
+        """Let the body come."""
+
+        async def receive() -> Any:
+            return {"type": "http.request", "body": content, "more_body": False}
+
+        return asyncio.run(inflow.take(cast("Database", Blocking(direct)), receive))
+
+    @pytest.mark.parametrize("size", [1000, 2 * CHUNK + 9])
+    def test_the_second_is_told_where_it_stands_and_harms_nothing(
+        self, world: World, direct: Direct, size: int
+    ) -> None:
+        content = a_picture(size)
+        attachment_id = begun(world.patient, content)
+        first, second = (self.allowed(world, direct, attachment_id) for _ in range(2))
+
+        self.take(direct, first, content)
+        with pytest.raises(Problem) as late:
+            self.take(direct, second, content)
+
+        assert late.value.kind is Kind.MISMATCHING_UPLOAD_OFFSET
+        assert late.value.headers["Upload-Offset"] == str(size)
+        path = f"{world.patient.record}/attachments/{attachment_id}/content"
+        assert world.patient.get(path).content == content
+
+    def test_a_lie_that_comes_late_takes_nothing_away(self, world: World, direct: Direct) -> None:
+        content = a_picture(1000)
+        attachment_id = begun(world.patient, content)
+        first, second = (self.allowed(world, direct, attachment_id) for _ in range(2))
+
+        self.take(direct, first, content)
+        with pytest.raises(Problem) as late:
+            self.take(direct, second, b"<svg/>" + content)
+
+        assert late.value.kind is Kind.MISMATCHING_UPLOAD_OFFSET
+        path = f"{world.patient.record}/attachments/{attachment_id}/content"
+        assert world.patient.get(path).content == content
+
+    def test_one_that_was_given_up_meanwhile_stores_nothing(
+        self, world: World, direct: Direct, behind: Behind
+    ) -> None:
+        content = a_picture(LARGE)
+        attachment_id = begun(world.patient, content)
+        late = self.allowed(world, direct, attachment_id)
+
+        withdrawn(world.patient, f"{world.patient.record}/attachments/{attachment_id}", 1)
+
+        with pytest.raises(Problem) as refused:
+            self.take(direct, late, content)
+        assert refused.value.kind is Kind.WITHDRAWN
+        assert chunks_of(behind, attachment_id) == 0
 
 
 class TestLies:
@@ -474,6 +563,20 @@ class TestLapse:
         feed = world.patient.get(f"{world.patient.record}/changes").json()["changes"]
         [last] = [one for one in feed if one["id"] == abandoned and one["version"] == 2]
         assert (last["action"], last["by"]) == ("attachment.lapsed", "system")
+
+    def test_the_worker_looks_for_them_in_every_clinic(
+        self, world: World, behind: Behind, direct: Direct
+    ) -> None:
+        content = a_picture(LARGE)
+        unfinished = [begun(one, content) for one in (world.patient, world.elsewhere.patient)]
+        for person, attachment_id in zip(
+            (world.patient, world.elsewhere.patient), unfinished, strict=True
+        ):
+            appended(person, attachment_id, content[:CHUNK], is_rest=False)
+
+        worker.tidy(direct, now() + timedelta(days=8))
+
+        assert [chunks_of(behind, one) for one in unfinished] == [0, 0]
 
     def test_its_patient_may_give_it_up_before(self, world: World, behind: Behind) -> None:
         content = a_picture(LARGE)
