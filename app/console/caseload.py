@@ -54,9 +54,7 @@ def caseload_page(
 ) -> Answer:
     """Open flags first and worst first, then whoever has been silent longest."""
     show = show if show in FILTERS else ""
-    page = caseload.read_caseload(
-        visit.db, visit.caller, after=cursor, limit=PAGE, now=visit.now
-    )
+    page = caseload.read_caseload(visit.db, visit.caller, after=cursor, limit=PAGE, now=visit.now)
     rows = [_row(one, visit.now) for one in page.patients if _is_shown(one, show, visit.now)]
     more = page.next_cursor
     view = Caseload(

@@ -11,7 +11,7 @@ from app.checkins import schedule
 from app.checkins.schemas import ProtocolIn, ProtocolOut
 from app.console import words
 from app.console.door import Answer, GoTo, Inside, Shown, Visit, page_router
-from app.console.forms import Fields
+from app.console.forms import Fields, version
 from app.kernel.errors import Fault, Kind, Problem
 from app.kernel.strict import problem_of
 from app.safety import hours, policies
@@ -85,13 +85,13 @@ def protocol_page(visit: Inside, done: _DONE = "") -> Answer:
 def publish_protocol(visit: Inside) -> Answer:
     """Put another in force, from now on."""
     typed = visit.form["text"]
-    version = visit.form["version"]
-    fields = Fields("protocol", {"text": "Protocol"}, {"text": typed, "version": version})
+    typed_version = visit.form["version"]
+    values: dict[str, str | list[str]] = {"text": typed, "version": typed_version}
+    fields = Fields("protocol", {"text": "Protocol"}, values)
     held = schedule.read_protocol(visit.db, visit.caller)
     try:
         sent = _read_protocol(typed)
-        base_version = int(version) if version.isdigit() and len(version) <= 9 else -1  # noqa: PLR2004 - as in an entity tag
-        schedule.publish_protocol(visit.db, visit.caller, sent, base_version, visit.now)
+        schedule.publish_protocol(visit.db, visit.caller, sent, version(typed_version), visit.now)
     except Problem as problem:
         if problem.kind is Kind.PRECONDITION_FAILED:
             return _protocol(visit, held, fields, status=412, is_overtaken=True)
@@ -113,16 +113,16 @@ def hours_page(visit: Inside, done: _DONE = "") -> Answer:
 def declare_hours(visit: Inside) -> Answer:
     """Say it otherwise, from now on."""
     fields = Fields("hours", _HOURS_LABELS).typed(visit.form)
-    version = visit.form["version"]
+    base_version = visit.form["version"]
     shifts = {day: _shifts(fields.value(day)) for day in DAYS}
     holidays = fields.value("holidays").replace(",", " ").split()
     try:
-        hours.declare_hours(visit.db, visit.caller, shifts, holidays, version)
+        hours.declare_hours(visit.db, visit.caller, shifts, holidays, base_version)
     except Problem as problem:
         held = hours.read_hours(visit.db, visit.caller)
         if problem.kind is Kind.PRECONDITION_FAILED:
             return _hours(visit, held, fields, held.version, status=412, is_overtaken=True)
-        return _hours(visit, held, fields.refused(problem), version, status=422)
+        return _hours(visit, held, fields.refused(problem), base_version, status=422)
     return GoTo("/console/clinic/hours?done=saved")
 
 
@@ -200,13 +200,13 @@ def _hours(
     visit: Visit,
     held: Hours,
     fields: Fields,
-    version: str,
+    base_version: str,
     *,
     status: int = 200,
     said: str = "",
     is_overtaken: bool = False,
 ) -> Shown:
-    view = HoursForm(held, DAYS, _is_administrator(visit), fields, version, is_overtaken)
+    view = HoursForm(held, DAYS, _is_administrator(visit), fields, base_version, is_overtaken)
     return Shown(
         "clinic_hours.html", "Coverage hours", view, section="clinic", status=status, said=said
     )

@@ -204,9 +204,7 @@ class PageRoute(Route):
         visit: Visit | Arrival
         if self._is_inside:
             assert signed_in is not None
-            visit = Visit(
-                db, request.now, request.address, request.path, request.form, signed_in
-            )
+            visit = Visit(db, request.now, request.address, request.path, request.form, signed_in)
         else:
             visit = Arrival(
                 db,
@@ -269,6 +267,8 @@ def page_router() -> APIRouter:
 def problem_page(problem: Problem, chrome: Chrome | None) -> _Rendered:
     """A problem, for people. The same bytes for what is missing and what is another's."""
     status = problem.kind.status
+    if problem.kind is Kind.NOT_FOUND:
+        chrome = None  # which has the clock on it, and who is asking
     body = render("problem.html", chrome, title=problem.kind.title, view=problem, section="")
     headers = {name: value for name, value in problem.headers.items() if name == "Retry-After"}
     return status, headers, body
@@ -333,9 +333,7 @@ def _sign_in_first(request: _Request) -> _Rendered:
     return 303, {"Location": with_query(SIGN_IN, next=wanted)}, b""
 
 
-async def _form(
-    scope: Scope, headers: Mapping[bytes, bytes], receive: Receive, desk: Desk
-) -> Form:
+async def _form(scope: Scope, headers: Mapping[bytes, bytes], receive: Receive, desk: Desk) -> Form:
     """Raises: Problem."""
     if not _comes_from_us(headers, desk.issuer.base_url):
         raise Problem(Kind.FORBIDDEN, detail=FORM_REFUSED)

@@ -17,10 +17,10 @@ from app.trends.schemas import TrajectoryOut
 
 WIDTH: Final = 640
 HEIGHT: Final = 220
-_LEFT: Final = 34
+_LEFT: Final = 46
 _RIGHT: Final = 12
 _TOP: Final = 12
-_BOTTOM: Final = 26
+_BOTTOM: Final = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +101,6 @@ def _across(first: datetime, last: datetime, left: float, right: float) -> tuple
         return (Tick((left + right) / 2, f"{first.day} {first:%b %Y}"),)
     ticks = [Tick(left, f"{first.day} {first:%b}"), Tick(right, f"{last.day} {last:%b %Y}")]
     half = first + (last - first) / 2
-    if (last - first).days >= 3:  # noqa: PLR2004 - closer than that three dates say the same day
+    if (last - first).days >= 3:
         ticks.insert(1, Tick((left + right) / 2, f"{half.day} {half:%b}"))
     return tuple(ticks)

@@ -1,11 +1,10 @@
 """The inbox of flags, live, and what is done about one of them."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Final, TypeVar
 from uuid import UUID
 
-from dataclasses import replace
 from fastapi import APIRouter, Query
 from pydantic import BaseModel
 

@@ -120,3 +120,8 @@ def wall(at: datetime | None, time_zone: str) -> str:
     if at is None:
         return ""
     return at.astimezone(ZoneInfo(time_zone)).strftime("%Y-%m-%dT%H:%M")
+
+
+def version(typed: str) -> int:
+    """The version that a form was made of; -1, which nothing has, for what is none."""
+    return int(typed) if typed.isascii() and typed.isdigit() and len(typed) < 10 else -1

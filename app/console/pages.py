@@ -152,6 +152,8 @@ def _templates() -> Environment:
         "number": number,
         "signed": signed,
         "spoken": words.spoken,
+        "reason": words.reason,
+        "instrument": words.instrument_name,
     }
     environment.globals |= {"asset": asset, "spoken_options": spoken_options}
     return environment
@@ -185,15 +187,15 @@ def ago(at: datetime, now: datetime) -> str:
     for bound, unit, name in _STEPS:
         if abs(apart) >= bound:
             count = round(abs(apart) / unit)
-            return f"{count} {name} ago" if apart > timedelta() else f"in {count} {name}"
-    return "just now" if apart >= timedelta() else "in a minute"
+            return f"{count} {name} ago" if apart > timedelta(0) else f"in {count} {name}"
+    return "just now" if apart >= timedelta(0) else "in a minute"
 
 
 def number(value: float | None) -> str:
     """A score: whole where it is whole, a true minus, a dash for none."""
     if value is None:
         return "\N{EN DASH}"
-    text = f"{value:.1f}".removesuffix(".0") if isinstance(value, float) else str(value)
+    text = f"{value:.1f}".removesuffix(".0")
     return text.replace("-", "\N{MINUS SIGN}")
 
 

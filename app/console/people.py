@@ -9,7 +9,7 @@ from uuid_utils.compat import uuid7
 
 from app.console import words
 from app.console.door import Answer, GoTo, Inside, Shown, Visit, page_router, with_query
-from app.console.forms import Fields, read
+from app.console.forms import Fields, read, version
 from app.console.patient import initials
 from app.kernel.errors import Kind, Problem, not_found
 from app.kernel.paging import Cursor
@@ -83,7 +83,7 @@ def people_page(visit: Inside) -> Answer:
 
 @routes.post("/console/people")
 def invite(visit: Inside) -> Answer:
-    """Make a place; its code is shown once, on the answer, and again when the form is sent again."""
+    """Make a place; its code is on the answer, and again when the same form is sent again."""
     fields = Fields("invite", _INVITE_LABELS).typed(visit.form, several=["privileges"])
     invitation_id = entry_id(visit.form["id"])
     members = {
@@ -125,10 +125,10 @@ def change_member(visit: Inside, membership_id: str) -> Answer:
         raise not_found()
     chosen = visit.form.every("privileges")
     fields = _privileges(chosen)
-    typed = visit.form["version"]
-    version = int(typed) if typed.isdigit() and len(typed) <= 9 else -1  # noqa: PLR2004 - as in an entity tag
     try:
-        roster.change_privileges(visit.db, visit.caller, member_id, chosen, version, visit.now)
+        roster.change_privileges(
+            visit.db, visit.caller, member_id, chosen, version(visit.form["version"]), visit.now
+        )
     except Problem as problem:
         if problem.kind is Kind.PRECONDITION_FAILED:
             return _member(visit, member_id, fields, status=412, is_overtaken=True)
@@ -244,9 +244,7 @@ def _patient(
 ) -> Shown:
     found, links, consents = roster.patient(visit.db, visit.caller, patient_id, visit.now)
     clinicians = [
-        one
-        for one in roster.members(visit.db, visit.caller, visit.now)
-        if one.role == "clinician"
+        one for one in roster.members(visit.db, visit.caller, visit.now) if one.role == "clinician"
     ]
     view = OnePatient(
         patient=found,
@@ -256,6 +254,4 @@ def _patient(
         fields=fields or Fields("assign", {"membership_id": "Clinician"}),
     )
     title = f"{initials(found.name or '')} Care links and consents".strip()
-    return Shown(
-        "people_patient.html", title, view, section="people", status=status, said=said
-    )
+    return Shown("people_patient.html", title, view, section="people", status=status, said=said)

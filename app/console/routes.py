@@ -12,6 +12,8 @@ from app.console import (
     patient,
     people,
     sign_in,
+    summary,
+    trajectories,
     treatment,
 )
 from app.kernel.edge import Public, Reply, Route
@@ -25,10 +27,8 @@ problem_response = door.problem_response
 _FOR_EVER = "public, max-age=31536000, immutable"
 
 
-def console(
-    hub: Hub, *, sends_mail: bool, allow: frozenset[Network]
-) -> APIRouter:
-    """The pages. hub: of the live inbox. sends_mail, allow: as for `account_pages`."""
+def console(hub: Hub, *, sends_mail: bool, allow: frozenset[Network]) -> APIRouter:
+    """The pages. hub: of the live inbox. sends_mail, allow: as for `account.Mail`."""
     every = APIRouter(route_class=Route, include_in_schema=False, tags=["console"])
 
     @every.get("/console/static/{name}", response_model=None, include_in_schema=False)
@@ -45,11 +45,13 @@ def console(
         caseload.routes,
         flags.live(hub),  # before the route of one flag, which would take its address
         flags.routes,
+        summary.routes,
+        trajectories.routes,
         patient.routes,
         treatment.routes,
         clinic.routes,
         people.routes,
-        account.account_pages(sends_mail=sends_mail, allow=allow),
+        account.account_pages(account.Mail(sends_mail, allow)),
     ):
         every.routes.extend(one.routes)
     return every

@@ -217,9 +217,7 @@ def places(db: Db, account_id: UUID) -> list[Place]:
     return found
 
 
-def change_place(
-    db: Db, signed_in: SignedIn, membership_id: UUID, now: datetime
-) -> str | None:
+def change_place(db: Db, signed_in: SignedIn, membership_id: UUID, now: datetime) -> str | None:
     """Go on in another of one's clinics. Returns: the new cookie's value; None for no such one."""
     chosen = next(
         (

@@ -145,7 +145,7 @@ def _page(
     view = SignIn(
         fields=fields,
         next=wanted if is_safe_path(wanted) else "",
-        is_signed_off=bool(wanted) and not fields.errors and status == 200,  # noqa: PLR2004
+        is_signed_off=bool(wanted) and not fields.errors and status == 200,
         is_signed_out=bool(out),
         asks_code=asks_code,
         is_for_patients=is_for_patients,

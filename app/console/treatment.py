@@ -7,12 +7,12 @@ from uuid import UUID
 from fastapi import Query
 from uuid_utils.compat import uuid7
 
-from app.console.door import Answer, Form, GoTo, Inside, Shown, Visit, page_router, with_query
-from app.console.forms import Fields, instant, read, wall
+from app.console.door import Answer, GoTo, Inside, Shown, Visit, page_router, with_query
+from app.console.forms import Fields, instant, read, version, wall
 from app.console.patient import shown
 from app.kernel import entries
 from app.kernel.entries import ENTERED_IN_ERROR
-from app.kernel.errors import Kind, Problem, invalid, not_found
+from app.kernel.errors import Kind, Problem, not_found
 from app.kernel.paging import Cursor
 from app.people.chart import Chart, entry_id, open_chart
 from app.treatment import service
@@ -114,13 +114,11 @@ def change_visit(visit: Inside, patient_id: str, dosing_session_id: str) -> Answ
     """Correct it, or say that it was entered in error."""
     chart = open_chart(visit.db, visit.caller, patient_id, service.RECORD_SESSIONS, visit.now)
     session_id = entry_id(dosing_session_id)
-    base_version = _version(visit.form)
+    base_version = version(visit.form["version"])
     act = visit.form["act"]
     if act not in {"amend", "withdraw"}:
         raise not_found()
-    known = entries.look_up(
-        visit.db, chart, service.KIND, service.SESSION_TO_CHANGE, session_id
-    )
+    known = entries.look_up(visit.db, chart, service.KIND, service.SESSION_TO_CHANGE, session_id)
     fields = _empty("visit").typed(visit.form)
     done = f"/console/patients/{chart.patient_id}/treatment?done="
     try:
@@ -253,7 +251,7 @@ def _refused(fields: Fields, problem: Problem) -> Fields:
     told = []
     for fault in problem.faults:
         parts = fault.pointer.split("/")
-        if len(parts) == 4 and parts[1] == "administrations":  # noqa: PLR2004 - /administrations/0/drug
+        if len(parts) == 4 and parts[1] == "administrations":
             fault = fault._replace(pointer=f"/{parts[3]}{rows[int(parts[2])]}")  # noqa: PLW2901
         elif parts[1:] == ["administrations"]:
             fault = fault._replace(pointer="/dose_mg0")  # noqa: PLW2901
@@ -263,9 +261,9 @@ def _refused(fields: Fields, problem: Problem) -> Fields:
     return fields.refused(Problem(problem.kind, problem.detail, told))
 
 
-def _form(fields: Fields, form_id: UUID, version: int, chart: Chart) -> VisitForm:
+def _form(fields: Fields, form_id: UUID, of_version: int, chart: Chart) -> VisitForm:
     rows = range(ROWS)
-    return VisitForm(fields, form_id, version, rows, ROUTES, STATUSES, chart.clinic.time_zone)
+    return VisitForm(fields, form_id, of_version, rows, ROUTES, STATUSES, chart.clinic.time_zone)
 
 
 def _visits(
@@ -307,10 +305,3 @@ def _visit(
     )
     page = shown(visit, chart, "treatment", "A visit", view, status=status)
     return replace(page, template="patient_visit.html")
-
-
-def _version(form: Form) -> int:
-    typed = form["version"]
-    if not typed.isdigit() or len(typed) > 9:  # noqa: PLR2004 - as in an entity tag
-        raise invalid("/version", "is not a version")
-    return int(typed)

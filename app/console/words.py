@@ -1,6 +1,10 @@
 """The codes of the record, in words for the screen."""
 
+import re
 from typing import Final
+
+from app.clinical import instruments
+from app.clinical.instruments import Instrument, UnknownInstrument
 
 _SPOKEN: Final = {
     # flags
@@ -27,6 +31,26 @@ _SPOKEN: Final = {
     "check_in": "Check-in",
     "call": "Call for help",
     "concern": "A clinician\N{RIGHT SINGLE QUOTATION MARK}s concern",
+    "clinician.concerned": "A clinician is worried",
+    "not-assessed": "Suicidal thoughts were not asked about or not answered",
+    "incomplete": "Some questions of the screener were not answered",
+    "raised-by-clinic": "This clinic flags this answer more gravely than the questionnaire",
+    "no-follow-up": "Nothing asks further here, so it counts one level graver",
+    # what a record was opened for
+    "summary.read": "Summary",
+    "caseload.read": "Shown in the caseload",
+    "flags.read": "Flag, or shown in the inbox",
+    "flags.watch": "Shown in the live inbox",
+    "flags.act": "Acted on a flag",
+    "flags.state": "Flags and what was done",
+    "trajectories.read": "Trajectories",
+    "dosing_sessions.read": "Visits",
+    "dosing_sessions.record": "Recorded a visit",
+    "check_ins.read": "Check-ins",
+    "notes.read": "Shared notes",
+    "goals.read": "Goals",
+    "audit.read": "This list",
+    "roster.read": "Care links and consents, without content",
     # doses
     "preparation": "Planned",
     "in-progress": "In progress",
@@ -97,6 +121,30 @@ def spoken(code: str) -> str:
         return known
     plain = code.replace("_", " ").replace("-", " ").replace(".", " ").strip()
     return plain[:1].upper() + plain[1:]
+
+
+def short_title(instrument: Instrument) -> str:
+    """As people call it: what stands in brackets at the end of its title, if anything does."""
+    found = re.search(r"\(([^()]+)\)$", instrument.title)
+    return found[1] if found else instrument.title
+
+
+def instrument_name(key: str) -> str:
+    """What people call a questionnaire; a clinic's own by its key."""
+    try:
+        return short_title(instruments.find(key))
+    except UnknownInstrument:
+        return key
+
+
+def reason(code: str) -> str:
+    """Why a flag was raised: a question by its own words, where it is one of those that ship."""
+    key, _, part = code.partition(".")
+    try:
+        instrument = instruments.find(key)
+        return f"{short_title(instrument)}: {instrument.item(part).text}"
+    except (UnknownInstrument, KeyError):
+        return spoken(code)
 
 
 DONE: Final = {

@@ -118,10 +118,7 @@ def changes(db: Db, chart: Chart) -> list[Changed]:
     """The newest changes of the record, newest first: who did what, and nothing of what it says."""
     rows = db.all(NEWEST_CHANGES, patient_id=chart.patient_id, limit=CHANGES_SHOWN)
     names = _names(db, chart, {row.actor_id for row in rows})
-    return [
-        Changed(row.seq, row.at, names.get(row.actor_id, ""), *row[3:])
-        for row in rows
-    ]
+    return [Changed(row.seq, row.at, names.get(row.actor_id, ""), *row[3:]) for row in rows]
 
 
 def _names(db: Db, chart: Chart, membership_ids: set[UUID]) -> dict[UUID, str]:

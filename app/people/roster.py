@@ -180,17 +180,13 @@ def _enrolled(*conditions: Any) -> Query[_Patient]:
 ENROLLED = _enrolled(_patient.id > bindparam("after_id", type_=Uuid))
 ENROLLED_ONE = _enrolled(_patient.id == bindparam("patient_id", type_=Uuid))
 LINKS = Query(
-    select(
-        _link.id, _link.membership_id, _member.name, _link.kind, _link.began_at, _link.ends_at
-    )
+    select(_link.id, _link.membership_id, _member.name, _link.kind, _link.began_at, _link.ends_at)
     .join_from(
         table(CareLink),
         table(Membership),
         and_(_member.clinic_id == _link.clinic_id, _member.id == _link.membership_id),
     )
-    .where(
-        _link.clinic_id == bindparam("clinic_id"), _link.patient_id == bindparam("patient_id")
-    )
+    .where(_link.clinic_id == bindparam("clinic_id"), _link.patient_id == bindparam("patient_id"))
     .order_by(_link.began_at.desc(), _link.id),
     _Link,
 )
@@ -280,9 +276,7 @@ def patient(
     return _enrolled_out(db, caller, row), links, db.all(CONSENTS, patient_id=patient_id)
 
 
-def assign(
-    db: Db, caller: Caller, patient_id: UUID, membership_id: UUID, now: datetime
-) -> None:
+def assign(db: Db, caller: Caller, patient_id: UUID, membership_id: UUID, now: datetime) -> None:
     """This clinician cares for this patient from now on; again changes nothing.
 
     Raises: Problem FORBIDDEN, NOT_SIGNED_IN, NOT_FOUND, INVALID (nobody who could).
