@@ -29,6 +29,7 @@ from app.safety.schemas import (
     ResolveIn,
     SafetyPlanOut,
 )
+from app.safety.service import FLAG
 
 M = TypeVar("M", bound=BaseModel)
 routes = page_router()
@@ -82,6 +83,7 @@ def inbox_page(
     visit: Inside,
     cursor: Cursor = None,
     part: Annotated[str, Query(max_length=10)] = "",
+    done: Annotated[str, Query(max_length=20)] = "",
 ) -> Answer:
     """Flags that nobody has resolved, worst first, then oldest first."""
     page = inbox.list_flags(visit.db, visit.caller, after=cursor, limit=PAGE, now=visit.now)
@@ -93,7 +95,7 @@ def inbox_page(
         is_first_page=cursor is None,
     )
     template = "flags_list.html" if part == "list" else "flags.html"
-    return Shown(template, "Flags", view, section="flags")
+    return Shown(template, "Flags", view, section="flags", said=words.DONE.get(done, ""))
 
 
 def live(hub: stream.Hub) -> APIRouter:
@@ -188,9 +190,7 @@ def _page(
     if patient_id is None:
         raise not_found()
     chart = open_chart(db, visit.caller, str(patient_id), inbox.READ_FLAGS, now)
-    flag = next((one for one in cases.states(db, chart).flags if one.id == flag_id), None)
-    if flag is None:
-        raise not_found()
+    row = db.one(FLAG, flag_id=flag_id)
     contact = contact_of(db, chart)
     colleagues = [
         one
@@ -198,7 +198,7 @@ def _page(
         if one.sees_content and one.membership_id != visit.caller.membership_id
     ]
     view = OneFlag(
-        flag=flag,
+        flag=cases.state(db, chart, row),
         patient_id=chart.patient_id,
         contact=contact,
         evidence=inbox.evidence(db, chart, flag_id),
@@ -207,7 +207,7 @@ def _page(
         colleagues=colleagues,
         outcomes=OUTCOMES,
         dispositions=DISPOSITIONS,
-        is_mine=flag.acknowledged_by == visit.signed_in.name,
+        is_mine=row.acknowledged_by == visit.caller.membership_id,
         is_conflict=is_conflict,
     )
     title = f"{initials(contact.name)} Flag"

@@ -8,7 +8,7 @@ the page it came from and nowhere else.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ValidationError
@@ -122,6 +122,11 @@ def wall(at: datetime | None, time_zone: str) -> str:
     return at.astimezone(ZoneInfo(time_zone)).strftime("%Y-%m-%dT%H:%M")
 
 
+NO_VERSION: Final = 1_000_000_000
+"""That nothing has, nor will have."""
+
+
 def version(typed: str) -> int:
-    """The version that a form was made of; -1, which nothing has, for what is none."""
-    return int(typed) if typed.isascii() and typed.isdigit() and len(typed) < 10 else -1
+    """The version that a form was made of; NO_VERSION for what is none."""
+    is_one = typed.isascii() and typed.isdigit() and len(typed) < 10
+    return int(typed) if is_one else NO_VERSION
