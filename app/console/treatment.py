@@ -133,7 +133,7 @@ def change_visit(visit: Inside, patient_id: str, dosing_session_id: str) -> Answ
         return _visit(visit, chart, session, refused.fields, status=422)
     except Problem as problem:
         session = service.read_session(visit.db, chart, session_id)
-        if problem.kind in entries.CONFLICTS:
+        if problem.kind in {*entries.CONFLICTS, Kind.VERSION_UNKNOWN}:
             # What was typed stays; sent again, it is made on the version that holds now.
             typed = fields if act == "amend" else _of(session, chart)
             return _visit(

@@ -143,7 +143,11 @@ class TestPeople:
         assert "Somebody New" in browser.get("/console/caseload").text
 
     def test_the_same_form_again_shows_the_same_code(self, boss: Browser) -> None:
-        form = {"id": str(uuid4()), "role": "clinician", "privileges": ["therapy", "monitor"]}
+        form: dict[str, Any] = {
+            "id": str(uuid4()),
+            "role": "clinician",
+            "privileges": ["therapy", "monitor"],
+        }
 
         codes = [
             re.findall(r'<p class="code">([^<]+)</p>', boss.submit("/console/people", **form).text)
