@@ -19,7 +19,7 @@ WIDTH: Final = 640
 HEIGHT: Final = 220
 _LEFT: Final = 46
 _RIGHT: Final = 12
-_TOP: Final = 12
+_TOP: Final = 20
 _BOTTOM: Final = 30
 
 
