@@ -7,7 +7,17 @@ from uuid import UUID
 from fastapi import Query
 
 from app.console import session
-from app.console.door import Answer, GoTo, Inside, Outside, Shown, is_safe_path, page_router
+from app.console.door import (
+    SIGN_IN,
+    Answer,
+    GoTo,
+    Inside,
+    Outside,
+    Shown,
+    is_safe_path,
+    page_router,
+    with_query,
+)
 from app.console.forms import Fields
 from app.kernel import plain
 from app.kernel.errors import Kind, Problem, not_found
@@ -28,7 +38,6 @@ class SignIn:
     is_signed_out: bool
     asks_code: bool
     is_for_patients: bool
-    is_arriving: bool
     wait_minutes: int
 
 
@@ -37,10 +46,15 @@ def sign_in_page(
     visit: Outside,
     next: Annotated[str, Query(max_length=600)] = "",  # noqa: A002 - its name in the address
     out: Annotated[str, Query(max_length=10)] = "",
+    again: Annotated[str, Query(max_length=10)] = "",
 ) -> Answer:
     """Name and password."""
     if visit.signed_in is not None:
         return GoTo(_after(next))
+    if visit.arrived_from_elsewhere and not again:
+        # By a link in a mail a browser comes without its cookie; asked by our own page it has it.
+        wanted = next if is_safe_path(next) else None
+        return Shown("arriving.html", _TITLE, with_query(SIGN_IN, next=wanted, again="1"))
     return _page(next, Fields("sign-in", _LABELS), out=out)
 
 
@@ -149,7 +163,6 @@ def _page(
         is_signed_out=bool(out),
         asks_code=asks_code,
         is_for_patients=is_for_patients,
-        is_arriving=False,
         wait_minutes=wait_minutes,
     )
     return Shown("sign_in.html", _TITLE, view, status=status)

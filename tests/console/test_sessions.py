@@ -117,6 +117,22 @@ class TestSigningIn:
 
         assert answer.headers["location"] == "/console"
 
+    def test_a_link_in_a_mail_finds_whoever_is_signed_in(self, world: World) -> None:
+        browser = Browser(world.therapist.client)
+        browser.sign_in(world.therapist.username)
+        # A strict cookie does not come along from another site.
+        bare = Browser(world.therapist.client)
+        from_a_mail = {"Sec-Fetch-Site": "cross-site"}
+
+        sent = bare.get("/console/flags", **from_a_mail).headers["location"]
+        page = bare.get(sent, **from_a_mail).text
+        found = re.search(r'http-equiv="refresh" content="0;url=([^"]+)"', page)
+        assert found
+        asked = found[1].replace("&amp;", "&")
+
+        assert browser.get(asked).headers["location"] == "/console/flags"
+        assert heading(bare.get(asked, **from_a_mail).text) == "Sign in"
+
     def test_somebody_of_two_clinics_chooses(self, world: World, direct: Direct) -> None:
         here, elsewhere = world.here, world.elsewhere
 
