@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from http.cookies import CookieError, SimpleCookie
 from typing import Annotated, Any, Final
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from fastapi import APIRouter, Depends, Response
 from starlette.exceptions import HTTPException
@@ -72,10 +72,6 @@ class Form:
     def every(self, name: str) -> list[str]:
         """All values of a field that may be chosen several times."""
         return self._fields.get(name, [])
-
-    def numbered(self, *names: str) -> dict[str, str]:
-        """These fields, as typed."""
-        return {name: self[name] for name in names}
 
 
 NOTHING_SENT: Final = Form({})
@@ -401,8 +397,3 @@ async def _send(rendered: _Rendered, send: Send) -> None:
         raw.append((b"content-type", b"text/html; charset=utf-8"))
     await send({"type": "http.response.start", "status": status, "headers": raw})
     await send({"type": "http.response.body", "body": body})
-
-
-def quoted(part: str) -> str:
-    """A part of a path."""
-    return quote(part, safe="")

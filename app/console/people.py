@@ -13,9 +13,10 @@ from app.console.forms import Fields, read, version
 from app.console.patient import initials
 from app.kernel.errors import Kind, Problem, not_found
 from app.kernel.paging import Cursor
-from app.people import invitations, roster
+from app.people import care, invitations, roster
+from app.people.care import Agreed, Enrolled, Link
 from app.people.chart import CARE, entry_id
-from app.people.roster import Agreed, Enrolled, Link, Member
+from app.people.roster import Member
 from app.people.schemas import InvitationIn, InvitationOut
 
 routes = page_router()
@@ -139,7 +140,7 @@ def change_member(visit: Inside, membership_id: str) -> Answer:
 @routes.get("/console/people/patients")
 def patients_page(visit: Inside, cursor: Cursor = None) -> Answer:
     """The clinic's patients, without anything clinical. For administrators."""
-    found, more = roster.patients(visit.db, visit.caller, after=cursor, limit=50, now=visit.now)
+    found, more = care.patients(visit.db, visit.caller, after=cursor, limit=50, now=visit.now)
     view = Patients(found, more and with_query("/console/people/patients", cursor=more))
     return Shown("people_patients.html", "Patients of the clinic", view, section="people")
 
@@ -158,7 +159,7 @@ def change_care(visit: Inside, patient_id: str) -> Answer:
     here = f"/console/people/patients/{patient}"
     if act == "end":
         link_id = entry_id(visit.form["link_id"])
-        roster.end_care(visit.db, visit.caller, patient, link_id, visit.now)
+        care.end_care(visit.db, visit.caller, patient, link_id, visit.now)
         return GoTo(f"{here}?done=ended")
     if act != "assign":
         raise not_found()
@@ -168,7 +169,7 @@ def change_care(visit: Inside, patient_id: str) -> Answer:
             chosen = UUID(fields.value("membership_id"))
         except ValueError:
             chosen = UUID(int=0)
-        roster.assign(visit.db, visit.caller, patient, chosen, visit.now)
+        care.assign(visit.db, visit.caller, patient, chosen, visit.now)
     except Problem as problem:
         return _patient(visit, patient, fields.refused(problem), status=422)
     return GoTo(f"{here}?done=began")
@@ -242,7 +243,7 @@ def _patient(
     status: int = 200,
     said: str = "",
 ) -> Shown:
-    found, links, consents = roster.patient(visit.db, visit.caller, patient_id, visit.now)
+    found, links, consents = care.patient(visit.db, visit.caller, patient_id, visit.now)
     clinicians = [
         one for one in roster.members(visit.db, visit.caller, visit.now) if one.role == "clinician"
     ]

@@ -12,7 +12,7 @@ from app.kernel.identity import Caller, require_standing
 from app.kernel.log import logger
 from app.kernel.tables import columns
 from app.people.tables import Clinic
-from app.safety.coverage import CoverageRefused, check
+from app.safety.coverage import DAYS, CoverageRefused, check
 
 MOST_SHIFTS: Final = 6
 """Of one day."""
@@ -73,6 +73,8 @@ def declare_hours(
         "hours": {day: [list(one) for one in of_day] for day, of_day in shifts.items() if of_day},
         "holidays": sorted(set(holidays)),
     }
+    if not set(coverage["hours"]) <= set(DAYS):
+        raise invalid("/hours", "are by day: mon, tue, wed, thu, fri, sat, sun")
     for day, of_day in coverage["hours"].items():
         if len(of_day) > MOST_SHIFTS:
             raise invalid(f"/hours/{day}", f"has more than {MOST_SHIFTS} shifts")

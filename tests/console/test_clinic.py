@@ -205,6 +205,18 @@ class TestPeople:
             *[("care_link.ended", "administrator")] * len(links),
         ]
 
+    def test_whose_only_carer_left_is_cared_for_by_nobody(
+        self, boss: Browser, world: World
+    ) -> None:
+        for carer in (world.therapist, world.here.coach):
+            boss.submit(f"/console/people/members/{carer.membership_id}", act="end")
+
+        listed = boss.get("/console/people/patients").text
+        page = boss.get(f"/console/people/patients/{world.patient.patient_id}").text
+
+        assert listed.count("<strong>nobody</strong>") == 2
+        assert page.count("works here no more") == 2
+
     def test_assigning_and_ending_twice_change_nothing_more(
         self, boss: Browser, world: World, behind: Behind
     ) -> None:

@@ -237,6 +237,23 @@ gone therapist      401  401     403  403      403
 """
 
 
+# What a clinic tells those who work there. `leave` names nobody; `set` and `privileges` (of the
+# therapist here) come with an If-Match that no longer holds.
+OF_STAFF = """
+                   read  set  privileges  leave
+anonymous           401  401         401    401
+patient             403  403         403    403
+other patient       403  403         403    403
+therapist           200  403         403    403
+stranger            200  403         403    403
+coach               200  403         403    403
+administrator       200  412         412    404
+foreign patient     403  403         403    403
+foreign therapist   200  403         403    403
+foreign admin       200  412         404    404
+gone patient        403  403         403    403
+gone therapist      401  403         403    403
+"""
 # To `me` it is a call for help.
 RAISE_FLAGS = """
                      me  theirs  other  foreign  missing
@@ -458,6 +475,20 @@ EXPECTED: Final[dict[tuple[str, str], list[Try]]] = {
     ("PATCH", "/v1/me"): [
         Try(NAMING_NOBODY, "change", body={"name": "X"}, headers=(("If-Match", '"999"'),))
     ],
+    ("GET", "/v1/clinic/hours"): [Try(OF_STAFF, "read")],
+    ("PUT", "/v1/clinic/hours"): [
+        Try(OF_STAFF, "set", body={"hours": {}}, headers=(("If-Match", f'"{"0" * 32}"'),))
+    ],
+    ("GET", "/v1/clinic/members"): [Try(OF_STAFF, "read")],
+    ("PUT", "/v1/clinic/members/{membership_id}"): [
+        Try(
+            OF_STAFF,
+            "privileges",
+            body={"privileges": ["coach"]},
+            headers=(("If-Match", '"999"'),),
+        )
+    ],
+    ("DELETE", "/v1/clinic/members/{membership_id}"): [Try(OF_STAFF, "leave")],
     ("GET", "/v1/clinic/texts"): [Try(NAMING_NOBODY, "texts")],
     ("PUT", "/v1/clinic/texts/{locale}"): [
         Try(
@@ -677,6 +708,8 @@ def ask(
         "{key}", own_instrument(stage.world.here) if column == "own" else "phq-9"
     )
     address = address.replace("{locale}", "de-AT")
+    therapist = stage.world.here.therapist.membership_id
+    address = address.replace("{membership_id}", str(uuid4() if column == "leave" else therapist))
     if one.kind:
         address = re.sub(r"\{.*\}", entry(stage, caller, column, one.kind), address)
     if path.startswith("/console"):
@@ -700,8 +733,6 @@ def ask_page(
     stage: Stage, client: TestClient, method: str, address: str, one: Try, caller: Person | None
 ) -> Response:
     """As `ask`, with a cookie where somebody has one: patients never do."""
-    therapist = stage.world.here.therapist
-    address = address.replace("{membership_id}", str(therapist.membership_id))
     address = address.replace("{name}", "none.css")
     browser = Browser(client)
     if caller is not None and caller.patient_id is None and not one.is_of_anybody:
