@@ -193,9 +193,10 @@ class PageRoute(Route):
         del known[:]
         if signed_in is not None:
             known.append(Chrome.of(signed_in, session.form_token(db.vault, signed_in), request.now))
-            if request.is_sent and not session.is_form_token(
+            is_ours = not (request.is_sent and self._is_inside) or session.is_form_token(
                 db.vault, signed_in, request.form["token"]
-            ):
+            )
+            if not is_ours:
                 raise Problem(Kind.FORBIDDEN, detail=FORM_REFUSED)
         visit: Visit | Arrival
         if self._is_inside:
@@ -366,13 +367,10 @@ def _comes_from_us(headers: Mapping[bytes, bytes], base_url: str) -> bool:
         return False
     if origin is None:
         return True
-    said = urlsplit(origin.decode("latin-1"))
-    ours = urlsplit(base_url)
-    host = headers.get(b"host", b"").decode("latin-1")
-    return (said.scheme, said.netloc) == (ours.scheme, ours.netloc) or (
-        # A name of this machine that the settings do not know, such as localhost.
-        bool(host) and said.netloc == host and said.scheme in {"http", "https"}
-    )
+    said, ours = urlsplit(origin.decode("latin-1")), urlsplit(base_url)
+    # The host that was asked for may be a name of this machine that the settings do not know.
+    asked = headers.get(b"host", b"").decode("latin-1")
+    return said.scheme == ours.scheme and said.netloc in {ours.netloc, asked} - {""}
 
 
 def _cookie(headers: Mapping[bytes, bytes], base_url: str) -> str | None:

@@ -82,6 +82,9 @@ def sign_in(visit: Outside) -> Answer:
         )
     if isinstance(made, Problem):
         return _refused(made, wanted, fields)
+    if visit.signed_in is not None:  # in another tab, perhaps as somebody else
+        visit.db.enter(visit.signed_in.caller.clinic_id)
+        session.end(visit.db, visit.signed_in, visit.now)
     if not is_safe_path(wanted) and len(session.places(visit.db, _account(visit, made))) > 1:
         return GoTo("/console/clinics", made)
     return GoTo(_after(wanted), made)

@@ -215,6 +215,17 @@ class TestStayingSignedIn:
         assert copied.get("/console/caseload").status_code == 303
         assert "You are signed out" in browser.get(answer.headers["location"]).text
 
+    def test_signing_in_again_ends_the_session_that_was_there(self, world: World) -> None:
+        browser = Browser(world.therapist.client)
+        browser.sign_in(world.therapist.username)
+        before = Browser(browser.client, browser.cookie)
+
+        answer = browser.sign_in(world.administrator.username)
+
+        assert answer.status_code == 303
+        assert browser.get("/console").headers["location"] == "/console/flags"
+        assert before.get("/console/caseload").headers["location"].startswith("/console/sign-in")
+
     def test_whoever_is_put_out_of_the_clinic_is_out_at_once(self, world: World) -> None:
         browser, boss = Browser(world.therapist.client), Browser(world.administrator.client)
         browser.sign_in(world.therapist.username)
@@ -275,6 +286,7 @@ class TestForms:
             {"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"},
             {"Origin": "https://evil.example"},
             {"Origin": "null"},
+            {"Origin": "https://testserver"},
             {"Origin": "https://testserver.evil.example"},
             {"Sec-Fetch-Site": "cross-site"},
             {"Sec-Fetch-Site": "same-site"},
