@@ -96,16 +96,15 @@ _link = columns(CareLink)
 _consent = columns(Consent)
 _data_key = columns(DataKeyTable)
 # Whoever left cares for nobody, whatever their links say.
-_carer = table(Membership).alias()
 _CARED_FOR_BY = (
     select(func.count(distinct(_link.membership_id)))
     .select_from(
         table(CareLink).join(
-            _carer,
+            table(Membership),
             and_(
-                _carer.c.clinic_id == _link.clinic_id,
-                _carer.c.id == _link.membership_id,
-                _carer.c.is_active,
+                _member.clinic_id == _link.clinic_id,
+                _member.id == _link.membership_id,
+                _member.is_active,
             ),
         )
     )
