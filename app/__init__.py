@@ -5,6 +5,7 @@ The map of the house. Imports run one way, top to bottom:
     cli                     the command line
     operations              what an operator does: up, demo, hours, audit, doctor
     main | worker           composition; keeps what the outbox promised
+    console                 the therapist's pages
     trends                  read-only: trajectories, charts, report, caseload, outcomes
     sync                    a phone that was away: upload, changes feed, bundle
     reminders               devices, quiet hours, and what a patient was reminded of

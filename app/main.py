@@ -10,6 +10,7 @@ from starlette.routing import Route as PlainRoute
 
 from app import __version__
 from app.checkins.routes import routes as checkins
+from app.console.routes import console, problem_response
 from app.experience.routes import routes as experience
 from app.goals.routes import routes as goals
 from app.kernel import clock, outbox
@@ -81,7 +82,9 @@ def create_app(
         country_of=COUNTRY_OF,
         help_in=whom_to_call,
         renderer=renderer,
+        problem_page=problem_response,
     )
+    channels = Channels.from_settings(settings)
     for feature in (
         people,
         checkins,
@@ -92,7 +95,8 @@ def create_app(
         goals,
         trends,
         sync,
-        reminders(Channels.from_settings(settings), settings.outbound_networks),
+        reminders(channels, settings.outbound_networks),
+        console(hub, sends_mail=channels.mail is not None, allow=settings.outbound_networks),
         _of_operators(issuer),
     ):
         app.router.routes.extend(feature.routes)

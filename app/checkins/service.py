@@ -104,6 +104,17 @@ CHECK_INS_OF_INSTRUMENT = timeline.newest_first(
     _check_in.instrument == bindparam("instrument"),
     _IS_STANDING,
 )
+INSTRUMENTS_ANSWERED = Query(
+    select(_check_in.instrument)
+    .distinct()
+    .where(
+        _check_in.clinic_id == bindparam("clinic_id"),
+        _check_in.patient_id == bindparam("patient_id"),
+        _IS_STANDING,
+    )
+    .order_by(_check_in.instrument),
+    str,
+)
 _CHANGED = tuple(name for name in CheckInRow._fields if name not in {"id", "received_at"})
 CHANGE_CHECK_IN = Change(
     update(CheckIn)
@@ -297,6 +308,11 @@ def newest(
         limit=limit,
         **params,
     )
+
+
+def instruments_answered(db: Db, chart: Chart) -> list[str]:
+    """The keys of what this patient has answered, or somebody scored."""
+    return db.all(INSTRUMENTS_ANSWERED, patient_id=chart.patient_id)
 
 
 def versions(db: Db, chart: Chart, check_in_id: UUID) -> CheckInVersions:

@@ -136,6 +136,7 @@ class Desk:
     own_texts: asks for what the caller's clinic says in its own words, as JSON text. country_of:
     asks where the patient `:patient_id` lives. help_in: whom to call in a country, by locales.
     renderer: draws charts.
+    problem_page: a problem as a page, for the addresses that people look at.
     """
 
     database: Database
@@ -145,6 +146,7 @@ class Desk:
     country_of: Query[str] | None = None
     help_in: Callable[[str, Sequence[str]], Mapping[str, object]] | None = None
     renderer: Renderer = field(default_factory=Renderer)
+    problem_page: Callable[[Problem, str], Response | None] | None = None
 
 
 _bearer = OAuth2PasswordBearer(
@@ -280,7 +282,7 @@ class Route(APIRoute):
             given |= self._read_parameters(scope["query_string"], sent_headers)
         if self._read_body is not None:
             media = sent_headers.get(b"content-type", b"")
-            whole = _beginning_of(receive) if self._is_calling else _whole_body(receive)
+            whole = _beginning_of(receive) if self._is_calling else whole_body(receive)
             given[self._body_name] = self._read_body(media, await whole)
         return given
 
@@ -327,7 +329,8 @@ async def _send(send: Send, done: _Rendered) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
-async def _whole_body(receive: Receive) -> bytes:
+async def whole_body(receive: Receive) -> bytes:
+    """All that was sent; `frame` holds it to its bound."""
     message = await receive()
     body: bytes = message.get("body", b"")
     if not message.get("more_body"):
@@ -453,8 +456,17 @@ def _raw(headers: Mapping[str, str], media: bytes, body: bytes) -> list[tuple[by
     return raw
 
 
-def problem_response(problem: Problem, accept_language: str | None) -> Response:
-    """The problem as application/problem+json, for those who answer with a Response."""
+def problem_response(
+    problem: Problem, accept_language: str | None, scope: Scope | None = None
+) -> Response:
+    """The problem as application/problem+json, or as the page that this address has, for those who
+    answer with a Response.
+    """
+    desk = getattr(getattr(scope and scope.get("app"), "state", None), "desk", None)
+    if scope is not None and desk is not None and desk.problem_page is not None:
+        page: Response | None = desk.problem_page(problem, scope["path"])
+        if page is not None:
+            return page
     status, headers, body = _render_problem(problem, best_locale(accept_language))
     response = Response(status_code=status)
     response.body, response.raw_headers = body, headers
@@ -469,7 +481,7 @@ def install_problems(app: FastAPI) -> None:
     """
 
     def answer(problem: Problem, request: Request) -> Response:
-        return problem_response(problem, request.headers.get("accept-language"))
+        return problem_response(problem, request.headers.get("accept-language"), request.scope)
 
     async def of_problem(request: Request, error: Exception) -> Response:
         assert isinstance(error, Problem)

@@ -28,12 +28,12 @@ from app.kernel.log import logger
 _HEADERS: Final = [
     (b"x-content-type-options", b"nosniff"),
     (b"strict-transport-security", b"max-age=63072000; includeSubDomains"),
-    (b"referrer-policy", b"no-referrer"),
 ]
 # What an answer says of these itself holds: of two policies a browser would keep to both.
 _UNLESS_SAID: Final = [
     (b"cache-control", b"no-store"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"referrer-policy", b"no-referrer"),
 ]
 
 REQUESTS: Final = Counter("afterglow_requests", "Requests answered.", ["method", "status"])
@@ -139,5 +139,5 @@ def _too_large(bound: int) -> Problem:
 async def _answer(problem: Problem, scope: Scope, receive: Receive, send: Send) -> None:
     # The last of several headers counts, as in a `Route`.
     wanted = dict(scope["headers"]).get(b"accept-language")
-    response = problem_response(problem, wanted.decode("latin-1") if wanted else None)
+    response = problem_response(problem, wanted.decode("latin-1") if wanted else None, scope)
     await response(scope, receive, send)

@@ -171,7 +171,8 @@ Three things to try in another terminal:
     -d '{{"instrument":"phq-9","answers":{answers},"recorded_at":"'$(date -u +%FT%TZ)'"}}'
   curl -s {base}/v1/patients/me/trajectories/phq-9 -H "Authorization: Bearer $TOKEN"
 
-The therapist {therapist["username"]} sees GET /v1/caseload and GET /v1/flags.
+The therapist's pages are at {base}/console: sign in there as
+{therapist["username"]} with the password above.
 Ctrl-C stops everything; the next start finds the data again.""",
         flush=True,
     )

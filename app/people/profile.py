@@ -12,7 +12,7 @@ from app.kernel.identity import Caller, Standing
 from app.kernel.tables import Account, Membership, columns
 from app.people import second_factor
 from app.people.admission import open_contact, seal_contact
-from app.people.chart import Right, open_chart
+from app.people.chart import Chart, Right, open_chart
 from app.people.clinics import CLINIC_FACTS
 from app.people.schemas import EmergencyContact, MembershipOut, MeOut, MePatch
 from app.people.tables import Patient
@@ -81,6 +81,12 @@ OWN_NAME = Query(
     ),
     _Name,
 )
+
+
+def contact_of(db: Db, chart: Chart) -> dict[str, Any]:
+    """A patient's name and how to reach them, for whoever has their chart open."""
+    profile = db.one(PROFILE, patient_id=chart.patient_id)
+    return open_contact(chart.data_key, chart.patient_id, profile.contact)
 
 
 def me(db: Db, caller: Caller, now: datetime) -> MeOut:

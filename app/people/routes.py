@@ -23,7 +23,8 @@ from app.kernel.etag import IfMatch, etag, opaque_version_named, version_named
 from app.kernel.fields import MAX_TEXT
 from app.kernel.identity import ACCESS_LIFETIME, Tokens
 from app.kernel.paging import MAX_PAGE
-from app.people import invitations, profile, second_factor, texts
+from app.people import invitations, profile, roster, second_factor, texts
+from app.people.chart import entry_id
 from app.people.schemas import (
     AcceptIn,
     BeginFactorIn,
@@ -34,8 +35,11 @@ from app.people.schemas import (
     InvitationIn,
     InvitationOut,
     LimitsOut,
+    MemberOut,
+    MembersOut,
     MeOut,
     MePatch,
+    PrivilegesIn,
     ProofIn,
     RecoveryCodesOut,
     RevokeForm,
@@ -224,6 +228,41 @@ def reset_second_factor(visit: Signed, membership_id: str, sent: StepUpIn) -> Pr
         )
 
 
+_MEMBER = "/v1/clinic/members/{membership_id}"
+
+
+@routes.get("/v1/clinic/members", response_model=MembersOut, operation_id="list_members")
+def list_members(visit: Signed) -> Reply:
+    """Everybody who works in one's clinic. For those who do."""
+    found = roster.members(visit.db, visit.caller, visit.now)
+    return Reply(MembersOut(members=[_member_out(one) for one in found]))
+
+
+@routes.put(_MEMBER, response_model=MemberOut, operation_id="change_privileges")
+def change_privileges(
+    visit: Signed, membership_id: str, sent: PrivilegesIn, if_match: IfMatch = None
+) -> Reply:
+    """Say what a clinician may do from now on. For administrators."""
+    base_version = version_named(if_match)
+    member = roster.change_privileges(
+        visit.db,
+        visit.caller,
+        entry_id(membership_id),
+        list(sent.privileges),
+        base_version,
+        visit.now,
+    )
+    return Reply(_member_out(member), headers={"ETag": etag(member.version)})
+
+
+@routes.delete(_MEMBER, status_code=200, operation_id="end_membership")
+def end_membership(visit: Signed, membership_id: str) -> None:
+    """Somebody works here no more: they are signed out everywhere at once. Again changes nothing.
+    For administrators, and not of themselves.
+    """
+    roster.end_membership(visit.db, visit.caller, entry_id(membership_id), visit.now)
+
+
 @routes.get("/v1/clinic/texts", response_model=TextsOut, operation_id="read_texts")
 def read_texts(visit: Signed) -> Reply:
     """Every text that patients read, as it ships and as this clinic says it."""
@@ -255,6 +294,10 @@ def read_limits(visit: Public) -> LimitsOut:
         recorded_at_before=datetime(2100, 1, 1, tzinfo=UTC),
         access_token_seconds=int(ACCESS_LIFETIME.total_seconds()),
     )
+
+
+def _member_out(member: roster.Member) -> MemberOut:
+    return MemberOut(**member._asdict())
 
 
 def _me_reply(me: MeOut) -> Reply:

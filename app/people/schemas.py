@@ -300,6 +300,30 @@ class MePatch(Wire):
     emergency_contacts: Annotated[list[EmergencyContact], Field(max_length=10)] | None = None
 
 
+class MemberOut(Open):
+    """Somebody who works in a clinic."""
+
+    membership_id: UUID
+    version: int
+    role: Annotated[str, Field(description="clinician or administrator")]
+    privileges: list[str]
+    name: str
+    joined_at: datetime
+    cares_for: Annotated[int, Field(description="Patients with a care link that holds now.")]
+
+
+class MembersOut(Open):
+    """Everybody who works in a clinic, in the order of their coming."""
+
+    members: list[MemberOut]
+
+
+class PrivilegesIn(Wire):
+    """What a clinician may do from now on."""
+
+    privileges: Annotated[list[Privilege], Field(max_length=4)]
+
+
 class TextsIn(Wire):
     """What a clinic says in its own words in one locale, from now on and instead of before.
 

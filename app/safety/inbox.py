@@ -23,9 +23,10 @@ from app.kernel.identity import Caller
 from app.kernel.log import logger
 from app.kernel.paging import cursor, instant_of, read_cursor
 from app.kernel.tables import DataKey, columns, table
+from app.kernel.vault import DataKey as PatientsKey
 from app.kernel.vault import Unsealable
 from app.people.admission import find_contact
-from app.people.chart import Right, cared_for, note_shown, open_panel
+from app.people.chart import Chart, Right, cared_for, note_shown, open_panel
 from app.people.tables import Patient
 from app.safety.schemas import EvidenceOut, FlagOut, FlagPage, ReachOut
 from app.safety.service import URGENCY
@@ -232,38 +233,54 @@ def _cursor_name(caller: Caller) -> str:
     return f"flags/{caller.membership_id}"
 
 
+def evidence(db: Db, chart: Chart, flag_id: UUID) -> list[EvidenceOut]:
+    """What a flag of this patient rests on, the newest twenty, oldest of them first."""
+    key = chart.data_key
+    return [_evidence_out(one, _words(key, one)) for one in db.all(EVIDENCE, flag_ids=[flag_id])]
+
+
 def _evidence_of(db: Db, caller: Caller, flags: list[_Listed]) -> dict[UUID, list[EvidenceOut]]:
     found: dict[UUID, list[EvidenceOut]] = {}
     if not flags:
         return found
     by_id = {flag.id: flag for flag in flags}
     for one in db.all(EVIDENCE, flag_ids=list(by_id)):
-        said = _words(db, caller, by_id[one.flag_id], one)
-        found.setdefault(one.flag_id, []).append(
-            EvidenceOut(
-                source_kind=one.source_kind,
-                source_id=one.source_id,
-                level=one.level,
-                reasons=one.reasons,
-                recorded_at=one.recorded_at,
-                effective_at=one.effective_at,
-                received_at=one.received_at,
-                seconds_late=max(0, int((one.received_at - one.effective_at).total_seconds())),
-                note=said.get("note"),
-                place=said.get("place"),
-            )
-        )
+        key = _data_key_of(db, caller, by_id[one.flag_id]) if one.words is not None else None
+        found.setdefault(one.flag_id, []).append(_evidence_out(one, _words(key, one)))
     return found
 
 
-def _words(db: Db, caller: Caller, flag: _Listed, one: _Evidence) -> dict[str, Any]:
+def _evidence_out(one: _Evidence, said: dict[str, Any]) -> EvidenceOut:
+    return EvidenceOut(
+        source_kind=one.source_kind,
+        source_id=one.source_id,
+        level=one.level,
+        reasons=one.reasons,
+        recorded_at=one.recorded_at,
+        effective_at=one.effective_at,
+        received_at=one.received_at,
+        seconds_late=max(0, int((one.received_at - one.effective_at).total_seconds())),
+        note=said.get("note"),
+        place=said.get("place"),
+    )
+
+
+def _data_key_of(db: Db, caller: Caller, flag: _Listed) -> PatientsKey | None:
+    try:
+        return db.vault.open_data_key(flag.wrapped or b"", caller.clinic_id, flag.patient_id)
+    except Unsealable:
+        return None
+
+
+def _words(key: PatientsKey | None, one: _Evidence) -> dict[str, Any]:
     """What was written with a sign of danger; one damaged cell must not hide everybody's flags."""
     if one.words is None:
         return {}
     try:
-        data_key = db.vault.open_data_key(flag.wrapped or b"", caller.clinic_id, flag.patient_id)
-        opened = data_key.open(one.words, table="flag_evidence", column="words", row=one.source_id)
+        if key is None:
+            raise Unsealable
+        opened = key.open(one.words, table="flag_evidence", column="words", row=one.source_id)
         return dict(json.loads(opened))
     except Unsealable:
-        logger().error("flag_evidence.unsealable", flag=str(flag.id))
+        logger().error("flag_evidence.unsealable", flag=str(one.flag_id))
         return {}

@@ -7,12 +7,12 @@ from fastapi.responses import HTMLResponse
 
 from app.kernel import events
 from app.kernel.edge import Calling, Live, Public, Reply, Signed, router
-from app.kernel.etag import IfMatch, etag, version_named
+from app.kernel.etag import IfMatch, etag, opaque_version_named, version_named
 from app.kernel.fields import CountryMeant
 from app.kernel.paging import Cursor, Limit, next_link
 from app.kernel.texts import best_locale, shipped_for
 from app.people.chart import entry_id, open_chart, open_for_call
-from app.safety import calls, cases, inbox, plan, policies, stream
+from app.safety import calls, cases, hours, inbox, plan, policies, stream
 from app.safety.crisis import country_meant, help_in
 from app.safety.plan_page import POLICY
 from app.safety.schemas import (
@@ -26,6 +26,8 @@ from app.safety.schemas import (
     FlagStatePage,
     HandOverIn,
     Help,
+    HoursIn,
+    HoursOut,
     RaisedOut,
     ResolveIn,
     SafetyPlanIn,
@@ -226,6 +228,34 @@ def publish_escalation(visit: Signed, sent: EscalationIn, if_match: IfMatch = No
     base_version = version_named(if_match) - 1  # tags count from 1; what ships is version 0
     policy = policies.publish_policy(visit.db, visit.caller, sent, base_version, visit.now)
     return Reply(policy, headers={"ETag": etag(policy.version + 1)})
+
+
+@routes.get("/v1/clinic/hours", response_model=HoursOut, operation_id="read_hours")
+def read_hours(visit: Signed) -> Reply:
+    """When one's clinic says that it is on duty. For those who work there."""
+    return _hours_reply(hours.read_hours(visit.db, visit.caller))
+
+
+@routes.put("/v1/clinic/hours", response_model=HoursOut, operation_id="declare_hours")
+def declare_hours(visit: Signed, sent: HoursIn, if_match: IfMatch = None) -> Reply:
+    """Say when the clinic is on duty, from now on. Patients are told so, and flags escalate by it.
+    For administrators.
+    """
+    base_version = opaque_version_named(if_match)
+    shifts = {day: [(begins, ends) for begins, ends in of] for day, of in sent.hours.items()}
+    return _hours_reply(
+        hours.declare_hours(visit.db, visit.caller, shifts, sent.holidays, base_version)
+    )
+
+
+def _hours_reply(held: hours.Hours) -> Reply:
+    told = HoursOut(
+        version=held.version,
+        time_zone=held.time_zone,
+        hours={day: [list(one) for one in of_day] for day, of_day in held.shifts.items()},
+        holidays=held.holidays,
+    )
+    return Reply(told, headers={"ETag": etag(held.version)})
 
 
 @routes.get("/v1/crisis-lines", response_model=Help, operation_id="read_crisis_lines")

@@ -369,3 +369,34 @@ class EscalationOut(Open):
     source: str
     convention: bool
     levels: Annotated[dict[str, list[EscalationStepOut]], Field(description="By level.")]
+
+
+_Clock = Annotated[str, Field(max_length=5, examples=["09:00"])]
+
+
+class HoursIn(Wire):
+    """When a clinic is on duty, on its own clock; all of it. A day without a shift is off duty."""
+
+    hours: Annotated[
+        dict[
+            Annotated[str, Field(max_length=3, description="mon to sun")],
+            Annotated[
+                list[Annotated[list[_Clock], Field(min_length=2, max_length=2)]],
+                Field(max_length=20),
+            ],
+        ],
+        Field(max_length=7, examples=[{"mon": [["09:00", "17:00"]]}]),
+    ]
+    holidays: Annotated[
+        list[Annotated[str, Field(max_length=10, examples=["2026-12-25"])]],
+        Field(max_length=1000, description="Off duty all day."),
+    ] = []
+
+
+class HoursOut(Open):
+    """When a clinic says that it is on duty; no hours at all: it has said nothing."""
+
+    version: Annotated[str, Field(description="As in the ETag, for a change to start from.")]
+    time_zone: str
+    hours: dict[str, list[list[str]]]
+    holidays: list[str]

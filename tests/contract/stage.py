@@ -39,6 +39,7 @@ from tests.builders import (
     now,
 )
 from tests.clinical.definitions import DEFINITION
+from tests.console.browser import at_work
 
 _membership = columns(Membership)
 _key = columns(DataKey)
@@ -99,6 +100,7 @@ class Stage:
     """
 
     world: World
+    direct: Direct
     deactivated_patient: Person
     deactivated_therapist: Person
     entries: dict[UUID, dict[str, str]]
@@ -138,6 +140,8 @@ def a_stage(client: TestClient, direct: Direct) -> Stage:
             (elsewhere.patient, elsewhere.therapist),
         )
     }
+    for member in (here.therapist, elsewhere.therapist):
+        at_work(direct, member, datetime.now(UTC))
     gone_therapist = invited(here, here.administrator, "clinician")
     link(direct, here, here.patient, gone_therapist)
     gone_patient = invited(here, here.therapist, "patient")
@@ -154,7 +158,7 @@ def a_stage(client: TestClient, direct: Direct) -> Stage:
     }
     while worker.keep_one(direct, datetime.now(UTC), keepers):
         pass
-    return Stage(world, gone_patient, gone_therapist, entries)
+    return Stage(world, direct, gone_patient, gone_therapist, entries)
 
 
 class _NoWire:
@@ -210,7 +214,7 @@ def live(patient: Person, carer: Person) -> dict[str, str]:
     sent |= {
         f"{kind} {meant_for}": (by, a_check_in() if kind == "check-ins" else body)
         for kind, (by, body) in sent.items()
-        for meant_for in ("to amend", "to withdraw")
+        for meant_for in ("to amend", "to withdraw", "for a page")
     }
     sent |= {
         "notes private": (patient, a_note(words=canary, tier="private")),

@@ -1,0 +1,113 @@
+"""A patient today: flags, last scores, what is due, the newest visits, the safety plan."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from app.checkins import schedule
+from app.checkins.schemas import DueOut
+from app.clinical.instruments import Instrument, Item
+from app.console import words
+from app.console.door import Answer, Inside, page_router
+from app.console.figures import Figure, draw
+from app.console.patient import PATIENT, READ_SUMMARY, shown
+from app.console.trajectories import answered, sentence, trajectory
+from app.kernel.db import Db
+from app.people.chart import Chart, open_chart
+from app.safety import plan
+from app.safety.schemas import SafetyPlanOut
+from app.treatment import service as treatment
+from app.treatment.schemas import DosingSessionOut
+from app.trends.schemas import TrajectoryOut
+
+routes = page_router()
+
+
+@dataclass(frozen=True, slots=True)
+class Latest:
+    """The newest score of one scale, against its baseline."""
+
+    key: str
+    title: str
+    trajectory: TrajectoryOut
+    figure: Figure | None
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The newest answer to one question. words: as the questionnaire has it, where it has words."""
+
+    title: str
+    scale: str
+    at: datetime
+    value: float
+    maximum: int
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What matters today. thoughts: suicidal thoughts, each source on its own.
+
+    moments: the newest answers to questions that stand alone.
+    """
+
+    scores: list[Latest]
+    thoughts: list[Answered]
+    moments: list[Answered]
+    due: DueOut
+    sessions: list[DosingSessionOut]
+    safety_plan: SafetyPlanOut | None
+
+
+@routes.get(PATIENT)
+def summary_page(visit: Inside, patient_id: str) -> Answer:
+    """Open flags, last scores, what is due, the newest doses, the safety plan."""
+    db, now = visit.db, visit.now
+    chart = open_chart(db, visit.caller, patient_id, READ_SUMMARY, now)
+    asked = schedule.ask_due(db, chart.patient_id, now - schedule.LOOK_BACK)
+    sessions = treatment.list_sessions(db, chart, cursor=None, limit=3)
+    known = answered(db, chart)
+    scores = []
+    for instrument in known:
+        if instrument.total is not None:
+            found = trajectory(db, chart, instrument.key, None, now)
+            drawn = draw(instrument.title, sentence(instrument.title, found, chart), found)
+            scores.append(Latest(instrument.key, instrument.title, found, drawn))
+    view = Summary(
+        scores=scores,
+        thoughts=[
+            newest
+            for one in known
+            if one.suicide_item is not None
+            and (newest := _newest(db, chart, one, one.items[one.suicide_item.position], now))
+        ],
+        moments=[
+            newest
+            for one in known
+            if one.total is None
+            for item in one.items
+            if item.scale is not None and (newest := _newest(db, chart, one, item, now))
+        ],
+        due=schedule.read_due(db, chart, asked, now),
+        sessions=sessions.dosing_sessions,
+        safety_plan=plan.find_plan(db, chart),
+    )
+    return shown(visit, chart, "summary", "Summary", view)
+
+
+def _newest(
+    db: Db, chart: Chart, instrument: Instrument, item: Item, now: datetime
+) -> Answered | None:
+    """The newest answer to this question that is one."""
+    columns = trajectory(db, chart, instrument.key, item.key, now).points
+    known = [
+        (at, score)
+        for at, score in zip(columns.effective_at, columns.score, strict=True)
+        if score is not None
+    ]
+    if not known:
+        return None
+    at, value = known[-1]
+    said = next((option.label for option in item.options if option.value == value), "")
+    title = words.short_title(instrument) if item.scale is None else item.text
+    return Answered(title, f"{instrument.key}:{item.key}", at, value, item.maximum, said)

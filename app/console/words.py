@@ -1,0 +1,167 @@
+"""The codes of the record, in words for the screen."""
+
+import re
+from typing import Final
+
+from app.clinical import instruments
+from app.clinical.instruments import Instrument, UnknownInstrument
+
+_SPOKEN: Final = {
+    # flags
+    "suicide-risk": "Suicide risk",
+    "physical": "Danger to the body",
+    "low": "Low",
+    "moderate": "Moderate",
+    "high": "High",
+    "open": "Nobody has answered",
+    "acknowledged": "Being seen to",
+    "resolved": "Closed",
+    "handed-over": "Handed over",
+    "contacted": "Contact",
+    "commented": "Comment",
+    "reached": "The patient was reached",
+    "not-reached": "Nobody was reached",
+    "reached-somebody-else": "Somebody else was reached",
+    "plan-agreed": "A plan was agreed",
+    "seen-in-person": "Seen in person",
+    "referred": "Referred",
+    "emergency-services": "Emergency services",
+    "entered-in-error": "Entered in error",
+    "other": "Something else",
+    "check_in": "Check-in",
+    "call": "Call for help",
+    "concern": "A clinician\N{RIGHT SINGLE QUOTATION MARK}s concern",
+    "clinician.concerned": "A clinician is worried",
+    "not-assessed": "Suicidal thoughts were not asked about or not answered",
+    "incomplete": "Some questions of the screener were not answered",
+    "raised-by-clinic": "This clinic flags this answer more gravely than the questionnaire",
+    "no-follow-up": "Nothing asks further here, so it counts one level graver",
+    # what a record was opened for
+    "summary.read": "Summary",
+    "caseload.read": "Shown in the caseload",
+    "flags.read": "Flag, or shown in the inbox",
+    "flags.watch": "Shown in the live inbox",
+    "flags.act": "Acted on a flag",
+    "flags.state": "Flags and what was done",
+    "trajectories.read": "Trajectories",
+    "dosing_sessions.read": "Visits",
+    "dosing_sessions.record": "Recorded a visit",
+    "check_ins.read": "Check-ins",
+    "notes.read": "Shared notes",
+    "goals.read": "Goals",
+    "audit.read": "This list",
+    "roster.read": "Care links and consents, without content",
+    # doses
+    "preparation": "Planned",
+    "in-progress": "In progress",
+    "completed": "Completed",
+    "not-done": "Not done",
+    "iv": "Intravenous",
+    "im": "Into the muscle",
+    "subcutaneous": "Under the skin",
+    "intranasal": "Into the nose",
+    "sublingual": "Under the tongue",
+    "oral": "Swallowed",
+    # trajectories
+    "baseline": "Before any dose",
+    "0-4h": "0\N{EN DASH}4 h after a dose",
+    "4-24h": "4\N{EN DASH}24 h after a dose",
+    "1-7d": "1\N{EN DASH}7 days after a dose",
+    "later": "Later",
+    "pinned": "chosen by a clinician",
+    "before-first-dose": "the last one before the first dose",
+    "first-complete": "the first complete one",
+    "improved": "Improved",
+    "worse": "Worse",
+    "unchanged": "Unchanged",
+    "lower-is-better": "Lower is better",
+    "higher-is-better": "Higher is better",
+    # people
+    "patient": "Patient",
+    "clinician": "Clinician",
+    "administrator": "Administrator",
+    "system": "Afterglow itself",
+    "therapy": "Therapy",
+    "prescribe": "Prescribing",
+    "monitor": "Monitoring",
+    "coach": "Coaching",
+    "assigned": "Assigned",
+    "coverage": "While a flag is open",
+    # due
+    "next": "Next",
+    "answered": "Answered",
+    "late": "Answered late",
+    "missed": "Missed",
+    # escalation
+    "care-team": "The care team",
+    "administrators": "Administrators",
+    "at-all-hours": "At all hours",
+    "within-coverage": "In coverage hours",
+    "next-coverage": "When coverage begins",
+    "email": "E-mail",
+    "web-push": "Push message",
+    "webhook": "Webhook",
+    "stream": "Live page",
+    "inbox": "Inbox",
+    # days
+    "mon": "Monday",
+    "tue": "Tuesday",
+    "wed": "Wednesday",
+    "thu": "Thursday",
+    "fri": "Friday",
+    "sat": "Saturday",
+    "sun": "Sunday",
+}
+
+
+def spoken(code: str) -> str:
+    """A code in words; one that is not known here, without its punctuation."""
+    known = _SPOKEN.get(code)
+    if known is not None:
+        return known
+    plain = code.replace("_", " ").replace("-", " ").replace(".", " ").strip()
+    return plain[:1].upper() + plain[1:]
+
+
+def short_title(instrument: Instrument) -> str:
+    """As people call it: what stands in brackets at the end of its title, if anything does."""
+    found = re.search(r"\(([^()]+)\)$", instrument.title)
+    return found[1] if found else instrument.title
+
+
+def instrument_name(key: str) -> str:
+    """What people call a questionnaire; a clinic's own by its key."""
+    try:
+        return short_title(instruments.find(key))
+    except UnknownInstrument:
+        return key
+
+
+def reason(code: str) -> str:
+    """Why a flag was raised: a question by its own words, where it is one of those that ship."""
+    key, _, part = code.partition(".")
+    try:
+        instrument = instruments.find(key)
+        return f"{short_title(instrument)}: {instrument.item(part).text}"
+    except (UnknownInstrument, KeyError):
+        return spoken(code)
+
+
+DONE: Final = {
+    "acknowledged": "You are seeing to this flag.",
+    "handed-over": "The flag was handed over. They are told now.",
+    "contacted": "The contact was recorded.",
+    "commented": "The comment was kept.",
+    "resolved": "The flag was closed.",
+    "raised": "The flag was raised. The care team is told now.",
+    "recorded": "The visit was recorded.",
+    "amended": "The visit was changed. Earlier versions stay readable.",
+    "withdrawn": "The visit was marked as entered in error. It stays readable.",
+    "published": "The new version holds from now on.",
+    "saved": "Saved.",
+    "ended": "Ended.",
+    "removed": "Removed.",
+    "began": "Added.",
+    "clinic": "You are in another clinic now.",
+}
+"""What is said after something was done, by the `done` of the address."""
