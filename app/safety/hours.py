@@ -35,12 +35,12 @@ class _Stored(NamedTuple):
 
 _clinic = columns(Clinic)
 _coverage = cast(_clinic.coverage, Text)
-HOURS = Query(
-    select(_clinic.time_zone, _coverage).where(_clinic.clinic_id == bindparam("clinic_id")), _Stored
-)
+_of_clinic = select(_clinic.time_zone, _coverage).where(_clinic.clinic_id == bindparam("clinic_id"))
+HOURS = Query(_of_clinic, _Stored)
+HOURS_TO_CHANGE = Query(_of_clinic.with_for_update(), _Stored)
 REPLACE_HOURS = Query(
     update(Clinic)
-    .where(_clinic.clinic_id == bindparam("clinic_id"), _coverage == bindparam("base_coverage"))
+    .where(_clinic.clinic_id == bindparam("clinic_id"))
     .values(coverage=bindparam("to_coverage"))
     .returning(_coverage),
     itself,
@@ -90,12 +90,10 @@ def declare_hours(
         check(coverage)
     except CoverageRefused:
         raise invalid("/holidays", "are dates such as 2026-12-25, one a line") from None
-    stored = db.one(HOURS)
+    stored = db.one(HOURS_TO_CHANGE)
     if _version(stored) != base_version:
         raise Problem(Kind.PRECONDITION_FAILED)
-    replaced = db.change(REPLACE_HOURS, base_coverage=stored.coverage, to_coverage=coverage)
-    if not replaced:  # somebody else's change came in between
-        raise Problem(Kind.PRECONDITION_FAILED)
+    replaced = db.change(REPLACE_HOURS, to_coverage=coverage)
     logger().info(
         "clinic.hours_declared", clinic_id=str(caller.clinic_id), by=str(caller.membership_id)
     )

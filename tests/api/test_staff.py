@@ -99,6 +99,13 @@ class TestHours:
             ({"hours": {"day": [["09:00", "10:00"]]}}, "/hours"),
             ({"hours": {}, "holidays": ["2026-02-30"]}, "/holidays"),
             ({"hours": {}, "holidays": ["25.12.2026"]}, "/holidays"),
+            (
+                {
+                    "hours": {},
+                    "holidays": [f"20{n // 12:02}-{n % 12 + 1:02}-01" for n in range(401)],
+                },
+                "/holidays",
+            ),
         ],
     )
     def test_what_is_no_hour_is_refused_by_place_and_not_repeated(
@@ -109,3 +116,11 @@ class TestHours:
         assert answer.status_code == 422
         assert [one["pointer"] for one in answer.json()["errors"]] == [pointer]
         assert "2026-02-30" not in answer.text
+
+    def test_they_are_for_those_who_work_there_and_administrators_to_declare(
+        self, world: World
+    ) -> None:
+        base = world.administrator.get(HOURS).headers["etag"]
+
+        assert world.patient.get(HOURS).status_code == 403
+        assert world.therapist.put(HOURS, {"hours": {}}, base=base).status_code == 403

@@ -8,6 +8,7 @@ import pytest
 
 from app.kernel.db import Direct
 from tests.builders import World, now
+from tests.conftest import Behind
 from tests.console.browser import Browser, at_work, heading, wrong
 from tests.contract.stage import link
 
@@ -57,6 +58,23 @@ class TestInbox:
 
         assert "<html" not in part
         assert f'href="{flag}"' in part
+
+    @pytest.mark.parametrize(
+        "damage",
+        [
+            "UPDATE flag_evidence SET words = 'x' WHERE clinic_id = %s",
+            "UPDATE data_key SET wrapped = 'x' WHERE clinic_id = %s",
+        ],
+    )
+    def test_words_that_cannot_be_opened_hide_no_flag(
+        self, browser: Browser, world: World, behind: Behind, flag: str, damage: str
+    ) -> None:
+        behind.rows(damage, world.here.id)
+
+        page = browser.get("/console/flags").text
+
+        assert f'href="{flag}"' in page
+        assert "Call for help" in page
 
     def test_without_a_script_the_page_asks_again_by_itself(self, browser: Browser) -> None:
         page = browser.get("/console/flags").text
