@@ -113,6 +113,9 @@ def add_clinic(
     time_zone: Annotated[str, typer.Option(help="IANA, such as Europe/Berlin.")],
     admin: Annotated[str, typer.Option(help="E-mail address of its first administrator.")],
     phone: Annotated[str | None, typer.Option(help="The clinic's number for patients.")] = None,
+    after_hours_phone: Annotated[
+        str | None, typer.Option(help="The number that holds while it is off duty.")
+    ] = None,
 ) -> None:
     """Make a real clinic and print a one-time invitation for its first administrator."""
     from pydantic import TypeAdapter, ValidationError
@@ -143,6 +146,7 @@ def add_clinic(
             country=country,
             time_zone=time_zone,
             phone=phone,
+            after_hours_phone=after_hours_phone,
             is_synthetic=False,
             coverage={},
             now=now,
@@ -207,6 +211,40 @@ def set_hours(
         _fail("There is no such clinic.")
     with stack.database(_settings()) as settings:
         if not declare(stack.direct(settings), clinic_uuid, coverage):
+            _fail("There is no such clinic.")
+    typer.echo("Set. Answers to patients say so from now on.")
+
+
+@clinic.command("phones")
+def set_phones(
+    clinic_id: str,
+    phone: Annotated[
+        str | None, typer.Option(help="The clinic's number for patients; none: it has none.")
+    ] = None,
+    after_hours: Annotated[
+        str | None, typer.Option(help="The number that holds while it is off duty, if another.")
+    ] = None,
+) -> None:
+    """Set a clinic's own numbers. Patients in danger are shown the one that holds first."""
+    from uuid import UUID
+
+    from pydantic import TypeAdapter, ValidationError
+
+    from app.kernel.fields import Phone
+    from app.operations import stack
+    from app.operations.hours import set_numbers
+
+    try:
+        for number in (phone, after_hours):
+            TypeAdapter(Phone | None).validate_python(number)
+    except ValidationError:
+        _fail("Not set: that is no telephone number.")
+    try:
+        clinic_uuid = UUID(clinic_id)
+    except ValueError:
+        _fail("There is no such clinic.")
+    with stack.database(_settings()) as settings:
+        if not set_numbers(stack.direct(settings), clinic_uuid, phone, after_hours):
             _fail("There is no such clinic.")
     typer.echo("Set. Answers to patients say so from now on.")
 

@@ -25,7 +25,7 @@ from app.kernel.settings import Settings
 from app.kernel.specification import specification
 from app.kernel.tokens import SigningKeys
 from app.kernel.vault import Keyring
-from app.kernel.watch import Health, note_backlog
+from app.kernel.watch import Health, note_backlog, note_loops, note_topics
 from app.kernel.wire import as_json
 from app.people.chart import COUNTRY_OF
 from app.people.routes import routes as people
@@ -35,6 +35,7 @@ from app.safety.crisis import whom_to_call
 from app.safety.routes import live
 from app.safety.routes import routes as safety
 from app.safety.stream import Hub
+from app.safety.waiting import note_waiting, waiting_rounds
 from app.sync.routes import routes as sync
 from app.treatment.routes import routes as treatment
 from app.trends.routes import routes as trends
@@ -102,7 +103,8 @@ def create_app(
         app.router.routes.extend(feature.routes)
     install_problems(app)
     ours = [route for route in app.routes if isinstance(route, Route)]
-    app.middleware_stack = Frame(Lanes(ours, app.build_middleware_stack()))
+    lanes = Lanes(ours, app.build_middleware_stack())
+    app.middleware_stack = Frame(lanes, lanes.add_help)
     app.openapi = lambda: _cached(app, specification)  # type: ignore[method-assign]
     return app
 
@@ -135,12 +137,15 @@ def _of_operators(issuer: Issuer) -> Any:
         return Health(status="ok")
 
     async def read_metrics(request: Request) -> Response:
-        """Prometheus metrics, the worker's backlog among them."""
+        """Prometheus metrics: what waits for the worker, and what for the clinics."""
         desk: Desk = request.app.state.desk
 
         def look(db: Db) -> None:
             now = desk.clock()
             note_backlog(outbox.backlog(db, now), now)
+            note_loops(outbox.loops_seen_at(db), now)
+            note_topics(outbox.backlog_by_topic(db, now), now)
+            note_waiting(waiting_rounds(db), now)
 
         await desk.database.run(look)
         return Response(generate_latest(REGISTRY), media_type="text/plain; version=0.0.4")

@@ -3,12 +3,12 @@
 A promise that cannot be kept now is tried again later; one that is held by a worker that died
 is free again the moment its connection is gone.
 
-Three loops, each with a connection of its own. `run` puts flags before those who must see them,
-which is a row in their inbox, and waits for nothing else. `run_alarms` writes to the addresses of
-those who were told. `run_errands` looks for what patients are to be reminded of, writes to their
-devices, and deletes what was sent of uploads that nobody finished. So a slow address holds up
-nobody but others that are written to. When no worker has been seen for a minute, the API's process
-stands in for the first two.
+Several loops, each with a connection and a heartbeat of its own. `run` puts flags before those who
+must see them, which is a row in their inbox, and waits for nothing else. `run_alarms` writes to the
+addresses of those who were told, one loop for each channel: a mail server that hangs keeps no
+webhook back. `run_errands` looks for what patients are to be reminded of, writes to their
+devices, and deletes what was sent of uploads that nobody finished. When a loop that tells has not
+been seen for a minute, the API's process stands in for it.
 """
 
 from collections.abc import Callable, Mapping
@@ -40,6 +40,11 @@ BEAT_EVERY: Final = timedelta(seconds=5)
 LOOK_EVERY: Final = timedelta(seconds=15)
 TIDY_EVERY: Final = timedelta(hours=1)
 
+ERRANDS: Final = "errands"
+ALARM_LOOPS: Final = {channel: f"alarms/{channel}" for channel in alerts.DELIVER_TOPICS}
+LOOPS: Final = (outbox.WORKER, *ALARM_LOOPS.values(), ERRANDS)
+"""Names of the heartbeats, the one that tells first."""
+
 Keepers = Mapping[str, Callable[[Db, dict[str, Any], datetime], None]]
 
 
@@ -57,7 +62,19 @@ def errands(channels: Channels) -> Keepers:
 
 def alarms(channels: Channels, link: str) -> Keepers:
     """Writing to those who have to see a flag. link: where flags are looked at."""
-    return {alerts.DELIVER_TOPIC: partial(alerts.deliver, at=channels, link=link)}
+    deliver = partial(alerts.deliver, at=channels, link=link)
+    return dict.fromkeys((alerts.DELIVER_TOPIC, *alerts.DELIVER_TOPICS.values()), deliver)
+
+
+def alarms_by_loop(channels: Channels, link: str) -> dict[str, Keepers]:
+    """The same, for a loop each; what a version before promised is any loop's."""
+    every = alarms(channels, link)
+    return {
+        loop: {topic: every[topic] for topic in (alerts.DELIVER_TOPIC, topic_of)}
+        for loop, topic_of in (
+            (ALARM_LOOPS[channel], topic) for channel, topic in alerts.DELIVER_TOPICS.items()
+        )
+    }
 
 
 class Bell:
@@ -108,26 +125,38 @@ def run(database: Direct, bell: Bell, stop: Event, now: clock.Clock = clock.now)
 
 
 def run_alarms(
-    database: Direct, keepers: Keepers, stop: Event, now: clock.Clock = clock.now
+    database: Direct, loop: str, keepers: Keepers, stop: Event, now: clock.Clock = clock.now
 ) -> None:
-    """Write to those who have to see a flag until told to stop."""
+    """Write to those who have to see a flag until told to stop. loop: the name of its heartbeat."""
+    beat_at: datetime | None = None
     while not stop.is_set():
+        at = now()
         try:
+            if _is_time(beat_at, BEAT_EVERY, at):
+                database.run(lambda db, at=at: outbox.beat(db, at, loop))  # type: ignore[misc]
+                beat_at = at
             if keep_one(database, now(), keepers):
                 continue
         except Problem as problem:
             logger().warning("worker.waits", problem=problem.kind.code)
         except Exception as error:  # nobody would miss a thread that ended
-            logger().error("worker.failed", topic="alarms", error=error)
+            logger().error("worker.failed", topic=loop, error=error)
         stop.wait(IDLE_SECONDS)
     database.close()
 
 
-def stand_in(database: Direct, keepers: Keepers, stop: Event, now: clock.Clock = clock.now) -> None:
-    """In the API's process: tell of flags while no worker has been seen for a minute."""
+def stand_in(
+    database: Direct,
+    keepers: Keepers,
+    stop: Event,
+    now: clock.Clock = clock.now,
+    *,
+    loop: str = outbox.WORKER,
+) -> None:
+    """In the API's process: do a loop's work while it has not been seen for a minute."""
     while not stop.wait(STAND_IN_EVERY):
         try:
-            seen_at = database.run(outbox.worker_seen_at)
+            seen_at = database.run(lambda db: outbox.worker_seen_at(db, loop))
             if seen_at is not None and now() - seen_at <= WORKER_SILENT_AFTER:
                 continue
             while not stop.is_set() and keep_one(database, now(), keepers):
@@ -146,9 +175,13 @@ def run_errands(
     keepers = errands(channels)
     looked_at: datetime | None = None
     tidied_at: datetime | None = None
+    beat_at: datetime | None = None
     while not stop.is_set():
         at = now()
         try:
+            if _is_time(beat_at, BEAT_EVERY, at):
+                database.run(lambda db, at=at: outbox.beat(db, at, ERRANDS))  # type: ignore[misc]
+                beat_at = at
             if _is_time(looked_at, LOOK_EVERY, at):
                 look_around(database, at)
                 looked_at = at

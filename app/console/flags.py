@@ -19,6 +19,7 @@ from app.people import roster
 from app.people.chart import entry_id, open_chart
 from app.people.roster import Member
 from app.safety import cases, inbox, plan, stream
+from app.safety.flags import FLAG, WHOSE_FLAG
 from app.safety.schemas import (
     CommentIn,
     ContactIn,
@@ -29,7 +30,6 @@ from app.safety.schemas import (
     ResolveIn,
     SafetyPlanOut,
 )
-from app.safety.service import FLAG
 
 M = TypeVar("M", bound=BaseModel)
 routes = page_router()
@@ -184,7 +184,7 @@ def _page(
 ) -> Shown:
     """Raises: Problem FORBIDDEN, NOT_FOUND."""
     db, now = visit.db, visit.now
-    patient_id = db.first(cases.WHOSE_FLAG, flag_id=flag_id)
+    patient_id = db.first(WHOSE_FLAG, flag_id=flag_id)
     if visit.caller.role != "clinician":
         raise Problem(Kind.FORBIDDEN)
     if patient_id is None:

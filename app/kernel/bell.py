@@ -9,7 +9,7 @@ Source: PostgreSQL manual, SQL commands LISTEN and NOTIFY.
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import psycopg
@@ -24,23 +24,22 @@ _LATEST: Final = 5.0
 
 
 class Bell:
-    """Listens to one channel on the event loop.
+    """Listens to channels on the event loop.
 
-    url: a direct connection; a pooler takes LISTEN and passes nothing on. heard: is called with
-    what was said. began, lost: are called when the connection is there (again), and when it went.
+    url: a direct connection; a pooler takes LISTEN and passes nothing on. heard: by channel, is
+    called with what was said there. began, lost: are called when the connection is there
+    (again), and when it went.
     """
 
     def __init__(
         self,
         url: str,
-        channel: str,
+        heard: Mapping[str, Callable[[str], None]],
         *,
-        heard: Callable[[str], None],
         began: Callable[[], None],
         lost: Callable[[], None],
     ) -> None:
         self._url = libpq(url)
-        self._channel = channel
         self._heard = heard
         self._began = began
         self._lost = lost
@@ -75,15 +74,16 @@ class Bell:
                     keepalives_count=3,
                 )
                 async with connection:
-                    await connection.execute(f"LISTEN {self._channel}".encode())
+                    for channel in self._heard:
+                        await connection.execute(f"LISTEN {channel}".encode())
                     self._is_there.set()
                     self._began()
                     pause = _SOONEST
                     async for notice in connection.notifies():
-                        self._heard(notice.payload)
+                        self._heard[notice.channel](notice.payload)
             except psycopg.Error:
                 # Not its text, which names hosts and users.
-                logger().warning("bell.silent", channel=self._channel)
+                logger().warning("bell.silent", channels=sorted(self._heard))
             finally:
                 if self._is_there.is_set():
                     self._is_there.clear()

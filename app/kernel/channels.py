@@ -25,7 +25,7 @@ import smtplib
 import ssl
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -55,7 +55,6 @@ MAX_PUSH: Final = 1024
 """Bytes of JSON in one push."""
 SIGNATURE_TOLERANCE_SECONDS: Final = 300
 
-_SMTP_TIMEOUT_SECONDS: Final = 10.0  # for each step of the conversation
 # RFC 3463: no such mailbox, moved without a forwarding address, a domain that takes no mail.
 _NO_MAILBOX: Final = re.compile(rb"5\.1\.(?:1|6|10)\b")
 _LOCAL_PART: Final = re.compile(
@@ -113,6 +112,7 @@ class Mail:
     security: `tls` from the first byte, `starttls` before anything is said (a server that does
         not offer it gets nothing), or `none`, which `from_url` chooses for this machine only.
     trust: Default: the authorities the system trusts.
+    timeout_seconds: for each step of the conversation.
     """
 
     host: str
@@ -121,6 +121,7 @@ class Mail:
     sender: str
     user: str | None = None
     password: str = field(default="", repr=False)
+    timeout_seconds: float = 10.0
     trust: ssl.SSLContext | None = None
 
     @classmethod
@@ -180,7 +181,7 @@ class Mail:
         # Named by us: the library would look the name of this machine up, and wait for it.
         options: dict[str, Any] = {
             "local_hostname": self.sender.rpartition("@")[2],
-            "timeout": _SMTP_TIMEOUT_SECONDS,
+            "timeout": self.timeout_seconds,
         }
         trust = self.trust or outbound.system_trust()
         if self.security == "tls":
@@ -415,7 +416,10 @@ class Channels:
         keys = SigningKeys.parse(read_or_make(path, SigningKeys.generate))
         mail = None
         if settings.smtp_url is not None and settings.mail_from is not None:
-            mail = Mail.from_url(settings.smtp_url, settings.mail_from)
+            mail = replace(
+                Mail.from_url(settings.smtp_url, settings.mail_from),
+                timeout_seconds=settings.smtp_timeout_seconds,
+            )
         return cls(mail, WebPush(keys, _contact(settings), post), Webhook(post))
 
 

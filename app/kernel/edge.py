@@ -261,6 +261,13 @@ class Route(APIRoute):
             await allowed.open()
         return allowed
 
+    def add_help(self, scope: Scope, problem: Problem) -> None:
+        """Whom to call, where an answer would say so. For whoever answers when the route could not;
+        it asks nothing of the database.
+        """
+        if self._says_whom_to_call:
+            _add_help(scope, scope["app"].state.desk, problem)
+
     async def _told(
         self,
         problem: Problem,
@@ -270,7 +277,7 @@ class Route(APIRoute):
         caller: Caller,
     ) -> _Rendered:
         if self._says_whom_to_call and problem.kind not in _ABOUT_SOMEBODY_ELSE:
-            await _say_whom_to_call(problem, scope["query_string"], sent_headers, desk, caller)
+            await _say_whom_to_call(problem, scope, desk, caller)
         return await _told(problem, sent_headers, desk, caller)
 
     async def _what_was_sent(
@@ -353,24 +360,30 @@ async def _beginning_of(receive: Receive) -> bytes:
     return body[:CALL_BODY]
 
 
-async def _say_whom_to_call(
-    problem: Problem,
-    query: bytes,
-    sent_headers: Mapping[bytes, bytes],
-    desk: Desk,
-    caller: Caller,
-) -> None:
+async def _say_whom_to_call(problem: Problem, scope: Scope, desk: Desk, caller: Caller) -> None:
     """What could not be stored may have been a sign of danger: the problem carries the lines."""
+    _add_help(scope, desk, problem)
+    told = problem.extra.get("help")
+    # None was sent, or it cannot be read.
+    is_unknown = isinstance(told, Mapping) and not told["country"]
+    if is_unknown and caller.patient_id is not None and problem.kind.status < 500:
+        country = await _country_of(desk, caller)
+        _add_help(scope, desk, problem, country or "")
+
+
+def _add_help(scope: Scope, desk: Desk, problem: Problem, country: str | None = None) -> None:
+    """Whom to call, in this country or the one that the request itself names.
+
+    Where it names none, nobody can know without the database: a language is not where somebody is,
+    and no token says it. So it is the plain sentence then, and never another country's number.
+    """
     if desk.help_in is None:
         return
-    country = dict(parse_qsl(query.decode("latin-1"))).get("country", "")
-    accepted = sent_headers.get(b"accept-language")
+    if country is None:
+        country = dict(parse_qsl(scope["query_string"].decode("latin-1"))).get("country", "")
+    accepted = dict(scope["headers"]).get(b"accept-language")
     wanted = best_locale(accepted.decode("latin-1") if accepted else None)
-    told = desk.help_in(country, wanted)
-    # None was sent, or it cannot be read.
-    if not told["country"] and caller.patient_id is not None and problem.kind.status < 500:
-        told = desk.help_in(await _country_of(desk, caller) or "", wanted)
-    problem.extra = {**problem.extra, "help": told}
+    problem.extra = {**problem.extra, "help": desk.help_in(country, wanted)}
 
 
 async def _country_of(desk: Desk, caller: Caller) -> str | None:

@@ -4,6 +4,7 @@ Security headers, a bound on the body, a count, and one place where an unexpecte
 becomes a problem document. Plain ASGI, because it is on every request's path.
 """
 
+from collections.abc import Callable
 from time import perf_counter
 from typing import Any, Final
 
@@ -54,10 +55,14 @@ class _TooLarge(Exception):
 
 
 class Frame:
-    """ASGI middleware around the whole application."""
+    """ASGI middleware around the whole application.
 
-    def __init__(self, app: App) -> None:
+    add_help: says whom to call in a problem, where the answer to this request would have.
+    """
+
+    def __init__(self, app: App, add_help: Callable[[Scope, Problem], None] | None = None) -> None:
         self._app = app
+        self._add_help = add_help
         self._counters: dict[tuple[str, int], Any] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -82,7 +87,7 @@ class Frame:
         try:
             await self._app(scope, _bounded(scope, receive), send_framed)
         except _TooLarge as too_large:
-            await _answer(_too_large(too_large.bound), scope, receive, send_framed)
+            await self._answer(_too_large(too_large.bound), scope, receive, send_framed)
         except Exception as error:
             reference = uuid7()
             logger().error(
@@ -91,7 +96,16 @@ class Frame:
             if is_started:
                 raise
             problem = Problem(Kind.INTERNAL, extra={"instance": f"urn:uuid:{reference}"})
-            await _answer(problem, scope, receive, send_framed)
+            await self._answer(problem, scope, receive, send_framed)
+
+    async def _answer(self, problem: Problem, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._add_help is not None:
+            # What could not be stored may have been a sign of danger.
+            self._add_help(scope, problem)
+        # The last of several headers counts, as in a `Route`.
+        wanted = dict(scope["headers"]).get(b"accept-language")
+        response = problem_response(problem, wanted.decode("latin-1") if wanted else None, scope)
+        await response(scope, receive, send)
 
     def _count(self, method: str, status: int, seconds: float) -> None:
         SECONDS.observe(seconds)
@@ -134,10 +148,3 @@ def _too_large(bound: int) -> Problem:
         faults=[Fault("", "is too large")],
         headers={"Connection": "close"},
     )
-
-
-async def _answer(problem: Problem, scope: Scope, receive: Receive, send: Send) -> None:
-    # The last of several headers counts, as in a `Route`.
-    wanted = dict(scope["headers"]).get(b"accept-language")
-    response = problem_response(problem, wanted.decode("latin-1") if wanted else None, scope)
-    await response(scope, receive, send)

@@ -8,6 +8,7 @@ goes on to FastAPI, which says what is to be said about it (404, 405).
 from collections.abc import Iterable
 
 from app.kernel.edge import App, Receive, Route, Scope, Send
+from app.kernel.errors import Problem
 
 _Lane = tuple[tuple[tuple[int, str], ...], tuple[tuple[int, str], ...], Route]
 
@@ -28,11 +29,24 @@ class Lanes:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        if scope["type"] == "http":
-            segments = scope["path"].split("/")
-            for fixed, named, route in self._lanes.get((scope["method"], len(segments)), ()):
-                if all(segments[place] == text for place, text in fixed):
-                    scope["path_params"] = {name: segments[place] for place, name in named}
-                    await route.handle(scope, receive, send)
-                    return
-        await self._otherwise(scope, receive, send)
+        route = self._find(scope)
+        if route is not None:
+            await route.handle(scope, receive, send)
+        else:
+            await self._otherwise(scope, receive, send)
+
+    def add_help(self, scope: Scope, problem: Problem) -> None:
+        """Say whom to call in a problem that a route could not answer with itself, if it would."""
+        route = self._find(scope)
+        if route is not None:
+            route.add_help(scope, problem)
+
+    def _find(self, scope: Scope) -> Route | None:
+        if scope["type"] != "http":
+            return None
+        segments = scope["path"].split("/")
+        for fixed, named, route in self._lanes.get((scope["method"], len(segments)), ()):
+            if all(segments[place] == text for place, text in fixed):
+                scope["path_params"] = {name: segments[place] for place, name in named}
+                return route
+        return None

@@ -20,6 +20,8 @@ from app.kernel.tables import Heartbeat, OutboxItem, columns
 
 BELL: Final = "afterglow_outbox"
 """The NOTIFY channel that rings when a promise is committed."""
+WORKER: Final = "worker"
+"""The heartbeat of the loop that puts flags before those who must see them."""
 
 
 class Due(NamedTuple):
@@ -38,6 +40,14 @@ class NotYet(Exception):
     def __init__(self, at: datetime | None = None) -> None:
         super().__init__()
         self.at = at
+
+
+class Waiting(NamedTuple):
+    """How far behind the promises of one topic are."""
+
+    topic: str
+    waiting: int
+    oldest_due_at: datetime
 
 
 class Backlog(NamedTuple):
@@ -76,19 +86,34 @@ LATER = Change(
     .where(_item.id == bindparam("item_id"))
     .values(due_at=bindparam("retry_at"), attempts=_item.attempts + 1)
 )
+_IS_WAITING = and_(
+    _item.done_at.is_(None),
+    # A timer waits on purpose until its time has come.
+    or_(_item.is_timer.is_(False), _item.due_at <= bindparam("now")),
+)
 BACKLOG = Query(
     select(
         func.count(),
         func.min(_item.due_at),
         select(func.max(_heartbeat.at)).where(_heartbeat.name == "worker").scalar_subquery(),
-    ).where(
-        _item.done_at.is_(None),
-        # A timer waits on purpose until its time has come.
-        or_(_item.is_timer.is_(False), _item.due_at <= bindparam("now")),
-    ),
+    ).where(_IS_WAITING),
     Backlog,
 )
-SEEN_AT = Query(select(_heartbeat.at).where(_heartbeat.name == "worker"), itself)
+BACKLOG_BY_TOPIC = Query(
+    select(
+        _item.topic,
+        func.count(),
+        func.min(_item.due_at),
+    )
+    .where(_IS_WAITING)
+    .group_by(_item.topic)
+    .order_by(_item.topic),
+    Waiting,
+)
+SEEN_AT = Query(select(_heartbeat.at).where(_heartbeat.name == bindparam("beat_name")), itself)
+ALL_SEEN_AT = Query(
+    select(_heartbeat.name, _heartbeat.at).order_by(_heartbeat.name), lambda name, at: (name, at)
+)
 RING = Change(select(func.pg_notify(literal_column(f"'{BELL}'"), literal_column("''"))))
 _beat = upsert(Heartbeat).values(name=bindparam("beat_name"), at=bindparam("now"))
 BEAT = Change(_beat.on_conflict_do_update(index_elements=["name"], set_={"at": _beat.excluded.at}))
@@ -141,9 +166,9 @@ def later(db: Db, item: Due, now: datetime, at: datetime | None = None) -> None:
     db.add(LATER, item_id=item.id, retry_at=soonest if at is None else max(at, soonest))
 
 
-def beat(db: Db, now: datetime) -> None:
-    """The worker is alive."""
-    db.add(BEAT, beat_name="worker", now=now)
+def beat(db: Db, now: datetime, name: str = WORKER) -> None:
+    """The worker is alive, or one of its loops is."""
+    db.add(BEAT, beat_name=name, now=now)
 
 
 def backlog(db: Db, now: datetime) -> Backlog:
@@ -151,6 +176,16 @@ def backlog(db: Db, now: datetime) -> Backlog:
     return db.one(BACKLOG, now=now)
 
 
-def worker_seen_at(db: Db) -> datetime | None:
-    """When a worker was last alive, if ever."""
-    return db.first(SEEN_AT)
+def backlog_by_topic(db: Db, now: datetime) -> list[Waiting]:
+    """What waits, topic by topic."""
+    return db.all(BACKLOG_BY_TOPIC, now=now)
+
+
+def worker_seen_at(db: Db, name: str = WORKER) -> datetime | None:
+    """When a worker, or one of its loops, was last alive, if ever."""
+    return db.first(SEEN_AT, beat_name=name)
+
+
+def loops_seen_at(db: Db) -> dict[str, datetime]:
+    """When each loop that there ever was was last alive; `worker` is the one that tells."""
+    return dict(db.all(ALL_SEEN_AT))

@@ -69,6 +69,9 @@ class Settings(BaseSettings):
         pattern=r"^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9.-]+$",
         description="The address mail comes from, and the contact that push services are given.",
     )
+    smtp_timeout_seconds: float = Field(
+        10, gt=0, le=60, description="How long a mail server may take for each of its answers."
+    )
     outbound_allow: str | None = Field(
         None,
         description="Networks that webhooks and push services may be in although they are not"

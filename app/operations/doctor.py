@@ -1,15 +1,19 @@
 """What is wrong, in words."""
 
-from datetime import UTC, datetime
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Final, NamedTuple
 
 from sqlalchemy import literal_column, select
 
 from app.kernel import outbox
-from app.kernel.db import Query
+from app.kernel.db import Db, Direct, Query
 from app.kernel.errors import Kind, Problem
 from app.kernel.settings import Settings
 from app.operations import stack
+from app.safety import waiting
 from app.safety.monitoring import WORKER_SILENT_AFTER
+from app.worker import ALARM_LOOPS, ERRANDS
 
 ROLE = Query(
     select(
@@ -22,7 +26,15 @@ ROLE = Query(
     bool,
 )
 
-
+_WHAT_IT_DOES: Final = {
+    **{
+        loop: f"nobody at a clinic is told of flags by {channel}"
+        for channel, loop in ALARM_LOOPS.items()
+    },
+    ERRANDS: "no patient is reminded",
+}
+_TOO_LATE: Final = timedelta(minutes=5)
+"""Of a promise whose time has come."""
 _WRONG_KEYS = (
     "The keyring is not the one this database was sealed with. Put the right file where"
     " AFTERGLOW_KEY_FILE or the data directory says; the server does not start without."
@@ -45,6 +57,14 @@ def examine(settings: Settings) -> list[str]:
         if problem.kind is Kind.INTERNAL:
             return ["The tables are not there; run `afterglow migrate`."]
         return [_NO_ANSWER]
+    try:
+        return look_into(database, datetime.now(UTC))
+    finally:
+        database.close()
+
+
+def look_into(database: Direct, now: datetime) -> list[str]:
+    """The same, of a database that answers and whose tables are these."""
     complaints: list[str] = []
     try:
         stack.require_durability(database)
@@ -52,14 +72,62 @@ def examine(settings: Settings) -> list[str]:
         complaints.append(
             f"PostgreSQL may lose what it acknowledged: {names} is off. The server does not start."
         )
-    now = datetime.now(UTC)
-    is_privileged, backlog = database.run(lambda db: (db.one(ROLE), outbox.backlog(db, now)))
+    is_privileged, seen = database.run(lambda db: (db.one(ROLE), _look(db, now)))
     if is_privileged:
         complaints.append(
             "The login of AFTERGLOW_DATABASE_URL may step over row-level security. Give the"
             " application a login of its own: CREATE ROLE … LOGIN IN ROLE afterglow_app."
         )
-    return complaints + _of_worker(backlog, now)
+    # With the worker away, what its loops leave undone is no news.
+    complaints += _of_worker(seen.backlog, now) or [
+        *_of_loops(seen.loops, now),
+        *_of_topics(seen.topics, now),
+    ]
+    return complaints + waiting.complaints(seen.rounds, now)
+
+
+class _Seen(NamedTuple):
+    """What the metrics show, for words."""
+
+    backlog: outbox.Backlog
+    loops: dict[str, datetime]
+    topics: list[outbox.Waiting]
+    rounds: list[waiting.WaitingRounds]
+
+
+def _look(db: Db, now: datetime) -> _Seen:
+    return _Seen(
+        outbox.backlog(db, now),
+        outbox.loops_seen_at(db),
+        outbox.backlog_by_topic(db, now),
+        waiting.waiting_rounds(db),
+    )
+
+
+def _of_loops(seen_at: Mapping[str, datetime], now: datetime) -> list[str]:
+    """The loops beside the one that tells; they die one by one, or wait for somebody who hangs."""
+    silent = []
+    for loop, what in _WHAT_IT_DOES.items():
+        at = seen_at.get(loop)
+        if at is None:
+            silent.append(f"The worker's loop {loop} was never seen: {what}. Restart the worker.")
+        elif now - at > WORKER_SILENT_AFTER:
+            minutes = int((now - at).total_seconds() // 60)
+            silent.append(
+                f"The worker's loop {loop} was last seen {minutes} minutes ago: {what}. Look into"
+                " its log, and restart it."
+            )
+    return silent
+
+
+def _of_topics(topics: Iterable[outbox.Waiting], now: datetime) -> list[str]:
+    return [
+        f"{one.waiting} promises of {one.topic} wait, the oldest for"
+        f" {int((now - one.oldest_due_at).total_seconds() // 60)} minutes. Whoever they are for is"
+        " told late."
+        for one in topics
+        if now - one.oldest_due_at > _TOO_LATE
+    ]
 
 
 def _of_worker(backlog: outbox.Backlog, now: datetime) -> list[str]:

@@ -1,4 +1,4 @@
-"""When clinics are on duty, as the command line writes and reads it."""
+"""When clinics are on duty and how to reach them, as the command line writes and reads it."""
 
 import json
 import re
@@ -21,14 +21,27 @@ class _Listed(NamedTuple):
     name: str
     time_zone: str
     coverage: dict[str, Any]
+    phone: str | None
+    after_hours_phone: str | None
 
 
 _clinic = columns(Clinic)
 CLINIC = Query(
-    select(_clinic.name, _clinic.time_zone, _clinic.coverage).where(
-        _clinic.clinic_id == bindparam("clinic_id")
-    ),
+    select(
+        _clinic.name,
+        _clinic.time_zone,
+        _clinic.coverage,
+        _clinic.phone,
+        _clinic.after_hours_phone,
+    ).where(_clinic.clinic_id == bindparam("clinic_id")),
     _Listed,
+)
+SET_PHONES = Query(
+    update(Clinic)
+    .where(_clinic.clinic_id == bindparam("clinic_id"))
+    .values(phone=bindparam("to_phone"), after_hours_phone=bindparam("to_after_hours_phone"))
+    .returning(_clinic.name),
+    str,
 )
 SET_COVERAGE = Query(
     update(Clinic)
@@ -64,6 +77,18 @@ def declare(database: Direct, clinic_id: UUID, coverage: dict[str, Any]) -> bool
     return database.run(set_it)
 
 
+def set_numbers(
+    database: Direct, clinic_id: UUID, phone: str | None, after_hours_phone: str | None
+) -> bool:
+    """Set a clinic's own numbers, both. Returns: whether there is such a clinic."""
+
+    def set_them(db: Db) -> bool:
+        db.enter(clinic_id)
+        return bool(db.change(SET_PHONES, to_phone=phone, to_after_hours_phone=after_hours_phone))
+
+    return database.run(set_them)
+
+
 def describe_all(database: Direct) -> Iterator[str]:
     """A line for each clinic."""
     for listed in database.run(all_clinics):
@@ -74,4 +99,8 @@ def describe_all(database: Direct) -> Iterator[str]:
 
         clinic = database.run(look)
         hours = json.dumps(clinic.coverage) if clinic.coverage.get("hours") else "not declared"
-        yield f"{listed.clinic_id}  {clinic.name}  {clinic.time_zone}  on duty: {hours}"
+        phones = f"{clinic.phone or 'none'}, after hours {clinic.after_hours_phone or 'the same'}"
+        yield (
+            f"{listed.clinic_id}  {clinic.name}  {clinic.time_zone}  on duty: {hours}"
+            f"  phone: {phones}"
+        )

@@ -60,6 +60,7 @@ def serve(settings: Settings) -> None:
     import uvicorn
 
     from app import worker
+    from app.kernel import outbox
     from app.kernel.channels import Channels
     from app.main import create_app
     from app.operations.bounded import BoundedProtocol
@@ -73,13 +74,18 @@ def serve(settings: Settings) -> None:
     # third of the work of an upload.
     gc.collect()
     gc.freeze()
-    keepers = {
-        **worker.KEEPERS,
-        **worker.alarms(Channels.from_settings(settings), settings.base_url),
+    by_loop = {
+        outbox.WORKER: worker.KEEPERS,
+        **worker.alarms_by_loop(Channels.from_settings(settings), settings.base_url),
     }
     stop = Event()
-    arguments = (stack.direct(settings), keepers, stop)
-    Thread(target=worker.stand_in, args=arguments, daemon=True).start()
+    for loop, keepers in by_loop.items():
+        Thread(
+            target=worker.stand_in,
+            args=(stack.direct(settings), keepers, stop),
+            kwargs={"loop": loop},
+            daemon=True,
+        ).start()
     uvicorn.run(
         app,
         host=settings.host,
@@ -106,14 +112,15 @@ def work(settings: Settings) -> None:
     assert settings.database_url is not None
     bell = worker.Bell(settings.listen_url or settings.database_url)
     channels = Channels.from_settings(settings)
-    loops: list[tuple[Callable[..., None], Any]] = [
-        (worker.run_alarms, worker.alarms(channels, settings.base_url)),
-        (worker.run_errands, channels),
+    loops: list[tuple[Callable[..., None], tuple[Any, ...]]] = [
+        (worker.run_alarms, named)
+        for named in worker.alarms_by_loop(channels, settings.base_url).items()
     ]
+    loops.append((worker.run_errands, (channels,)))
     # A message that is under way must not keep the process from stopping; it is sent again.
     threads = [
-        Thread(target=loop, args=(stack.direct(settings), keeps, stop), daemon=True)
-        for loop, keeps in loops
+        Thread(target=loop, args=(stack.direct(settings), *given, stop), daemon=True)
+        for loop, given in loops
     ]
     for thread in threads:
         thread.start()

@@ -5,21 +5,36 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import insert
+from sqlalchemy import bindparam, insert, update
 from uuid_utils.compat import uuid7
 
 from app.kernel import accounts, ledger
-from app.kernel.db import Change, Db
+from app.kernel.db import Change, Db, Query
 from app.kernel.log import logger
 from app.kernel.tables import DataKey as DataKeyTable
+from app.kernel.tables import columns
 from app.kernel.vault import DataKey, Keyring, Unsealable
 from app.kernel.wire import as_json
+from app.people.news import announce_care
 from app.people.tables import CareLink, Consent, Patient
 
 ADD_PATIENT = Change(insert(Patient))
 ADD_DATA_KEY = Change(insert(DataKeyTable))
 ADD_CARE_LINK = Change(insert(CareLink))
 ADD_CONSENT = Change(insert(Consent))
+_link = columns(CareLink)
+END_COVERAGE = Query(
+    update(CareLink)
+    .where(
+        _link.clinic_id == bindparam("clinic_id"),
+        _link.flag_id == bindparam("flag_id"),
+        _link.kind == "coverage",
+        _link.ends_at > bindparam("now"),
+    )
+    .values(ends_at=bindparam("now"))
+    .returning(_link.id, _link.membership_id),
+    lambda link_id, membership_id: (link_id, membership_id),
+)
 
 
 class Admitted(NamedTuple):
@@ -83,7 +98,7 @@ def admit(
         entry={**profile, **contact},
         now=now,
     )
-    _consent(db, admitted, notice_version, now)
+    give_consent(db, admitted, notice_version, now)
     return admitted
 
 
@@ -102,6 +117,8 @@ def link_care(
     """
     link_id = uuid7()
     kind = "assigned" if covers is None else "coverage"
+    # Where it ends by itself, that is said here: nobody does anything at that moment.
+    limit = {} if ends_at is None else {"ends_at": ends_at.isoformat()}
     db.add(
         ADD_CARE_LINK,
         id=link_id,
@@ -119,12 +136,37 @@ def link_care(
         kind="care_link",
         id=link_id,
         version=1,
-        entry={"kind": kind, "membership_id": str(membership_id)},
+        entry={"kind": kind, "membership_id": str(membership_id), **limit},
         now=now,
     )
+    announce_care(db, page.patient_id)
 
 
-def _consent(db: Db, page: ledger.Page, notice_version: str, now: datetime) -> None:
+def end_coverage(db: Db, page: ledger.Page, flag_id: UUID, now: datetime) -> None:
+    """The care links that came with this flag end with it.
+
+    Each has a row in the patient's ledger, where its beginning has one: who may look is part of
+    the record, and the access log is about who did.
+    """
+    for link_id, membership_id in db.change(END_COVERAGE, flag_id=flag_id, now=now):
+        ledger.record(
+            db,
+            page,
+            "care_link.ended",
+            kind="care_link",
+            id=link_id,
+            version=2,
+            entry={
+                "kind": "coverage",
+                "membership_id": str(membership_id),
+                "ends_at": now.isoformat(),
+            },
+            now=now,
+        )
+
+
+def give_consent(db: Db, page: ledger.Page, notice_version: str, now: datetime) -> None:
+    """The patient consents to treatment from now on, in the words of this notice."""
     consent_id = uuid7()
     db.add(
         ADD_CONSENT,
@@ -146,6 +188,7 @@ def _consent(db: Db, page: ledger.Page, notice_version: str, now: datetime) -> N
         entry={"kind": "treatment", "notice_version": notice_version},
         now=now,
     )
+    announce_care(db, page.patient_id)
 
 
 def open_name(

@@ -67,6 +67,12 @@ class ClinicFacts:
     raised_levels: dict[str, dict[str, str]]
     instruments: dict[str, bool]
     texts: str
+    after_hours_phone: str | None = None
+
+    @property
+    def phones(self) -> list[str]:
+        """Its own numbers: for when it is on duty, and for when it is not."""
+        return [one for one in (self.phone, self.after_hours_phone) if one is not None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +123,7 @@ class _Opened(NamedTuple):
     raised_levels: dict[str, dict[str, str]]
     instruments: dict[str, bool]
     texts: str
+    clinic_after_hours_phone: str | None
     is_linked: bool
 
 
@@ -198,6 +205,7 @@ def _chart_query(
             _clinic.raised_levels,
             _clinic.instruments,
             cast(_clinic.texts, Text),
+            _clinic.after_hours_phone,
             is_linked,
         )
         .select_from(
@@ -372,6 +380,7 @@ def _chart(
             opened.raised_levels,
             opened.instruments,
             opened.texts,
+            opened.clinic_after_hours_phone,
         ),
     )
 

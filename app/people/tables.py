@@ -35,8 +35,9 @@ class Clinic(SQLModel, table=True):
     """A tenant.
 
     coverage: `{"hours": {"mon": [["09:00", "17:00"]], …}, "holidays": ["2026-12-25"]}` in the
-    clinic's time zone. phone: the clinic's own number for its patients. notice_version: of the
-    treatment consent that patients accept. raised_levels: where this clinic flags more gravely
+    clinic's time zone. phone: the clinic's own number for its patients; after_hours_phone: the one
+    that holds while the clinic is off duty. notice_version: of the treatment consent that patients
+    accept. raised_levels: where this clinic flags more gravely
     than an instrument does, `{"phq-9": {"1": "moderate"}}`; it can raise and never lower.
     instruments: which are switched on or off here, `{"who-5": true}`; otherwise as they ship.
     texts: what this clinic says in its own words, `{"en": {"reminder.subject": "…"}}`.
@@ -48,6 +49,7 @@ class Clinic(SQLModel, table=True):
     country: str = text()
     time_zone: str = text()
     phone: str | None = text(nullable=True)
+    after_hours_phone: str | None = text(nullable=True)
     coverage: dict[str, Any] = json()
     raised_levels: dict[str, Any] = json()
     instruments: dict[str, Any] = json(before="'{}'")

@@ -11,10 +11,12 @@ Decided:
   if it is of high level, or if it joins a flag that somebody acknowledged or whose last round
   began a day ago (our convention).
 - Nothing but a clinician closes a flag: no later score and no withdrawn answer does.
-- A round is told step by step, by the clinic's policy (`escalation`), until somebody answers. Steps
-  are rows, done under the flag's lock; the promise of a round promises itself for the next step.
-  Whoever is told and does not care for the patient yet gets a care link that ends with the flag.
+- A round is told step by step, by the policy that held when it began (`escalation`), until somebody
+  answers. Steps are rows, done under the flag's lock; the promise of a round promises itself for
+  the next step. Whoever is told and does not care for the patient yet gets a care link that ends
+  with the flag; both its ends are in the patient's ledger.
 - What is written to somebody's address names nobody and says nothing but that there is something.
+  Its link carries flag, round and step. Each channel has a loop of its own.
 - A call for help needs no consent, no active account and no body that can be read. A clock decides
   nothing about it; calls within a minute, while nobody has answered, are one.
 - Danger to the body is a kind of its own. Danger that arrives after 14 days alarms nobody.

@@ -10,7 +10,7 @@ A message says nothing of whom or what: only that there is something to look at,
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from sqlalchemy import Text, bindparam, cast, literal_column, or_, select
 from sqlalchemy import update as sql_update
@@ -26,20 +26,23 @@ from app.kernel.tables import Membership, columns
 from app.people.admission import link_care
 from app.people.chart import CARE, Chart, open_covering, open_unattended
 from app.people.tables import CareLink, Clinic
-from app.safety import addresses, escalation, policies
+from app.safety import addresses, escalation, news, policies
 from app.safety.escalation import Outcome, PlannedStep, Round, Status, StepState, Who
-from app.safety.service import (
+from app.safety.flags import (
     ADD_NOTICE,
     ADMINISTRATORS,
     CARERS,
     FLAG,
     FLAG_TO_CHANGE,
     FlagRow,
-    promise_round,
 )
+from app.safety.service import promise_round
 from app.safety.tables import FlagStep, Notice
 
 DELIVER_TOPIC: Final = "flag.deliver"
+"""As versions before this promised it, for any channel."""
+DELIVER_TOPICS: Final = {one: f"{DELIVER_TOPIC}.{one}" for one in ("email", "web-push", "webhook")}
+"""By channel, so that what one of them waits for keeps nobody from being told by another."""
 COVERAGE_LASTS: Final = timedelta(days=3)
 """A care link that came with being told ends by itself, if nobody resolves the flag before."""
 DEAD_AFTER: Final = 3
@@ -149,16 +152,10 @@ def keep_round(db: Db, *, flag_id: UUID, round_: int, now: datetime) -> None:
     flag = db.first(FLAG_TO_CHANGE, flag_id=flag_id)
     if flag is None or flag.round != round_ or flag.status != "open":
         return  # another round took its place, or somebody answered
-    current = _planned(db, flag)
-    # One after the other: a step that finds nobody brings others forward to now.
-    while due := escalation.due(current, now):
-        step = due[0]
-        outcome = _tell(db, flag, step, now)
-        current = escalation.told(current, step, outcome, now)
-        if outcome is Outcome.NOBODY and step.who is Who.CARE_TEAM:
-            current = _with_administrators_now(current, now)
+    current, next_at = escalation.carry_out(
+        _planned(db, flag), now, lambda step: _tell(db, flag, step, now)
+    )
     _keep(db, flag, current, now)
-    next_at = escalation.next_due_at(current)
     if next_at is not None:
         promise_round(db, flag, now, at=next_at)
 
@@ -196,7 +193,7 @@ def deliver(db: Db, body: Mapping[str, Any], now: datetime, at: Channels, link: 
         at,
         address,
         subject=texts.say("alert.subject", "en", own=about.texts),
-        body=texts.say("alert.body", "en", own=about.texts, link=link),
+        body=texts.say("alert.body", "en", own=about.texts, link=_link_to(link, body)),
         payload={
             "flag_id": body["flag_id"],
             "round": body["round"],
@@ -207,7 +204,8 @@ def deliver(db: Db, body: Mapping[str, Any], now: datetime, at: Channels, link: 
         now=now,
     )
     if isinstance(outcome, NotNow):
-        promise_delivery(db, {**body, "attempt": body["attempt"] + 1}, now, outcome)
+        again = {**body, "channel": address.channel, "attempt": body["attempt"] + 1}
+        promise_delivery(db, again, now, outcome)
     if not isinstance(outcome, channels.Sent) and body["attempt"] + 1 >= (
         1 if isinstance(outcome, Gone) else DEAD_AFTER
     ):
@@ -217,6 +215,11 @@ def deliver(db: Db, body: Mapping[str, Any], now: datetime, at: Channels, link: 
     addresses.note_delivery(
         db, address, outcome, now, flag_id=flag_id, round_=body["round"], step=body["step"]
     )
+
+
+def _link_to(link: str, body: Mapping[str, Any]) -> str:
+    """Where to look; it says which flag, round and step, so that what comes twice is known."""
+    return f"{link}/?alert={body['flag_id']}.{body['round']}.{body['step']}"
 
 
 def promise_delivery(
@@ -231,7 +234,7 @@ def promise_delivery(
         at = now + timedelta(seconds=max(wait * (1 + jitter / 2), after.retry_after or 0))
     outbox.promise(
         db,
-        DELIVER_TOPIC,
+        DELIVER_TOPICS[body["channel"]],
         body=dict(body),
         dedupe_key=f"{DELIVER_TOPIC}/{body['delivery_id']}/{body['attempt']}",
         now=now,
@@ -270,7 +273,7 @@ def _planned(db: Db, flag: FlagRow) -> Round:
     # It took the place of those before it.
     db.add(CANCEL_STEPS, flag_id=flag.id, in_round=flag.round - 1, now=flag.round_began_at)
     about = db.one(ABOUT_CLINIC)
-    policy = policies.held(db)
+    policy = policies.of_round(db, flag.id)
     if flag.assigned_to is None:
         return escalation.begin(
             policy,
@@ -291,14 +294,6 @@ def _planned(db: Db, flag: FlagRow) -> Round:
     )
 
 
-def _with_administrators_now(round_: Round, now: datetime) -> Round:
-    """Nobody cares for this patient: whoever runs the clinic hears of it at once."""
-    for step in round_.steps:
-        if step.who is Who.ADMINISTRATORS and step.number > 1:
-            return escalation.hasten(round_, step.number - 1, now)
-    return round_
-
-
 def _keep(db: Db, flag: FlagRow, after: Round, now: datetime) -> None:
     for step in after.steps:
         db.add(
@@ -317,7 +312,7 @@ def _keep(db: Db, flag: FlagRow, after: Round, now: datetime) -> None:
 
 def _tell(db: Db, flag: FlagRow, step: PlannedStep, now: datetime) -> Outcome:
     """Put the round before whoever this step means."""
-    recipients = _recipients(db, flag, step, now)
+    recipients, is_covering = _recipients(db, flag, step, now)
     if not recipients:
         logger().warning(
             "flag.nobody_to_tell", flag=str(flag.id), round=flag.round, step=step.number
@@ -334,20 +329,26 @@ def _tell(db: Db, flag: FlagRow, step: PlannedStep, now: datetime) -> Outcome:
             channel="inbox",
             told_at=now,
         )
-        if step.who in (Who.NEXT, Who.NAMED) and chart is not None:
+        if is_covering and chart is not None:
             _cover(db, chart, flag, membership_id, now)
     _promise_deliveries(db, flag, step, recipients, now)
+    # The flag is as it was; whoever may look only now has it on their stream now.
+    news.announce(db, flag.id, flag.version)
     return Outcome.TOLD
 
 
-def _recipients(db: Db, flag: FlagRow, step: PlannedStep, now: datetime) -> list[UUID]:
+def _recipients(db: Db, flag: FlagRow, step: PlannedStep, now: datetime) -> tuple[list[UUID], bool]:
+    """Whom a step means, and whether they may look because of it."""
     if step.who is Who.CARE_TEAM:
-        return db.all(CARERS, patient_id=flag.patient_id, now=now)
+        return db.all(CARERS, patient_id=flag.patient_id, now=now), False
     if step.who is Who.NEXT:
-        return _next(db, flag, now)
+        return _next(db, flag, now), True
     if step.who is Who.NAMED:
-        return db.all(IS_ACTIVE, membership_id=step.named)
-    return db.all(ADMINISTRATORS)
+        return db.all(IS_ACTIVE, membership_id=step.named), True
+    if administrators := db.all(ADMINISTRATORS):
+        return administrators, False
+    # A clinic that nobody administers: whichever clinician is there, or joins it later.
+    return _next(db, flag, now), True
 
 
 def _next(db: Db, flag: FlagRow, now: datetime) -> list[UUID]:
@@ -382,7 +383,9 @@ def _promise_deliveries(
                     "step": step.number,
                     "membership_id": str(membership_id),
                     "address_id": str(address.id),
-                    "delivery_id": str(uuid7()),
+                    "channel": address.channel,
+                    # The same for the same: a promise made twice is one, and so is a message.
+                    "delivery_id": str(uuid5(address.id, f"{flag.id}/{flag.round}/{step.number}")),
                     "attempt": 0,
                 },
                 now,

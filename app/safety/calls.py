@@ -63,6 +63,7 @@ def _raise(
             effective_at=now,
             kind=sent.kind,
             is_call=is_call,
+            is_sent_once=True,
             words=_sealed(chart, sent, call_id),
         )
         flag = service.raise_flag(db, chart, finding, sign, now)

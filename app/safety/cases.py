@@ -3,6 +3,8 @@
 Whoever acts is named. A round is acknowledged by one person: the same person again is told so,
 somebody else is told who was first. Nothing but a clinician closes a flag, and what was written
 about it is sealed with the patient's key and shown to clinicians only.
+
+What was sent before is answered as it was then (200), whatever became of the flag since.
 """
 
 import json
@@ -10,7 +12,7 @@ from datetime import datetime
 from typing import Final, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Uuid, any_, bindparam, insert, select, update
+from sqlalchemy import ARRAY, Uuid, any_, bindparam, insert, select
 from uuid_utils.compat import uuid7
 
 from app.kernel import identity
@@ -19,9 +21,10 @@ from app.kernel.errors import Kind, Problem, invalid, not_found
 from app.kernel.identity import Caller
 from app.kernel.tables import Membership, columns
 from app.kernel.wire import as_json
-from app.people.chart import CARE, Chart, Right, open_chart
-from app.people.tables import CareLink
+from app.people.admission import end_coverage
+from app.people.chart import CARE, Chart, Right, note_shown, open_chart, open_covering
 from app.safety import alerts, service
+from app.safety.flags import FLAG, FLAG_TO_CHANGE, WHOSE_FLAG, FlagRow
 from app.safety.schemas import (
     CommentIn,
     ContactIn,
@@ -31,7 +34,6 @@ from app.safety.schemas import (
     HandOverIn,
     ResolveIn,
 )
-from app.safety.service import FLAG_TO_CHANGE, FlagRow
 from app.safety.tables import Flag, FlagEvent
 
 ACT_ON_FLAGS: Final = Right("flags.act", is_for_patient=False)
@@ -60,15 +62,8 @@ class _Member(NamedTuple):
 _flag = columns(Flag)
 _event = columns(FlagEvent)
 _member = columns(Membership)
-_link = columns(CareLink)
 _FLAG = tuple(getattr(_flag, name) for name in FlagRow._fields)
 
-WHOSE_FLAG = Query(
-    select(_flag.patient_id).where(
-        _flag.clinic_id == bindparam("clinic_id"), _flag.id == bindparam("flag_id")
-    ),
-    lambda patient_id: patient_id,
-)
 FLAGS_OF_PATIENT = Query(
     select(*_FLAG)
     .where(_flag.clinic_id == bindparam("clinic_id"), _flag.patient_id == bindparam("patient_id"))
@@ -97,16 +92,6 @@ MEMBER = Query(
         _member.is_active,
     ),
     _Member,
-)
-END_COVERAGE = Change(
-    update(CareLink)
-    .where(
-        _link.clinic_id == bindparam("clinic_id"),
-        _link.flag_id == bindparam("flag_id"),
-        _link.kind == "coverage",
-        _link.ends_at > bindparam("now"),
-    )
-    .values(ends_at=bindparam("now"))
 )
 
 
@@ -171,9 +156,12 @@ def record_contact(
 ) -> FlagState:
     """Keep that somebody was spoken to, or could not be reached.
 
-    Raises: Problem NOT_FOUND, FORBIDDEN, FLAG_CLOSED.
+    Raises: Problem NOT_FOUND, FORBIDDEN, ID_REUSED, FLAG_CLOSED.
     """
-    chart, flag = _open(db, caller, flag_id, now)
+    chart, flag = _find(db, caller, flag_id, now)
+    if _was_sent(db, chart, flag, sent.id, "contacted", sent.note, sent.outcome):
+        return state(db, chart, flag)
+    _require_open(flag)
     flag = flag._replace(version=flag.version + 1)
     return _changed(
         db,
@@ -182,6 +170,7 @@ def record_contact(
         "flag.contacted",
         "contacted",
         now,
+        sent_id=sent.id,
         disposition=sent.outcome,
         note=sent.note,
     )
@@ -190,22 +179,30 @@ def record_contact(
 def comment(db: Db, caller: Caller, flag_id: UUID, sent: CommentIn, now: datetime) -> FlagState:
     """A note for one's colleagues; the patient never sees it.
 
-    Raises: Problem NOT_FOUND, FORBIDDEN, FLAG_CLOSED.
+    Raises: Problem NOT_FOUND, FORBIDDEN, ID_REUSED, FLAG_CLOSED.
     """
-    chart, flag = _open(db, caller, flag_id, now)
+    chart, flag = _find(db, caller, flag_id, now)
+    if _was_sent(db, chart, flag, sent.id, "commented", sent.note, None):
+        return state(db, chart, flag)
+    _require_open(flag)
     flag = flag._replace(version=flag.version + 1)
-    return _changed(db, chart, flag, "flag.commented", "commented", now, note=sent.note)
+    return _changed(
+        db, chart, flag, "flag.commented", "commented", now, sent_id=sent.id, note=sent.note
+    )
 
 
 def resolve(db: Db, caller: Caller, flag_id: UUID, sent: ResolveIn, now: datetime) -> FlagState:
-    """Close it, with what was decided and why. The care links that telling gave end with it.
+    """Close it, with what was decided and why. The care links that telling gave end with it. The
+    same person again, with the same words, changes nothing.
 
     Raises: Problem NOT_FOUND, FORBIDDEN, FLAG_CLOSED.
     """
+    if (closed := _resolved_before(db, caller, flag_id, sent, now)) is not None:
+        return closed
     chart, flag = _open(db, caller, flag_id, now)
     flag = flag._replace(version=flag.version + 1, status="resolved")
     alerts.cancel(db, flag, now)
-    db.add(END_COVERAGE, flag_id=flag.id, now=now)
+    end_coverage(db, chart, flag.id, now)
     return _changed(
         db,
         chart,
@@ -234,6 +231,7 @@ def state(db: Db, chart: Chart, flag: FlagRow) -> FlagState:
     names = _names(db, chart.clinic_id, done)
     events = [
         FlagEventOut(
+            id=one.id,
             round=one.round,
             action=one.action,
             by=names[one.by_member],
@@ -266,7 +264,19 @@ MEMBER_NAME = Query(
 
 
 def _open(db: Db, caller: Caller, flag_id: UUID, now: datetime) -> _Case:
-    """The flag, locked, if the caller may act on it. Raises: Problem."""
+    """The flag, locked, if the caller may act on it and nobody closed it. Raises: Problem."""
+    case = _find(db, caller, flag_id, now)
+    _require_open(case.flag)
+    return case
+
+
+def _require_open(flag: FlagRow) -> None:
+    if flag.status == "resolved":
+        raise Problem(Kind.FLAG_CLOSED)
+
+
+def _find(db: Db, caller: Caller, flag_id: UUID, now: datetime) -> _Case:
+    """The flag, locked, if the caller may act on what is open of it. Raises: Problem."""
     if caller.role != "clinician":
         raise Problem(Kind.FORBIDDEN)
     patient_id = db.first(WHOSE_FLAG, flag_id=flag_id)
@@ -274,10 +284,54 @@ def _open(db: Db, caller: Caller, flag_id: UUID, now: datetime) -> _Case:
         identity.require_standing(db, caller)
         raise not_found()
     chart = open_chart(db, caller, str(patient_id), ACT_ON_FLAGS, now)
-    flag = db.one(FLAG_TO_CHANGE, flag_id=flag_id)
-    if flag.status == "resolved":
-        raise Problem(Kind.FLAG_CLOSED)
-    return _Case(chart, flag)
+    return _Case(chart, db.one(FLAG_TO_CHANGE, flag_id=flag_id))
+
+
+def _was_sent(
+    db: Db,
+    chart: Chart,
+    flag: FlagRow,
+    sent_id: UUID | None,
+    action: str,
+    note: str | None,
+    disposition: str | None,
+) -> bool:
+    """Whether this was done before, under this id. Raises: Problem ID_REUSED."""
+    if sent_id is None:
+        return False
+    done = next((one for one in db.all(EVENTS, flag_id=flag.id) if one.id == sent_id), None)
+    if done is None:
+        return False
+    said = done.by_member, done.action, done.disposition, _note(chart, done)
+    if said != (chart.actor_id, action, disposition, note):
+        raise Problem(Kind.ID_REUSED)
+    return True
+
+
+def _resolved_before(
+    db: Db, caller: Caller, flag_id: UUID, sent: ResolveIn, now: datetime
+) -> FlagState | None:
+    """The flag, if this very person closed it with these very words.
+
+    Closing it may have ended the care link by which they saw it, so the chart is not opened as
+    theirs: they read again what they were answered. It is in the access log all the same.
+    """
+    if caller.role != "clinician":
+        return None
+    flag = db.first(FLAG, flag_id=flag_id)
+    if flag is None or flag.status != "resolved":
+        return None
+    identity.require_standing(db, caller)
+    chart = open_covering(db, flag.patient_id)
+    closed = next(
+        (one for one in db.all(EVENTS, flag_id=flag.id) if one.action == "resolved"), None
+    )
+    if chart is None or closed is None or closed.by_member != caller.membership_id:
+        return None
+    if (closed.disposition, _note(chart, closed)) != (sent.disposition, sent.note):
+        return None
+    note_shown(db, caller, ACT_ON_FLAGS, {flag.patient_id}, now)
+    return state(db, chart, flag)
 
 
 def _acknowledged(flag: FlagRow, caller: Caller, now: datetime) -> FlagRow:
@@ -297,13 +351,14 @@ def _changed(
     event: str,
     now: datetime,
     *,
+    sent_id: UUID | None = None,
     to: UUID | None = None,
     disposition: str | None = None,
     note: str | None = None,
 ) -> FlagState:
     """Store the flag, what was done, and the ledger's row."""
     service.change_flag(db, flag, now)
-    event_id = uuid7()
+    event_id = sent_id or uuid7()
     words = None
     if note is not None:
         words = chart.data_key.seal(

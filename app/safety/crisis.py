@@ -43,16 +43,22 @@ def help_in(country: str, locale: str = ENGLISH, own: str = NOTHING_OWN) -> Help
         return Help(
             country=country,
             emergency_number=None,
+            emergency_channels=[],
             crisis_lines=[],
             advice=say("advice.no-number", locale, own=own),
         )
-    verified_on = _table()["verified_on"]
     return Help(
         country=country,
         emergency_number=row["emergency"],
-        crisis_lines=[CrisisLine(**line, verified_on=verified_on) for line in row["lines"]],
+        emergency_channels=_lines(row.get("emergency_channels", [])),
+        crisis_lines=_lines(row["lines"]),
         advice=say("advice.call-emergency-number", locale, own=own, number=row["emergency"]),
     )
+
+
+def _lines(rows: Sequence[dict[str, Any]]) -> list[CrisisLine]:
+    verified_on = _table()["verified_on"]
+    return [CrisisLine(**{"verified_on": verified_on, **row}) for row in rows]
 
 
 def whom_to_call(country: str, wanted: Sequence[str]) -> dict[str, object]:

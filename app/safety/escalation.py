@@ -21,7 +21,7 @@ Decided, each our convention:
 """
 
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -335,6 +335,30 @@ def hasten(round_: Round, number: int, at: datetime) -> Round:
     if following is None or following.state is StepState.DONE or following.due_at <= at:
         return round_
     return _with(round_, replace(following, due_at=at))
+
+
+def administrators_now(round_: Round, at: datetime) -> Round:
+    """Nobody cares for this patient: whoever runs the clinic hears of it at once."""
+    for step in round_.steps:
+        if step.who is Who.ADMINISTRATORS and step.number > 1:
+            return hasten(round_, step.number - 1, at)
+    return round_
+
+
+def carry_out(
+    round_: Round, at: datetime, tell: Callable[[PlannedStep], Outcome]
+) -> tuple[Round, datetime | None]:
+    """Do all that is due. tell: does one step. Returns: the round, and when to look again.
+
+    One after the other: a step that finds nobody brings others forward to now.
+    """
+    while waiting := due(round_, at):
+        step = waiting[0]
+        outcome = tell(step)
+        round_ = told(round_, step, outcome, at)
+        if outcome is Outcome.NOBODY and step.who is Who.CARE_TEAM:
+            round_ = administrators_now(round_, at)
+    return round_, next_due_at(round_)
 
 
 def acknowledge(round_: Round, *, by: UUID, at: datetime) -> Round:

@@ -28,8 +28,8 @@ from app.kernel.vault import Unsealable
 from app.people.admission import find_contact
 from app.people.chart import Chart, Right, cared_for, note_shown, open_panel
 from app.people.tables import Patient
+from app.safety.flags import URGENCY
 from app.safety.schemas import EvidenceOut, FlagOut, FlagPage, ReachOut
-from app.safety.service import URGENCY
 from app.safety.tables import Flag, FlagEvidence, Notice
 
 READ_FLAGS: Final = Right("flags.read", is_for_patient=False, is_for_administrator=True)

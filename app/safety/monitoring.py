@@ -22,6 +22,7 @@ class Told(Enum):
     NOTHING_STORED = "monitoring.not-stored"
     NOBODY_NEEDED = "monitoring.journal-only"
     CARE_TEAM = "monitoring.care-team"
+    CLINICIAN = "monitoring.clinician"
     ADMINISTRATORS = "monitoring.administrators"
     NOBODY = "monitoring.nobody"
     HISTORIC = "monitoring.historic"
@@ -67,7 +68,7 @@ def _of_minute(
 ) -> str:
     speak = partial(_in_words, locale, own)
     sentences = [speak(told.value, clinic=clinic_name)]
-    if told in (Told.CARE_TEAM, Told.ADMINISTRATORS) and is_worker_silent:
+    if told in (Told.CARE_TEAM, Told.CLINICIAN, Told.ADMINISTRATORS) and is_worker_silent:
         sentences.append(speak("monitoring.may-be-delayed"))
     sentences.append(_when(duty(coverage, time_zone, minute), minute, speak))
     sentences.append(speak("monitoring.no-emergency-service"))

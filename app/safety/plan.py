@@ -22,6 +22,7 @@ from app.kernel.tables import columns
 from app.kernel.vault import Unsealable
 from app.kernel.wire import as_json
 from app.people.chart import Chart, Right
+from app.safety.clinic_numbers import numbers_of
 from app.safety.crisis import country_meant, help_in
 from app.safety.plan_page import LISTS, page
 from app.safety.schemas import (
@@ -162,7 +163,7 @@ def plan_versions(db: Db, chart: Chart) -> SafetyPlanVersions:
     )
 
 
-def plan_page(db: Db, chart: Chart, country: str | None) -> bytes:
+def plan_page(db: Db, chart: Chart, country: str | None, now: datetime) -> bytes:
     """The plan to be printed, in the patient's language. country: where they are, if it is sent.
 
     Raises: Problem NOT_FOUND.
@@ -172,7 +173,7 @@ def plan_page(db: Db, chart: Chart, country: str | None) -> bytes:
         read_plan(db, chart),
         help_in(where, chart.locale, chart.clinic.texts),
         clinic_name=chart.clinic.name,
-        clinic_phone=chart.clinic.phone,
+        clinic_numbers=numbers_of(chart.clinic, now),
         time_zone=chart.time_zone,
         locale=chart.locale,
         own=chart.clinic.texts,

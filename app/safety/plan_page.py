@@ -1,14 +1,16 @@
 """The safety plan on paper: one page that needs nothing but itself.
 
-Black on white, large enough to be read at arm's length, on A4 or Letter; the emergency number and
-the crisis lines come first. It loads nothing and runs nothing, which `POLICY` has the browser
-hold it to. Markup is made by `_element` alone, and everything it is given that it did not make
-itself is escaped: what a patient typed, and what a clinic says in its own words.
+Black on white, on A4 or Letter: the emergency number first, then the clinic's own numbers, the
+one that holds now above the other, then the crisis lines, then the plan in two columns. Letters are
+as large as fits one page; a plan too long for one at 9 points runs on. The page loads nothing and
+runs nothing, which `POLICY` has the browser hold it to, so the size is reckoned here. Markup is
+made by `_element` alone, and everything it is given that it did not make itself is escaped: what a
+patient typed, and what a clinic says in its own words.
 """
 
 import re
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from hashlib import sha256
 from html import escape
@@ -17,7 +19,7 @@ from zoneinfo import ZoneInfo
 
 from app.kernel.texts import say, speak
 from app.safety.monitoring import MONTHS
-from app.safety.schemas import CrisisLine, Help, PlanContact, SafetyPlanOut
+from app.safety.schemas import ClinicNumber, CrisisLine, Help, PlanContact, SafetyPlanOut
 
 LISTS: Final = (
     "signs_i_notice",
@@ -34,20 +36,41 @@ _STYLE: Final = """
 :root { color-scheme: light; }
 body { margin: 0 auto; max-width: 44rem; padding: 1.5rem; background: #fff; color: #000;
   font: 1.35rem/1.45 system-ui, sans-serif; overflow-wrap: anywhere; }
-h1 { font-size: 1.6em; line-height: 1.2; margin: 0 0 .6em; }
-h2 { font-size: 1.15em; line-height: 1.25; margin: 1.2em 0 .3em; break-after: avoid; }
+h1 { font-size: 1.6em; line-height: 1.2; margin: 0 0 .5em; }
+h2 { font-size: 1.15em; line-height: 1.25; margin: 1.1em 0 .3em; break-after: avoid; }
 p { margin: .3em 0; }
 ul { margin: 0; padding-inline-start: 1.2em; }
 li { margin: .25em 0; white-space: pre-line; break-inside: avoid; }
 a { color: inherit; }
 .now { border: .2rem solid #000; padding: .8rem 1rem; break-inside: avoid; }
-.now h2 { margin-top: .8em; }
-.emergency { font-size: 2.6em; font-weight: 700; line-height: 1.1; margin: 0; }
+.now h2 { margin-top: .7em; }
+.now ul { list-style: none; padding: 0; }
+.emergency { font-size: 2.4em; font-weight: 700; line-height: 1.1; margin: 0; }
+.ways { font-size: .85em; }
 .number { font-weight: 700; white-space: nowrap; }
-footer { margin-top: 1.6em; border-top: .1rem solid #000; padding-top: .4em; }
-@page { margin: 16mm; }
-@media print { body { max-width: none; padding: 0; font-size: 15pt; } a { text-decoration: none; } }
+footer { margin-top: 1.2em; border-top: .1rem solid #000; padding-top: .3em; font-size: .85em; }
+@page { margin: 12mm; }
+@media print {
+  body { max-width: none; padding: 0; line-height: 1.3; }
+  body.size-14 { font-size: 14pt; }
+  body.size-12 { font-size: 12pt; }
+  body.size-10 { font-size: 10pt; }
+  body.size-9 { font-size: 9pt; }
+  a { text-decoration: none; }
+  h1 { font-size: 1.4em; }
+  li, p { margin: .15em 0; }
+  .now { border-width: 1.5pt; padding: .5em .8em; }
+  .now h2 { margin: .5em 0 .1em; }
+  main { columns: 2; column-gap: 8mm; margin-top: .8em; }
+  main section { padding-bottom: .7em; }
+  main h2 { margin: 0 0 .2em; }
+}
 """
+_SIZES: Final = (14, 12, 10, 9)
+"""Points in print, as in the style sheet."""
+_PAGE_MM: Final = (186, 255)
+"""What the margins leave of the narrower of A4 and Letter, and of the lower."""
+_MM_OF_POINT: Final = 25.4 / 72
 POLICY: Final = "; ".join(
     (
         "default-src 'none'",
@@ -71,7 +94,7 @@ def page(
     help_here: Help,
     *,
     clinic_name: str,
-    clinic_phone: str | None,
+    clinic_numbers: Sequence[ClinicNumber],
     time_zone: str,
     locale: str,
     own: str,
@@ -81,13 +104,12 @@ def page(
     time_zone, locale: the patient's. own: the clinic's own texts, as JSON text.
     """
     title = speak("plan.title", locale, own)
-    clinic = (
-        [_element("b", clinic_name)]
-        if clinic_phone is None
-        else [_element("b", clinic_name), " ", _number(clinic_phone)]
-    )
     made_on = _date(plan.effective_at.astimezone(ZoneInfo(time_zone)), locale, own)
     version = say("plan.version", locale, own=own, version=plan.version, date=made_on)
+    said = [
+        "".join(_line(one, locale, own))
+        for one in (*help_here.emergency_channels, *help_here.crisis_lines)
+    ]
     document = _element(
         "html",
         _element(
@@ -100,14 +122,10 @@ def page(
         _element(
             "body",
             _element("h1", title.text),
-            _whom_to_call(help_here, locale, own),
-            *_sections(plan, locale, own),
-            _element(
-                "footer",
-                _element("h2", say("plan.my-clinic", locale, own=own)),
-                _element("p", *clinic),
-                _element("p", version),
-            ),
+            _whom_to_call(help_here, clinic_name, clinic_numbers, locale, own),
+            _element("main", *_sections(plan, locale, own)),
+            _element("footer", _element("p", _element("b", clinic_name), " · ", version)),
+            kind=f"size-{_size(plan, said, len(clinic_numbers) + 3)}",
         ),
         lang=title.language,
         # A clinic may say it in a language that is written from right to left.
@@ -116,15 +134,36 @@ def page(
     return f"<!doctype html>\n{document}\n".encode()
 
 
-def _whom_to_call(help_here: Help, locale: str, own: str) -> _Markup:
+def _whom_to_call(
+    help_here: Help, clinic_name: str, numbers: Sequence[ClinicNumber], locale: str, own: str
+) -> _Markup:
     inside = [_element("p", help_here.advice)]
     if help_here.emergency_number is not None:
         inside.insert(0, _element("p", _number(help_here.emergency_number), kind="emergency"))
+    if help_here.emergency_channels:
+        inside.append(_element("h2", say("plan.without-a-voice", locale, own=own)))
+        inside.append(_lines(help_here.emergency_channels, locale, own))
+    if numbers:
+        inside.append(_element("h2", say("plan.my-clinic", locale, own=own)))
+        named = [_element("p", *_own_number(clinic_name, one, locale, own)) for one in numbers]
+        inside += named
     if help_here.crisis_lines:
-        lines = [_element("li", *_line(one, locale, own)) for one in help_here.crisis_lines]
         inside.append(_element("h2", say("plan.crisis-lines", locale, own=own)))
-        inside.append(_element("ul", *lines))
+        inside.append(_lines(help_here.crisis_lines, locale, own))
     return _element("section", *inside, kind="now")
+
+
+def _lines(lines: Sequence[CrisisLine], locale: str, own: str) -> _Markup:
+    return _element("ul", *(_element("li", *_line(one, locale, own)) for one in lines))
+
+
+def _own_number(clinic_name: str, number: ClinicNumber, locale: str, own: str) -> Iterator[str]:
+    """Which of two holds is a matter of the hour, so paper says when each does."""
+    yield _element("b", clinic_name)
+    yield " "
+    yield _number(number.phone)
+    if number.when != "always":
+        yield f" ({say(f'plan.{number.when}', locale, own=own)})"
 
 
 def _line(line: CrisisLine, locale: str, own: str) -> Iterator[str]:
@@ -140,11 +179,18 @@ def _line(line: CrisisLine, locale: str, own: str) -> Iterator[str]:
         yield " · " + say("plan.text-words", locale, own=own, **words)
     elif line.sms is not None:
         yield " · " + say("plan.text", locale, own=own, number=line.sms)
-    if line.whatsapp is not None:
-        yield f" · WhatsApp {line.whatsapp}"
-    for other in (line.email, line.chat_url, line.hours):
-        if other is not None:
-            yield f" · {other}"
+    more = [
+        None if line.whatsapp is None else f"WhatsApp {line.whatsapp}",
+        None
+        if line.videophone is None
+        else say("plan.videophone", locale, own=own, number=line.videophone),
+        None
+        if line.textphone is None
+        else say("plan.textphone", locale, own=own, number=line.textphone),
+        *(line.video_url, line.relay_note, line.email, line.chat_url, line.hours),
+    ]
+    said = " · ".join(one for one in more if one is not None)
+    yield _element("span", f" · {said}", kind="ways")
 
 
 def _sections(plan: SafetyPlanOut, locale: str, own: str) -> Iterator[_Markup]:
@@ -172,6 +218,43 @@ def _number(number: str) -> _Markup:
     dialled = re.sub(r"[^0-9+]", "", number)
     shown = _element("span", number, kind="number", dir="ltr")
     return _element("a", shown, href=f"tel:{dialled}") if dialled else shown
+
+
+def _size(plan: SafetyPlanOut, said: Sequence[str], lines_above: int) -> int:
+    """The largest letters, in points, with which it should fit one page.
+
+    said: each line of whom to call, as markup. lines_above: how many others the box has.
+    """
+    lists: list[list[str | PlanContact]] = [getattr(plan, name) for name in LISTS]
+    entries = [
+        [one if isinstance(one, str) else f"{one.name} {one.phone or ''}" for one in several]
+        for several in lists
+        if several
+    ]
+    box = [re.sub("<[^>]*>", "", one) for one in said]
+    fitting = (one for one in _SIZES if _height(one, entries, box, lines_above) <= _PAGE_MM[1])
+    return next(fitting, _SIZES[-1])
+
+
+def _height(
+    size: int, lists: Sequence[Sequence[str]], box: Sequence[str], lines_above: int
+) -> float:
+    """Millimetres that the page takes, reckoned in lines of it.
+
+    A letter is about half of the size wide, a line 1.3 of it high; an entry has 0.25 of a line
+    around it, and a heading takes two lines.
+    """
+    letters = _PAGE_MM[0] / (0.5 * size * _MM_OF_POINT)
+    in_column = (_PAGE_MM[0] - 8) / 2 / (0.5 * size * _MM_OF_POINT) - 1
+    columns = sum(2 + sum(_rows(one, in_column) + 0.25 for one in several) for several in lists)
+    # The title, the large number, the edges of the box and the foot are eleven lines.
+    lines = 11 + lines_above * 1.25 + sum(_rows(one, letters - 4) + 0.25 for one in box)
+    # Columns are never quite as long as each other.
+    return (lines + columns / 2 + 1) * 1.3 * size * _MM_OF_POINT
+
+
+def _rows(text: str, letters: float) -> int:
+    return sum(max(1, -int(-len(line) // letters)) for line in text.split("\n"))
 
 
 def _date(day: datetime, locale: str, own: str) -> str:

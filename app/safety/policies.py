@@ -4,18 +4,19 @@ import json
 from datetime import datetime
 from functools import lru_cache
 from typing import Final, NamedTuple
+from uuid import UUID
 
-from sqlalchemy import Text, bindparam, cast, insert, literal_column, select
+from sqlalchemy import Text, and_, bindparam, cast, insert, literal_column, select
 
 from app.kernel.db import Change, Db, Query
 from app.kernel.errors import Fault, Kind, Problem
 from app.kernel.identity import Caller, require_standing
 from app.kernel.log import logger
-from app.kernel.tables import columns
+from app.kernel.tables import columns, table
 from app.safety import escalation
 from app.safety.escalation import Policy, PolicyRefused
 from app.safety.schemas import EscalationIn, EscalationOut
-from app.safety.tables import ClinicEscalation
+from app.safety.tables import ClinicEscalation, Flag
 
 SHIPPED_VERSION: Final = 0
 
@@ -26,7 +27,27 @@ class _Published(NamedTuple):
     published_at: datetime
 
 
+class _Pinned(NamedTuple):
+    version: int | None
+    content: str | None
+
+
 _policy = columns(ClinicEscalation)
+_flag = columns(Flag)
+PINNED = Query(
+    select(_flag.policy_version, cast(_policy.content, Text))
+    .select_from(
+        table(Flag).outerjoin(
+            table(ClinicEscalation),
+            and_(
+                _policy.clinic_id == _flag.clinic_id,
+                _policy.version == _flag.policy_version,
+            ),
+        )
+    )
+    .where(_flag.clinic_id == bindparam("clinic_id"), _flag.id == bindparam("flag_id")),
+    _Pinned,
+)
 PUBLISHED = Query(
     select(_policy.version, cast(_policy.content, Text), _policy.published_at)
     .where(_policy.clinic_id == bindparam("clinic_id"))
@@ -37,8 +58,14 @@ PUBLISHED = Query(
 PUBLISH = Change(insert(ClinicEscalation))
 
 
-def held(db: Db) -> Policy:
-    """The policy of the transaction's clinic."""
+def of_round(db: Db, flag_id: UUID) -> Policy:
+    """The policy that held when the newest round of a flag began."""
+    pinned = db.first(PINNED, flag_id=flag_id)
+    if pinned is not None and pinned.version == SHIPPED_VERSION:
+        return escalation.shipped()
+    if pinned is not None and pinned.content is not None:
+        return _read(pinned.content)
+    # A round that began before versions were pinned.
     published = db.first(PUBLISHED)
     return escalation.shipped() if published is None else _read(published.content)
 

@@ -12,12 +12,13 @@ from app.kernel.fields import CountryMeant
 from app.kernel.paging import Cursor, Limit, next_link
 from app.kernel.texts import best_locale, shipped_for
 from app.people.chart import entry_id, open_chart, open_for_call
-from app.safety import calls, cases, hours, inbox, plan, policies, stream
+from app.safety import calls, cases, deliveries, hours, inbox, plan, policies, stream
 from app.safety.crisis import country_meant, help_in
 from app.safety.plan_page import POLICY
 from app.safety.schemas import (
     CommentIn,
     ContactIn,
+    DeliveryPage,
     EscalationIn,
     EscalationOut,
     FlagIn,
@@ -154,6 +155,32 @@ def _told(flag: FlagState) -> Reply:
     return Reply(flag, headers={"ETag": etag(flag.version)})
 
 
+@routes.get(_FLAG + "/deliveries", response_model=DeliveryPage, operation_id="list_flag_deliveries")
+def list_flag_deliveries(
+    visit: Signed, flag_id: str, cursor: Cursor = None, limit: Limit = 50
+) -> Reply:
+    """Every attempt to tell somebody of this flag, newest first; for whoever sees the flag."""
+    flag_uuid = entry_id(flag_id)
+    page = deliveries.list_flag_deliveries(
+        visit.db, visit.caller, flag_uuid, after=cursor, limit=limit, now=visit.now
+    )
+    path = f"/v1/flags/{flag_uuid}/deliveries"
+    return Reply(page, headers=next_link(path, page.next_cursor, limit))
+
+
+@routes.get(
+    "/v1/clinic/alert-deliveries", response_model=DeliveryPage, operation_id="list_deliveries"
+)
+def list_deliveries(visit: Signed, cursor: Cursor = None, limit: Limit = 50) -> Reply:
+    """Every attempt to tell somebody of a flag, newest first. For administrators: who was written
+    to, by what, and what came of it; nothing of a patient.
+    """
+    page = deliveries.list_deliveries(
+        visit.db, visit.caller, after=cursor, limit=limit, now=visit.now
+    )
+    return Reply(page, headers=next_link("/v1/clinic/alert-deliveries", page.next_cursor, limit))
+
+
 _PLAN = "/v1/patients/{patient_id}/safety-plan"
 
 
@@ -203,7 +230,7 @@ def read_safety_plan_page(visit: Signed, patient_id: str, country: CountryMeant 
     network once it is there.
     """
     chart = open_chart(visit.db, visit.caller, patient_id, plan.READ_PLAN, visit.now)
-    printed = plan.plan_page(visit.db, chart, country)
+    printed = plan.plan_page(visit.db, chart, country, visit.now)
     headers = {"Content-Security-Policy": POLICY}
     return Reply(printed, headers=headers, media_type="text/html; charset=utf-8")
 

@@ -11,11 +11,19 @@ from app.kernel.strict import Open, Wire
 
 
 class CrisisLine(Open):
-    """People to talk to, now."""
+    """People to talk to, now. languages: ISO 639; `ase`, `bfi`, `fsl` … are signed ones."""
 
     name: str
     phone: str | None = None
     phone_note: str | None = None
+    videophone: Annotated[
+        str | None, Field(description="To be dialled with a videophone, in a signed language.")
+    ] = None
+    textphone: Annotated[str | None, Field(description="To be dialled with a TTY.")] = None
+    video_url: Annotated[str | None, Field(description="For a video call.")] = None
+    relay_note: Annotated[str | None, Field(description="What a relay service is asked for.")] = (
+        None
+    )
     sms: str | None = None
     sms_text: str | None = None
     whatsapp: str | None = None
@@ -27,11 +35,25 @@ class CrisisLine(Open):
     verified_on: Annotated[str, Field(description="Month in which the source was read.")]
 
 
+class ClinicNumber(Open):
+    """A clinic's own telephone number."""
+
+    phone: str
+    when: Annotated[str, Field(description="always, on-duty or off-duty")]
+    holds_now: Annotated[
+        bool | None, Field(description="Null where the clinic has not said when it is on duty.")
+    ]
+
+
 class Help(Open):
     """Whom to call in one country."""
 
     country: str
     emergency_number: str | None
+    emergency_channels: Annotated[
+        list[CrisisLine],
+        Field(description="The emergency services without a voice call: text, relay, video."),
+    ]
     crisis_lines: list[CrisisLine]
     advice: str
 
@@ -133,6 +155,20 @@ class SafetyOut(Open):
     advice: str
     crisis_lines: list[CrisisLine]
     clinic_phone: str | None
+    clinic_numbers: Annotated[
+        list[ClinicNumber], Field(description="The clinic's own, the one that holds now first.")
+    ]
+    emergency_channels: Annotated[
+        list[CrisisLine],
+        Field(description="The emergency services without a voice call: text, relay, video."),
+    ]
+    call_in_order: Annotated[
+        list[str],
+        Field(
+            description="Members of this block to show, first things first: emergency_number,"
+            " clinic_numbers, crisis_lines. The emergency number leads where danger is immediate."
+        ),
+    ]
     country: str
     monitoring_statement: str
     assessed: Annotated[
@@ -159,6 +195,7 @@ class WrittenSafetyPlanOut(SafetyPlanOut):
 class FlagEventOut(Open):
     """What somebody did about a flag. A patient sees who and when, and no note."""
 
+    id: UUID
     round: int
     action: Annotated[
         str, Field(description="acknowledged, handed-over, contacted, commented or resolved")
@@ -233,6 +270,7 @@ class HandOverIn(Wire):
 class ContactIn(Wire):
     """Somebody was spoken to, or could not be reached."""
 
+    id: UUID | None = None
     outcome: Literal["reached", "not-reached", "reached-somebody-else"]
     note: Words | None = None
 
@@ -240,6 +278,7 @@ class ContactIn(Wire):
 class CommentIn(Wire):
     """A note for one's colleagues."""
 
+    id: UUID | None = None
     note: Words
 
 
@@ -318,6 +357,29 @@ class FlagPage(Open):
     """Worst first, then oldest first."""
 
     flags: list[FlagOut]
+    next_cursor: str | None
+
+
+class DeliveryOut(Open):
+    """One attempt to tell one member of one step of a round by one channel."""
+
+    id: UUID
+    flag_id: UUID
+    round: int
+    step: int
+    membership_id: UUID
+    member: Annotated[str, Field(description="The name of the member of the clinic.")]
+    address_id: Annotated[UUID, Field(description="As they registered it; not where it is.")]
+    channel: Annotated[str, Field(description="email, web-push or webhook")]
+    outcome: Annotated[str, Field(description="sent, gone (for good) or not-now (tried again)")]
+    why: Annotated[str | None, Field(description="A code, such as no_answer or smtp_450.")]
+    at: datetime
+
+
+class DeliveryPage(Open):
+    """Newest first."""
+
+    deliveries: list[DeliveryOut]
     next_cursor: str | None
 
 

@@ -2,32 +2,33 @@
 
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
-from uuid import UUID
+from uuid import UUID, uuid5
 
-from sqlalchemy import (
-    and_,
-    bindparam,
-    case,
-    insert,
-    literal_column,
-    or_,
-    select,
-    update,
-)
-from sqlalchemy.dialects.postgresql import insert as upsert
 from uuid_utils.compat import uuid7
 
 from app.clinical.risk import NOT_ASSESSED, Finding, Level
 from app.kernel import ledger, outbox
-from app.kernel.db import Change, Db, Query, itself
-from app.kernel.tables import DataKey, Membership, columns, table
-from app.people.chart import CARE, Chart, has_consented
-from app.people.tables import CareLink, Patient
-from app.safety import news, plan
+from app.kernel.db import Db
+from app.people.chart import Chart
+from app.safety import escalation, news, plan, policies
+from app.safety.clinic_numbers import numbers_of
 from app.safety.crisis import country_meant, help_in
+from app.safety.escalation import Outcome, PlannedStep, Who
+from app.safety.flags import (
+    ADD_EVIDENCE,
+    ADD_FLAG,
+    ADMINISTRATORS,
+    CALLS_SINCE,
+    CARERS,
+    CHANGE_FLAG,
+    CHANGED,
+    CLINICIANS,
+    FLAG_OF_SOURCE,
+    OPEN_FLAG,
+    FlagRow,
+)
 from app.safety.monitoring import WORKER_SILENT_AFTER, Told, statement
-from app.safety.schemas import FlagRef, SafetyOut
-from app.safety.tables import Flag, FlagEvidence, Notice
+from app.safety.schemas import FlagRef, Help, SafetyOut
 
 TELL_TOPIC = "flag.round"
 ROUND_LASTS: Final = timedelta(hours=24)
@@ -38,51 +39,11 @@ SAME_CALL: Final = timedelta(seconds=60)
 """Calls for help within this, while the first is unanswered, are one call: our convention."""
 
 
-class FlagRow(NamedTuple):
-    """A flag as it is stored."""
-
-    id: UUID
-    patient_id: UUID
-    kind: str
-    version: int
-    level: str
-    status: str
-    round: int
-    is_historic: bool
-    acknowledged_by: UUID | None
-    acknowledged_at: datetime | None
-    assigned_to: UUID | None
-    raised_at: datetime
-    round_began_at: datetime
-
-    def ref(self) -> FlagRef:
-        """What is told of it."""
-        return FlagRef(
-            id=self.id,
-            kind=self.kind,
-            level=self.level,
-            status=self.status,
-            round=self.round,
-            is_historic=self.is_historic,
-        )
-
-    def entry(self, **more: Any) -> dict[str, Any]:
-        """The flag as the ledger keeps it: its state, and what just happened."""
-        return {
-            "kind": self.kind,
-            "level": self.level,
-            "status": self.status,
-            "round": self.round,
-            "is_historic": self.is_historic,
-            **more,
-        }
-
-
 class Sign(NamedTuple):
     """A sign of danger. source_kind, source_id: the entry it was found in.
 
-    is_call: somebody asks for help, now; it begins a round whatever came before.
-    words: sealed, what they wrote with it.
+    is_call: somebody asks for help, now; it begins a round whatever came before. is_sent_once: the
+    entry is evidence and nothing else. words: sealed, what they wrote with it.
     """
 
     source_kind: str
@@ -91,117 +52,8 @@ class Sign(NamedTuple):
     effective_at: datetime
     kind: str = "suicide-risk"
     is_call: bool = False
+    is_sent_once: bool = False
     words: bytes | None = None
-
-
-_flag = columns(Flag)
-_evidence = columns(FlagEvidence)
-_notice = columns(Notice)
-_member = columns(Membership)
-_link = columns(CareLink)
-_patient = columns(Patient)
-_data_key = columns(DataKey)
-
-
-def urgency_of(flag: Any) -> Any:
-    """SQL: how far up a flag stands, by its columns; what is past stands below all else."""
-    by_level = case({"high": 3, "moderate": 2, "low": 1}, value=flag.level, else_=0)
-    return case((flag.is_historic, literal_column("0")), else_=by_level)
-
-
-URGENCY = urgency_of(_flag)
-
-_FLAG = tuple(getattr(_flag, name) for name in FlagRow._fields)
-OPEN_FLAG = Query(
-    select(*_FLAG)
-    .where(
-        _flag.clinic_id == bindparam("clinic_id"),
-        _flag.patient_id == bindparam("patient_id"),
-        _flag.kind == bindparam("kind"),
-        _flag.status != "resolved",
-    )
-    .with_for_update(),
-    FlagRow,
-)
-FLAG = Query(
-    select(*_FLAG).where(
-        _flag.clinic_id == bindparam("clinic_id"), _flag.id == bindparam("flag_id")
-    ),
-    FlagRow,
-)
-FLAG_TO_CHANGE = Query(
-    select(*_FLAG)
-    .where(_flag.clinic_id == bindparam("clinic_id"), _flag.id == bindparam("flag_id"))
-    .with_for_update(),
-    FlagRow,
-)
-FLAG_OF_SOURCE = Query(
-    select(*_FLAG)
-    .join_from(
-        table(FlagEvidence),
-        table(Flag),
-        and_(_flag.clinic_id == _evidence.clinic_id, _flag.id == _evidence.flag_id),
-    )
-    .where(
-        _evidence.clinic_id == bindparam("clinic_id"),
-        _flag.patient_id == bindparam("patient_id"),
-        _evidence.source_kind == bindparam("source_kind"),
-        _evidence.source_id == bindparam("source_id"),
-    )
-    # The newest: an amendment may have begun another after the first was resolved.
-    .order_by(_flag.raised_at.desc()),
-    FlagRow,
-)
-CALLS_SINCE = Query(
-    select(_evidence.id).where(
-        _evidence.clinic_id == bindparam("clinic_id"),
-        _evidence.flag_id == bindparam("flag_id"),
-        _evidence.source_kind == "call",
-        _evidence.received_at >= bindparam("since"),
-    ),
-    itself,
-)
-ADD_FLAG = Change(insert(Flag))
-_CHANGED = (
-    "version", "level", "status", "round", "is_historic", "acknowledged_by", "acknowledged_at",
-    "assigned_to", "round_began_at",
-)  # fmt: skip
-CHANGE_FLAG = Change(
-    update(Flag)
-    .where(_flag.clinic_id == bindparam("clinic_id"), _flag.id == bindparam("flag_id"))
-    .values(
-        {**{name: bindparam(f"to_{name}") for name in _CHANGED}, "updated_at": bindparam("now")}
-    )
-)
-ADD_EVIDENCE = Change(insert(FlagEvidence))
-ADD_NOTICE = Change(upsert(Notice).on_conflict_do_nothing())
-CARERS = Query(
-    select(_member.id)
-    .join_from(
-        table(CareLink),
-        table(Membership),
-        and_(_member.clinic_id == _link.clinic_id, _member.id == _link.membership_id),
-    )
-    .where(
-        _link.clinic_id == bindparam("clinic_id"),
-        _link.patient_id == bindparam("patient_id"),
-        _link.began_at <= bindparam("now"),
-        or_(_link.ends_at.is_(None), _link.ends_at > bindparam("now")),
-        has_consented(_link.patient_id, _link.clinic_id),
-        _member.is_active,
-        _member.privileges.overlap(sorted(CARE)),
-    )
-    .distinct(),
-    itself,
-)
-ADMINISTRATORS = Query(
-    select(_member.id).where(
-        _member.clinic_id == bindparam("clinic_id"),
-        _member.role == "administrator",
-        _member.is_active,
-    ),
-    itself,
-)
 
 
 def raise_flag(db: Db, chart: Chart, finding: Finding, sign: Sign, now: datetime) -> FlagRef:
@@ -249,7 +101,7 @@ def raise_flag(db: Db, chart: Chart, finding: Finding, sign: Sign, now: datetime
         change_flag(db, flag, now)
     db.add(
         ADD_EVIDENCE,
-        id=uuid7(),
+        id=_evidence_id(chart, sign),
         flag_id=flag.id,
         source_kind=sign.source_kind,
         source_id=sign.source_id,
@@ -274,6 +126,15 @@ def raise_flag(db: Db, chart: Chart, finding: Finding, sign: Sign, now: datetime
     return flag.ref()
 
 
+def _evidence_id(chart: Chart, sign: Sign) -> UUID:
+    """Of a call, the one that the same call has when it comes twice at once: the second finds it
+    taken. An answer may be evidence again, when it is amended.
+    """
+    if not sign.is_sent_once:
+        return uuid7()
+    return uuid5(chart.patient_id, f"{sign.source_kind}/{sign.source_id}")
+
+
 def _begins_round(db: Db, earlier: FlagRow, finding: Finding, sign: Sign, now: datetime) -> bool:
     """Whether evidence that joins a flag is told again; it never joins in silence, unless it was
     recorded long ago, or is the same call again while the first one still rings.
@@ -295,7 +156,7 @@ def _begins_round(db: Db, earlier: FlagRow, finding: Finding, sign: Sign, now: d
 
 def change_flag(db: Db, flag: FlagRow, now: datetime) -> None:
     """Store a flag as it now is."""
-    values = {f"to_{name}": getattr(flag, name) for name in _CHANGED}
+    values = {f"to_{name}": getattr(flag, name) for name in CHANGED}
     db.add(CHANGE_FLAG, flag_id=flag.id, now=now, **values)
 
 
@@ -367,7 +228,7 @@ def safety_block(
     if flag is not None and flag.is_historic:
         told = Told.HISTORIC
     elif flag is not None:
-        told = _told(db, chart.patient_id, now)
+        told = _told(db, chart, flag, now)
         seen_at = outbox.worker_seen_at(db)
         is_worker_silent = seen_at is None or now - seen_at > WORKER_SILENT_AFTER
     return SafetyOut(
@@ -382,6 +243,9 @@ def safety_block(
         # A line for people who think of suicide is no answer to a body in danger.
         crisis_lines=[] if is_physical else help_here.crisis_lines,
         clinic_phone=chart.clinic.phone,
+        clinic_numbers=numbers_of(chart.clinic, now),
+        emergency_channels=help_here.emergency_channels,
+        call_in_order=_in_order(flag, help_here, has_numbers=bool(chart.clinic.phones)),
         advice=help_here.advice,
         monitoring_statement=statement(
             clinic_name=chart.clinic.name,
@@ -394,6 +258,17 @@ def safety_block(
             own=chart.clinic.texts,
         ),
     )
+
+
+def _in_order(flag: FlagRef | None, help_here: Help, *, has_numbers: bool) -> list[str]:
+    """Whom to call first: names of members of the block that have something in them."""
+    is_physical = flag is not None and flag.kind == "physical"
+    emergency = ["emergency_number"] if help_here.emergency_number is not None else []
+    others = ["clinic_numbers"] if has_numbers else []
+    if help_here.crisis_lines and not is_physical:
+        others.append("crisis_lines")
+    is_immediate = is_physical or (flag is not None and flag.level == "high")
+    return [*emergency, *others] if is_immediate else [*others, *emergency]
 
 
 def unasked_block(
@@ -410,8 +285,32 @@ def unasked_block(
     )
 
 
-def _told(db: Db, patient_id: UUID, now: datetime) -> Told:
-    """Before whom `tell` puts a round of this patient's flag."""
-    if db.all(CARERS, patient_id=patient_id, now=now):
+def _told(db: Db, chart: Chart, flag: FlagRef, now: datetime) -> Told:
+    """Before whom a round of this patient's flag is put at once."""
+    if db.all(CARERS, patient_id=chart.patient_id, now=now):
         return Told.CARE_TEAM
-    return Told.ADMINISTRATORS if db.all(ADMINISTRATORS) else Told.NOBODY
+    has_administrators = bool(db.all(ADMINISTRATORS))
+    if db.all(CLINICIANS, patient_id=chart.patient_id, now=now):
+        there = {Who.NEXT, Who.ADMINISTRATORS}
+    else:
+        there = {Who.ADMINISTRATORS} if has_administrators else set()
+    reached: set[Who] = set()
+
+    def tell(step: PlannedStep) -> Outcome:
+        if step.who not in there:
+            return Outcome.NOBODY
+        reached.add(step.who)
+        return Outcome.TOLD
+
+    begun = escalation.begin(
+        policies.of_round(db, flag.id),
+        Level(flag.level),
+        now,
+        chart.clinic.coverage,
+        chart.clinic.time_zone,
+    )
+    escalation.carry_out(begun, now, tell)
+    if Who.NEXT in reached or (reached and not has_administrators):
+        return Told.CLINICIAN
+    # They have every flag in their list, whatever they are written.
+    return Told.ADMINISTRATORS if has_administrators else Told.NOBODY

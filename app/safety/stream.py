@@ -3,9 +3,10 @@
 A stream begins with every open flag that its reader may see (`snapshot`, worst first, then
 `live`), so nothing is missed between reading the list and connecting, nor while a phone was
 away. From then on it has a `flag` for each change, a `gone` for a flag that was shown and may
-not be seen any more, and `interrupted` while this process cannot hear of changes; what follows
-that is a snapshot again. `sign-in-again` ends it with the access token or with the membership.
-Ids and codes only: the reader reads the inbox.
+not be seen any more. A care link or a consent that begins shows a flag to who may see it then.
+`interrupted` comes while this process cannot hear of changes; what follows that is a snapshot
+again. `sign-in-again` ends it with the access token or with the membership. Ids and codes only:
+the reader reads the inbox.
 
 Who may see is asked when it happens, of the database, by the rules of the inbox: one transaction
 a clinic for all its streams, in which each reader and patient has a row in the access log before
@@ -14,7 +15,7 @@ anything is shown. It is not the transaction that raised the flag, which waits f
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 from uuid import UUID
@@ -24,15 +25,16 @@ from sqlalchemy.types import Uuid
 
 from app.kernel.bell import Bell
 from app.kernel.clock import Clock
-from app.kernel.db import Database, Db, Query
+from app.kernel.db import Database, Db, Query, itself
 from app.kernel.errors import Kind, Problem
 from app.kernel.events import EventStream, event
 from app.kernel.identity import ACCESS_LIFETIME, Caller
 from app.kernel.log import logger
 from app.kernel.tables import Membership, columns, table
+from app.people import news as care_news
 from app.people.chart import CARE, Right, cared_for, note_shown, open_panel
 from app.safety import news
-from app.safety.service import URGENCY
+from app.safety.flags import URGENCY
 from app.safety.tables import Flag
 
 WATCH_FLAGS: Final = Right("flags.watch", is_for_patient=False, is_for_administrator=True)
@@ -84,9 +86,12 @@ class _Standing(NamedTuple):
 
 
 class _Found(NamedTuple):
-    """What one look showed. valid_after: of whoever may still read, by membership."""
+    """What one look showed. valid_after: of whoever may still read, by membership. asked: the flags
+    that were looked for; changed: those of them that somebody may see.
+    """
 
     valid_after: Mapping[UUID, datetime]
+    asked: Collection[UUID]
     changed: list[Seen]
     opened: list[Seen]
 
@@ -118,6 +123,14 @@ CHANGED_FLAGS = Query(
     .join_from(*_OF_THE_CLINIC)
     .where(_IS_READER, _flag.id == any_(bindparam("flag_ids", type_=ARRAY(Uuid))), _MAY_SEE),
     Seen,
+)
+OPEN_FLAGS_OF = Query(
+    select(_flag.id).where(
+        _flag.clinic_id == bindparam("clinic_id"),
+        _flag.patient_id == any_(bindparam("patient_ids", type_=ARRAY(Uuid))),
+        _flag.status != "resolved",
+    ),
+    itself,
 )
 _placed = (
     select(
@@ -195,7 +208,8 @@ class Hub:
         self.clock = clock
         self.most = MOST
         self.standing_seconds = STANDING_SECONDS
-        self._bell = Bell(url, news.CHANNEL, heard=self._heard, began=self._began, lost=self._lost)
+        heard = {news.CHANNEL: self._heard, care_news.CHANNEL: self._heard_of_care}
+        self._bell = Bell(url, heard, began=self._began, lost=self._lost)
         self._rooms: dict[UUID, _Room] = {}
         self._attended: set[asyncio.Task[None]] = set()
         self._ends: dict[FlagStream, asyncio.TimerHandle] = {}
@@ -254,6 +268,12 @@ class Hub:
         if told is not None and room is not None:
             room.changed(told.flag_id)
 
+    def _heard_of_care(self, said: str) -> None:
+        told = care_news.read(said)
+        room = self._rooms.get(told.clinic_id) if told is not None else None
+        if told is not None and room is not None:
+            room.care_changed(told.patient_id)
+
     def _began(self) -> None:
         for room in self._rooms.values():
             room.begin_again()
@@ -272,6 +292,7 @@ class _Room:
         self._streams: set[FlagStream] = set()
         self._beginning: set[FlagStream] = set()
         self._changed: dict[UUID, None] = {}
+        self._cared_for: dict[UUID, None] = {}
         self._wake = asyncio.Event()
 
     def enter(self, stream: FlagStream) -> None:
@@ -289,6 +310,11 @@ class _Room:
     def changed(self, flag_id: UUID) -> None:
         """There is a newer version."""
         self._changed[flag_id] = None
+        self._wake.set()
+
+    def care_changed(self, patient_id: UUID) -> None:
+        """Others may see this patient's flags now."""
+        self._cared_for[patient_id] = None
         self._wake.set()
 
     def begin_again(self) -> None:
@@ -316,9 +342,7 @@ class _Room:
 
     async def _look(self) -> None:
         streams, beginning = list(self._streams), self._beginning
-        flag_ids = list(self._changed)[:_AT_ONCE]
-        for flag_id in flag_ids:
-            del self._changed[flag_id]
+        flag_ids, patient_ids = _taken(self._changed), _taken(self._cared_for)
         self._beginning = set()
         of_member: dict[UUID, list[FlagStream]] = {}
         for stream in streams:
@@ -331,7 +355,10 @@ class _Room:
             db.enter(self._clinic_id)
             callers = {member: several[0].caller for member, several in of_member.items()}
             new = {stream.caller.membership_id for stream in beginning}
-            return look(db, callers, flag_ids, new, is_news, self._hub.clock())
+            about = list(flag_ids)
+            if patient_ids:
+                about += db.all(OPEN_FLAGS_OF, patient_ids=patient_ids)
+            return look(db, callers, about, new, is_news, self._hub.clock())
 
         try:
             found = await self._hub.database.run(work)
@@ -340,19 +367,26 @@ class _Room:
                 raise
             logger().warning("stream.waits", problem=problem.kind.code)
             self._changed |= dict.fromkeys(flag_ids)
+            self._cared_for |= dict.fromkeys(patient_ids)
             self._beginning |= beginning & self._streams
             await asyncio.sleep(_AGAIN_SECONDS)
             self._wake.set()
             return
-        if self._changed:
+        if self._changed or self._cared_for:
             self._wake.set()
         for stream in streams:
-            _tell(stream, found, flag_ids, is_beginning=stream in beginning)
+            _tell(stream, found, is_beginning=stream in beginning)
 
 
-def _tell(
-    stream: FlagStream, found: _Found, flag_ids: Iterable[UUID], *, is_beginning: bool
-) -> None:
+def _taken(waiting: dict[UUID, None]) -> list[UUID]:
+    """The first of them, which wait no more."""
+    taken = list(waiting)[:_AT_ONCE]
+    for one in taken:
+        del waiting[one]
+    return taken
+
+
+def _tell(stream: FlagStream, found: _Found, *, is_beginning: bool) -> None:
     caller = stream.caller
     valid_after = found.valid_after.get(caller.membership_id)
     if valid_after is None or caller.issued_at < int(valid_after.timestamp()):
@@ -362,7 +396,7 @@ def _tell(
     if is_beginning:
         stream.begin([flag for flag in found.opened if flag.membership_id == own])
     visible = {flag.id: flag for flag in found.changed if flag.membership_id == own}
-    for flag_id in flag_ids:
+    for flag_id in found.asked:
         if flag_id in visible:
             stream.show(visible[flag_id])
         else:
@@ -399,6 +433,7 @@ def look(
         opened = db.ahead(OPEN_FLAGS, membership_ids=sorted(beginning), **asked)
     found = _Found(
         {one.membership_id: one.valid_after for one in readers.all()},
+        flag_ids,
         [] if changed is None else changed.all(),
         [] if opened is None else opened.all(),
     )

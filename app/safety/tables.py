@@ -29,7 +29,8 @@ class Flag(SQLModel, table=True):
 
     kind: `physical` danger is an episode of its own. is_historic: all its evidence was recorded
     long before it arrived. acknowledged_by: of the newest round. assigned_to: whom it was handed
-    over to.
+    over to. policy_version: of the escalation that held when the newest round began, 0 for the one
+    that ships; null for a round that began before this was kept.
     """
 
     __table_args__ = (
@@ -43,6 +44,12 @@ class Flag(SQLModel, table=True):
             postgresql_where=text("status <> 'resolved'"),
         ),
         Index(None, "clinic_id", "patient_id", "raised_at"),
+        Index(
+            "ix_flag_waiting",
+            "level",
+            "round_began_at",
+            postgresql_where=text("status = 'open' AND NOT is_historic"),
+        ),
         one_of("kind", *KINDS),
         one_of("level", "low", "moderate", "high"),
         one_of("status", "open", "acknowledged", "resolved"),
@@ -61,6 +68,7 @@ class Flag(SQLModel, table=True):
     acknowledged_by: UUID | None
     acknowledged_at: datetime | None = instant(nullable=True)
     assigned_to: UUID | None
+    policy_version: int | None
     raised_at: datetime = instant()
     round_began_at: datetime = instant()
     updated_at: datetime = instant()
@@ -69,8 +77,9 @@ class Flag(SQLModel, table=True):
 class FlagEvidence(SQLModel, table=True):
     """A sign of danger. source_kind, source_id: the entry it was found in.
 
-    is_historic: recorded long before it arrived. words: sealed JSON of what somebody wrote with it,
-    and where they said they were.
+    id: of a call for help made from the patient's and the call's, so that the same call twice at
+    once is one. is_historic: recorded long before it arrived. words: sealed JSON of what somebody
+    wrote with it, and where they said they were.
     """
 
     __tablename__ = "flag_evidence"
@@ -118,7 +127,8 @@ class Notice(SQLModel, table=True):
 class FlagEvent(SQLModel, table=True):
     """What a member of the clinic did about a flag. words: sealed JSON `{"note"}`.
 
-    One acknowledgement a round. disposition: of a resolution. to_member: of a hand-over.
+    id: the client's, where it made one, and unique to the flag. One acknowledgement a round.
+    disposition: of a resolution or a contact. to_member: of a hand-over.
     """
 
     __tablename__ = "flag_event"
@@ -130,8 +140,8 @@ class FlagEvent(SQLModel, table=True):
         {"info": DISTRIBUTED},
     )
     clinic_id: UUID = key()
+    flag_id: UUID = key()
     id: UUID = key()
-    flag_id: UUID
     round: int
     action: str = tables.text()
     by_member: UUID
@@ -198,6 +208,7 @@ class AlertDelivery(SQLModel, table=True):
     __table_args__ = (
         of_clinic("flag_id", "flag"),
         Index(None, "clinic_id", "flag_id", "at"),
+        Index(None, "clinic_id", "at", "id"),
         one_of("outcome", "sent", "gone", "not-now"),
         {"info": DISTRIBUTED},
     )

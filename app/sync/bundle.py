@@ -26,11 +26,15 @@ def read_bundle(db: Db, chart: Chart, country: str | None, now: datetime) -> Bun
         help=Help(
             country=block.country,
             emergency_number=block.emergency_number,
+            emergency_channels=block.emergency_channels,
             crisis_lines=block.crisis_lines,
             advice=block.advice,
         ),
         clinic=ClinicContact(
-            name=chart.clinic.name, phone=chart.clinic.phone, country=chart.clinic.country
+            name=chart.clinic.name,
+            phone=chart.clinic.phone,
+            after_hours_phone=chart.clinic.after_hours_phone,
+            country=chart.clinic.country,
         ),
         monitoring_statement=block.monitoring_statement,
         safety_plan=plan.find_plan(db, chart),

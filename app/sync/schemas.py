@@ -139,6 +139,7 @@ class ClinicContact(Open):
 
     name: str
     phone: str | None
+    after_hours_phone: str | None
     country: str
 
 

@@ -28,8 +28,8 @@ from app.kernel.tables import DataKey, columns, table
 from app.people.admission import open_name
 from app.people.chart import Right, cared_for, note_shown, open_panel
 from app.people.tables import Patient
+from app.safety.flags import URGENCY, urgency_of
 from app.safety.schemas import FlagRef
-from app.safety.service import URGENCY, urgency_of
 from app.safety.tables import Flag
 from app.trends import gathered
 from app.trends.gathered import Gathered

@@ -22,7 +22,12 @@ class TestBundle:
 
         assert told["help"] == world.patient.get("/v1/crisis-lines?country=US").json()
         assert told["help"]["crisis_lines"]
-        assert told["clinic"] == {"name": "Test Clinic", "phone": "+1 555 0199", "country": "US"}
+        assert told["clinic"] == {
+            "name": "Test Clinic",
+            "phone": "+1 555 0199",
+            "after_hours_phone": None,
+            "country": "US",
+        }
 
     def test_whom_to_call_depends_on_where_the_patient_is(self, world: World) -> None:
         assert bundle(world.patient, "?country=DE")["help"]["country"] == "DE"

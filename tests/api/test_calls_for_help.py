@@ -1,6 +1,8 @@
 """A call for help: nothing turns it away, and what could not be stored says whom to call."""
 
 import json
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -297,6 +299,18 @@ class TestRounds:
 
         assert [world.patient.post(CALL, body).status_code for _ in range(2)] == [201, 200]
         assert evidences(behind, world.patient) == 1
+
+    def test_sent_many_times_at_once_it_is_one(self, world: World, behind: Behind) -> None:
+        sent = {"id": str(uuid4()), "note": "Please."}
+
+        for _ in range(5):
+            sent["id"] = str(uuid4())
+            with ThreadPoolExecutor(12) as pool:
+                answers = list(pool.map(lambda _: world.patient.post(CALL, sent), range(12)))
+
+            assert Counter(one.status_code for one in answers) == {201: 1, 200: 11}
+            found = behind.rows("SELECT id FROM flag_evidence WHERE source_id = %s", sent["id"])
+            assert len(found) == 1
 
     def test_the_administrators_are_told_when_nobody_else_can_be(
         self, timed_world: World, clock: Clock, direct: Direct, behind: Behind

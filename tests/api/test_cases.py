@@ -240,6 +240,46 @@ class TestNotes:
         changed = {name for name in before if before[name] != after[name]}
         assert changed == {"version", "events"}
 
+    @pytest.mark.parametrize("act", ["contacts", "comments"])
+    def test_what_is_sent_again_is_kept_once_and_its_id_is_good_for_nothing_else(
+        self, case: Case, act: str
+    ) -> None:
+        sent = case.acts()[act] | {"id": str(uuid4())}
+        first = case.did(case.therapist, act, sent)
+        assert first["events"][-1]["id"] == sent["id"]
+
+        assert case.did(case.therapist, act, sent) == first
+        other_act = {"contacts": "comments", "comments": "contacts"}[act]
+        for person, what, body in (
+            (case.therapist, act, sent | {"note": "Something else."}),
+            (case.therapist, other_act, case.acts()[other_act] | {"id": sent["id"]}),
+            (case.colleague, act, sent),
+        ):
+            answer = case.ask(person, what, body)
+            assert (answer.status_code, answer.json()["code"]) == (409, "id-reused")
+        assert case.seen_by(case.therapist) == first
+
+    def test_what_is_sent_again_after_the_end_is_answered_as_before(self, case: Case) -> None:
+        sent = {"note": "Reached her.", "id": str(uuid4())}
+        case.did(case.therapist, "comments", sent)
+        closed = case.did(case.therapist, "resolve")
+
+        assert case.did(case.therapist, "comments", sent) == closed
+
+    def test_many_at_once_are_kept_once(self, case: Case) -> None:
+        sent = {"outcome": "reached", "note": f"Spoke, {CANARY}.", "id": str(uuid4())}
+
+        with ThreadPoolExecutor(8) as pool:
+            answers = list(
+                pool.map(
+                    lambda _: case.therapist.post(f"/v1/flags/{case.flag_id}/contacts", sent),
+                    range(8),
+                )
+            )
+
+        assert {answer.status_code for answer in answers} == {200}
+        assert names(case.seen_by(case.therapist)) == ["contacted"]
+
     def test_a_patient_sees_who_and_when_and_nothing_that_was_written(self, case: Case) -> None:
         for act in ("acknowledge", "contacts", "comments"):
             case.did(case.therapist, act)
@@ -287,10 +327,50 @@ class TestResolve:
     def test_then_nothing_more_is_done_about_it(self, case: Case, act: str) -> None:
         closed = case.did(case.therapist, "resolve")
 
+        other_words = RESOLVED | {"note": "Something else."} if act == "resolve" else None
         for person in (case.therapist, case.colleague):
-            answer = case.ask(person, act)
+            answer = case.ask(person, act, other_words)
             assert (answer.status_code, answer.json()["code"]) == (409, "flag-closed")
         assert case.seen_by(case.therapist) == closed
+
+    def test_the_same_person_with_the_same_words_again_changes_nothing(self, case: Case) -> None:
+        closed = case.did(case.therapist, "resolve")
+
+        assert case.did(case.therapist, "resolve") == closed
+        answer = case.ask(case.colleague, "resolve")
+        assert (answer.status_code, answer.json()["code"]) == (409, "flag-closed")
+        assert case.seen_by(case.therapist) == closed
+
+    def test_so_does_whoever_could_look_because_of_it_alone(self, case: Case) -> None:
+        case.did(case.therapist, "hand-over")
+        case.told(2)
+        closed = case.did(case.newcomer, "resolve")
+
+        assert case.did(case.newcomer, "resolve") == closed
+
+        assert case.ask(case.newcomer, "comments").status_code == 404
+        words = RESOLVED | {"note": "Something else."}
+        assert case.ask(case.newcomer, "resolve", words).status_code == 404
+        seen = [one for one in case.behind.accesses(case.world.here.id) if one[2] == "flags.act"]
+        assert seen[-2:].count((case.newcomer.membership_id, case.patient.patient_id, "flags.act"))
+
+    def test_the_end_of_who_could_look_because_of_it_is_in_the_ledger(self, case: Case) -> None:
+        case.did(case.therapist, "hand-over")
+        case.told(2)
+        case.did(case.newcomer, "resolve")
+
+        rows = case.behind.rows(
+            "SELECT action, entry_version, entry_id, at FROM ledger WHERE patient_id = %s"
+            " AND entry_kind = 'care_link' ORDER BY seq DESC LIMIT 2",
+            case.patient.patient_id,
+        )
+        assert [(action, version) for action, version, _, _ in rows] == [
+            ("care_link.ended", 2),
+            ("care_link.began", 1),
+        ]
+        assert rows[0][2] == rows[1][2]
+        ends_at = "SELECT ends_at FROM care_link WHERE id = %s"
+        assert case.behind.rows(ends_at, rows[0][2]) == [(rows[0][3],)]
 
     def test_whoever_could_look_because_of_it_cannot_any_more(self, case: Case) -> None:
         case.did(case.therapist, "hand-over")

@@ -271,6 +271,7 @@ class TestCrisisLines:
         assert answer.json() == {
             "country": country if country in ("ZZ", "AQ") else "",
             "emergency_number": None,
+            "emergency_channels": [],
             "crisis_lines": [],
             "advice": "If you are in danger, call the emergency number of the country you are in.",
         }
@@ -429,7 +430,7 @@ class TestMonitoringStatement:
         ],
         ids=["care that ended", "consent that was revoked", "consent that ran out"],
     )
-    def test_it_names_the_administrators_where_no_clinician_can_see_the_journal(
+    def test_it_says_who_is_told_where_nobody_of_the_care_team_can_see_the_journal(
         self,
         timed_world: World,
         clock: Clock,
@@ -440,7 +441,7 @@ class TestMonitoringStatement:
     ) -> None:
         behind.rows(statement, clock.at, timed_world.patient.patient_id)
 
-        self.expect_administrators(
+        self.expect_others(
             timed_world.patient, timed_world, clock, direct, behind, has_consented=has_consented
         )
 
@@ -449,7 +450,7 @@ class TestMonitoringStatement:
     ) -> None:
         patient = timed_world.here.other_patient
 
-        self.expect_administrators(patient, timed_world, clock, direct, behind)
+        self.expect_others(patient, timed_world, clock, direct, behind)
 
     def test_so_it_does_for_a_patient_whom_only_a_coach_cares_for(
         self, timed_world: World, clock: Clock, direct: Direct, behind: Behind
@@ -458,9 +459,9 @@ class TestMonitoringStatement:
             db.enter(timed_world.here.id)
             return a_patient(timed_world.patient.client, db, timed_world.here.coach, at=clock.at)
 
-        self.expect_administrators(direct.run(admit), timed_world, clock, direct, behind)
+        self.expect_others(direct.run(admit), timed_world, clock, direct, behind)
 
-    def expect_administrators(
+    def expect_others(
         self,
         patient: Person,
         world: World,
@@ -473,9 +474,16 @@ class TestMonitoringStatement:
         self.worker_seen(direct, clock.at)
         block = in_danger(patient)
 
+        before_whom = (
+            # The next clinician is told, and may look because of it.
+            "This is being put in front of a clinician at Test Clinic, because nobody of your own"
+            " care team there can see your journal now."
+            if has_consented
+            else "This has been put in front of the administrators of Test Clinic, because no"
+            " clinician there can see your journal now."
+        )
         assert block["monitoring_statement"] == (
-            "This has been put in front of the administrators of Test Clinic, because no clinician"
-            " there can see your journal now. The clinic is on duty until 17:00 (UTC)."
+            f"{before_whom} The clinic is on duty until 17:00 (UTC)."
             " The journal is not an emergency service."
         )
         told = told_of(block, clock, direct, behind)
@@ -505,6 +513,21 @@ class TestMonitoringStatement:
         behind.rows(act, True, administrator.membership_id)
         clock.turn(days=1)
         assert told_of(block, clock, direct, behind) == [administrator.membership_id]
+
+    def test_without_administrators_it_names_the_clinician_who_is_told(
+        self, timed_world: World, clock: Clock, direct: Direct, behind: Behind
+    ) -> None:
+        act = "UPDATE membership SET is_active = false WHERE id = %s"
+        behind.rows(act, timed_world.administrator.membership_id)
+        self.worker_seen(direct, clock.at)
+
+        block = in_danger(timed_world.here.other_patient)
+
+        assert "put in front of a clinician at Test Clinic" in block["monitoring_statement"]
+        told = told_of(block, clock, direct, behind)
+        clinicians = {timed_world.therapist.membership_id, timed_world.here.stranger.membership_id}
+        assert told
+        assert set(told) <= clinicians
 
     def test_it_never_says_that_anyone_is_watching(
         self, timed_world: World, clock: Clock, behind: Behind

@@ -1,6 +1,7 @@
 """How the API says no: one catalogue, one form, and never what was sent."""
 
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,8 @@ from app.kernel.settings import Settings
 from app.kernel.tokens import SigningKeys
 from app.kernel.vault import Keyring
 from app.main import create_app
-from tests.builders import World, a_check_in
+from tests.builders import World, a_check_in, a_note
+from tests.conftest import SIGNING_KEYS
 
 REQUIRED = {
     "x-content-type-options": "nosniff",
@@ -135,6 +137,95 @@ class TestOurFault:
         logged = "".join(capfd.readouterr())
         assert reference in logged
         assert "ptarmigan" not in logged
+
+
+class TestHelp:
+    """What goes wrong while somebody tells of danger says whom to call all the same."""
+
+    SENTENCE = "If you are in danger, call the emergency number of the country you are in."
+    PATHS = ("/v1/patients/me/check-ins", "/v1/patients/me/notes", "/v1/patients/me/flags")
+
+    @pytest.fixture
+    def broken(self, settings: Settings, keyring: Keyring) -> Iterator[TestClient]:
+        """An API that fails in a way that nobody thought of."""
+
+        def fail() -> datetime:
+            raise RuntimeError("the secret is xylophone")
+
+        keys = SigningKeys.parse(SIGNING_KEYS)
+        application = create_app(settings, keyring, keys, now=fail)
+        with TestClient(application, raise_server_exceptions=False) as client:
+            yield client
+
+    @pytest.mark.parametrize("path", PATHS)
+    @pytest.mark.parametrize(
+        ("query", "number", "advice"),
+        [("?country=DE", "112", "call 112 now"), ("", None, "the country you are in")],
+    )
+    def test_an_accident_of_ours_says_whom_to_call(
+        self,
+        broken: TestClient,
+        world: World,
+        path: str,
+        query: str,
+        number: str | None,
+        advice: str,
+    ) -> None:
+        headers = {"Authorization": f"Bearer {world.patient.token}", "Accept-Language": "de-DE"}
+        body = a_check_in() if path.endswith("check-ins") else a_note()
+
+        answer = broken.post(path + query, json=body, headers=headers)
+
+        assert (answer.status_code, answer.json()["code"]) == (500, "internal")
+        assert "xylophone" not in answer.text
+        told = answer.json()["help"]
+        assert told["emergency_number"] == number
+        # A language is not where somebody is.
+        assert told["country"] == ("DE" if query else "")
+        assert advice in told["advice"]
+
+    def test_where_nothing_of_danger_is_told_an_accident_has_no_help(
+        self, broken: TestClient, world: World
+    ) -> None:
+        headers = {"Authorization": f"Bearer {world.patient.token}"}
+
+        answer = broken.get("/v1/patients/me/check-ins", headers=headers)
+
+        assert answer.status_code == 500
+        assert "help" not in answer.json()
+
+    @pytest.mark.parametrize("path", PATHS[:2])
+    def test_a_body_that_is_too_large_is_told_whom_to_call_too(
+        self, world: World, path: str
+    ) -> None:
+        headers = {"Content-Type": "application/json"}
+
+        answer = world.patient.post(path, None, content=b" " * 1_100_000, headers=headers)
+
+        assert answer.status_code == 413
+        assert answer.json()["help"]["advice"] == self.SENTENCE
+
+    @pytest.mark.parametrize("path", PATHS)
+    def test_without_a_database_and_without_a_country_it_is_the_plain_sentence(
+        self, world: World, keyring: Keyring, tmp_path: Path, path: str
+    ) -> None:
+        away = "postgresql+psycopg://nobody@127.0.0.1:1/none"
+        settings = Settings(database_url=away, data_dir=tmp_path, public_url="http://testserver")
+        headers = {"Authorization": f"Bearer {world.patient.token}", "Accept-Language": "de-DE"}
+        application = create_app(settings, keyring, SigningKeys.parse(SIGNING_KEYS))
+
+        with TestClient(application) as client:
+            body = a_check_in() if path.endswith("check-ins") else a_note()
+            answer = client.post(path, json=body, headers=headers)
+
+        assert answer.status_code == 503
+        assert answer.json()["help"] == {
+            "country": "",
+            "emergency_number": None,
+            "emergency_channels": [],
+            "crisis_lines": [],
+            "advice": self.SENTENCE,
+        }
 
 
 class TestSpecification:

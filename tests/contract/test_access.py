@@ -247,38 +247,39 @@ gone patient        401       401     401   401   401   401
 gone therapist      401       401     401   403   403   403
 """
 # `call` is a call for help, which a suspended account may make too. `act` and `hand` (to nobody who
-# could) are about the flag of the patient here, `close` about one that is not there.
+# could) are about the flag of the patient here, and so is `log`, its deliveries; `close` is about
+# one that is not there.
 ABOUT_FLAGS = """
-                   call  act  hand  close
-anonymous           401  401   401    401
-patient             201  403   403    403
-other patient       201  403   403    403
-therapist           403  200   422    404
-stranger            403  404   404    404
-coach               403  403   403    404
-administrator       403  403   403    403
-foreign patient     201  403   403    403
-foreign therapist   403  404   404    404
-foreign admin       403  403   403    403
-gone patient        201  403   403    403
-gone therapist      403  401   401    401
+                   call  act  hand  close  log
+anonymous           401  401   401    401  401
+patient             201  403   403    403  403
+other patient       201  403   403    403  403
+therapist           403  200   422    404  200
+stranger            403  404   404    404  404
+coach               403  403   403    404  403
+administrator       403  403   403    403  200
+foreign patient     201  403   403    403  403
+foreign therapist   403  404   404    404  404
+foreign admin       403  403   403    403  404
+gone patient        201  403   403    403  403
+gone therapist      403  401   401    401  401
 """
 # What is a clinic's. `own` is an instrument that the clinic here added, and `publish` comes with
 # an If-Match that no longer holds.
 OF_CLINIC = """
-                   read  own  switch  add  publish
-anonymous           401  401     401  401      401
-patient             200  200     403  403      403
-other patient       200  200     403  403      403
-therapist           200  200     403  403      403
-stranger            200  200     403  403      403
-coach               200  200     403  403      403
-administrator       200  200     200  201      412
-foreign patient     200  404     403  403      403
-foreign therapist   200  404     403  403      403
-foreign admin       200  404     200  201      412
-gone patient        401  401     403  403      403
-gone therapist      401  401     403  403      403
+                   read  own  switch  add  publish  log
+anonymous           401  401     401  401      401  401
+patient             200  200     403  403      403  403
+other patient       200  200     403  403      403  403
+therapist           200  200     403  403      403  403
+stranger            200  200     403  403      403  403
+coach               200  200     403  403      403  403
+administrator       200  200     200  201      412  200
+foreign patient     200  404     403  403      403  403
+foreign therapist   200  404     403  403      403  403
+foreign admin       200  404     200  201      412  200
+gone patient        401  401     403  403      403  403
+gone therapist      401  401     403  403      403  403
 """
 
 # One's own second factor, where nobody has one; and a clinic's. `reset` is of a colleague here.
@@ -595,6 +596,7 @@ EXPECTED: Final[dict[tuple[str, str], list[Try]]] = {
             ("comments", {"note": "Seen."}),
         )
     },
+    ("GET", "/v1/flags/{flag_id}/deliveries"): [Try(ABOUT_FLAGS, "log", kind="flag")],
     ("POST", "/v1/flags/{flag_id}/hand-over"): [
         Try(ABOUT_FLAGS, "hand", kind="flag", body={"to": GOAL_ID})
     ],
@@ -661,6 +663,7 @@ EXPECTED: Final[dict[tuple[str, str], list[Try]]] = {
     ("PUT", "/v1/clinic/instruments/{key}"): [Try(OF_CLINIC, "switch", body={"is_on": True})],
     ("POST", "/v1/clinic/instruments"): [Try(OF_CLINIC, "add", body={"definition": DEFINITION})],
     ("GET", "/v1/clinic/protocol"): [Try(OF_CLINIC, "read")],
+    ("GET", "/v1/clinic/alert-deliveries"): [Try(OF_CLINIC, "log")],
     ("PUT", "/v1/clinic/protocol"): [
         Try(OF_CLINIC, "publish", body=A_PROTOCOL, headers=(("If-Match", '"999"'),))
     ],
@@ -849,6 +852,7 @@ def entry(stage: Stage, caller: Person | None, column: str, kind: str) -> str:
         "flag": here.patient.patient_id,
         "hand": here.patient.patient_id,
         "reset": here.patient.patient_id,
+        "log": here.patient.patient_id,
     }.get(column)
     return stage.entries[owner][kind] if owner in stage.entries else str(uuid4())
 
@@ -1139,6 +1143,7 @@ def parameters(stage: Stage, ids: Ids, name: str, kind: str) -> dict[str, Any]:
         "since": long_ago,
         "until": later,
         "before": later,
+        "before_at": later,
         "before_id": UUID(int=2**128 - 1),
         "after": UUID(int=0),
         "after_urgency": -9,

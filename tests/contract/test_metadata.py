@@ -465,7 +465,12 @@ class TestDatabase:
             owner, "SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace"
         )
 
-        assert functions == {"attachment_discard", "ledger_append", "ledger_open"}
+        assert functions == {
+            "attachment_discard",
+            "ledger_append",
+            "ledger_open",
+            "waiting_rounds",
+        }
         assert asked(owner, LOOSE_FUNCTIONS) == set()
 
     @pytest.mark.parametrize(

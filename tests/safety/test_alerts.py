@@ -2,9 +2,9 @@
 
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import timedelta
 from itertools import pairwise
 from typing import Any
 from uuid import UUID
@@ -15,7 +15,7 @@ from sqlalchemy import func, literal_column, select
 
 from app import worker
 from app.kernel import outbox
-from app.kernel.channels import Gone, NotNow
+from app.kernel.channels import Channels, Gone, NotNow
 from app.kernel.db import Db, Direct, Query, itself
 from app.kernel.identity import Caller
 from app.kernel.settings import Settings
@@ -31,7 +31,12 @@ POLICY = "/v1/clinic/escalation"
 
 
 class Watch(Ward):
-    """A ward whose patients are in danger, and its worker's rounds and alarms."""
+    """A ward whose patients are in danger, and its worker's rounds and alarms.
+
+    through: real channels, instead of the post.
+    """
+
+    through: Channels | None = None
 
     def person(self, who: Person) -> Person:
         """Signed in at this instant."""
@@ -84,7 +89,7 @@ class Watch(Ward):
 
     def work(self, database: Direct | None = None) -> None:
         """A worker does all that is due, as it stands."""
-        keepers = {**worker.KEEPERS, **worker.alarms(self.post.channels, LINK)}
+        keepers = {**worker.KEEPERS, **worker.alarms(self.through or self.post.channels, LINK)}
         for _ in range(200):
             if not worker.keep_one(database or self.database, self.clock(), keepers):
                 return
@@ -251,6 +256,21 @@ class TestNobody:
         assert watch.after(minutes=1) == [clinic.administrator.membership_id]
         assert watch.states(flag_id) == ["done"] * 3
 
+    def test_a_clinician_who_joins_a_clinic_without_anybody_is_told_and_may_look(
+        self, watch: Watch
+    ) -> None:
+        clinic, record = watch.clinic, watch.clinic.patient.record
+        watch.set_active(False, clinic.therapist, clinic.stranger, clinic.administrator)
+        flag_id = watch.danger()
+        assert watch.after(days=1) == []
+
+        watch.set_active(True, clinic.stranger)
+
+        assert watch.after(minutes=1) == [clinic.stranger.membership_id]
+        assert watch.states(flag_id) == ["done"] * 3
+        assert watch.person(clinic.stranger).get(f"{record}/flags").status_code == 200
+        assert watch.after(days=1) == []
+
 
 class TestAnswered:
     @pytest.mark.parametrize(
@@ -386,6 +406,7 @@ class TestDelivery:
             words = json.dumps([title, body]).lower()
             for word in ("patient", "clinic", "suicid", "risk", "danger", "flag", "phq", "high"):
                 assert word not in words
+            assert body.endswith(f"/?alert={flag_id}.1.1")
             if sent_to[message.to] == "email":
                 assert said == {}
             else:
@@ -493,7 +514,7 @@ class TestDelivery:
 
         def send(db: Db) -> None:
             watch.post.meanwhile = lambda: seen.append(db.one(setting))
-            (item,) = outbox.claim(db, [alerts.DELIVER_TOPIC], watch.clock())
+            (item,) = outbox.claim(db, alerts.DELIVER_TOPICS.values(), watch.clock())
             db.enter(item.clinic_id)
             alerts.deliver(db, item.body, watch.clock(), watch.post.channels, LINK)
 
@@ -513,130 +534,3 @@ class TestDelivery:
         watch.work()
 
         assert watch.post.messages == []
-
-
-class TestPolicy:
-    def quick(self, watch: Watch) -> dict[str, Any]:
-        """As it ships, and the next clinician of high after a minute."""
-        policy = watch.person(watch.clinic.administrator).get(POLICY).json()
-        policy["levels"]["high"][1]["after_minutes"] = 1
-        return {name: policy[name] for name in ("source", "convention", "levels")}
-
-    def test_what_ships_is_version_zero(self, watch: Watch) -> None:
-        answer = watch.clinic.therapist.get(POLICY)
-
-        assert (answer.status_code, answer.headers["ETag"]) == (200, '"1"')
-        assert (answer.json()["version"], answer.json()["published_at"]) == (0, None)
-
-    def test_what_is_published_holds_for_rounds_that_begin_from_then_on(self, watch: Watch) -> None:
-        flag_id = watch.danger()
-        watch.after()
-        administrator = watch.clinic.administrator
-        answer = administrator.put(POLICY, self.quick(watch), base=1)
-        assert (answer.status_code, answer.headers["ETag"]) == (200, '"2"')
-        assert answer.json() == administrator.get(POLICY).json()
-        assert answer.json()["version"] == 1
-
-        assert watch.after(minutes=2) == []
-        assert watch.danger() == flag_id
-        watch.after()
-        watch.after(minutes=1)
-
-        assert watch.states(flag_id, 2) == ["done", "done", "planned"]
-
-    def test_only_an_administrator_publishes_upon_the_version_they_read(self, watch: Watch) -> None:
-        policy, clinic = self.quick(watch), watch.clinic
-
-        assert clinic.therapist.put(POLICY, policy, base=1).status_code == 403
-        assert clinic.administrator.put(POLICY, policy, base=None).status_code == 428
-        assert clinic.administrator.put(POLICY, policy, base=2).status_code == 412
-        assert clinic.administrator.put(POLICY, policy, base=1).status_code == 200
-        assert clinic.administrator.put(POLICY, policy, base=1).status_code == 412
-
-    def test_what_is_no_policy_is_told_where(self, watch: Watch) -> None:
-        policy = self.quick(watch)
-        policy["levels"]["high"][1]["who"] = "somebody"
-        policy["levels"]["low"] = []
-
-        answer = watch.clinic.administrator.put(POLICY, policy, base=1)
-
-        assert answer.status_code == 422
-        pointers = {fault["pointer"] for fault in answer.json()["errors"]}
-        assert pointers == {"/levels/high/1/who", "/levels/low"}
-        assert watch.clinic.administrator.get(POLICY).json()["version"] == 0
-
-
-class Once(threading.Event):
-    """Stops a loop that has waited once."""
-
-    waited = False
-
-    def wait(self, timeout: float | None = None) -> bool:
-        """Without waiting."""
-        first, self.waited = not self.waited, True
-        return not first
-
-
-class TestStandIn:
-    @pytest.mark.parametrize(("seconds", "tells"), [(0, False), (60, False), (61, True)])
-    def test_it_tells_while_the_worker_has_been_silent_for_a_minute(
-        self, watch: Watch, keyring: Keyring, seconds: int, tells: bool
-    ) -> None:
-        address = watch.address(watch.clinic.therapist)
-        seen_at = watch.clock()
-        watch.database.run(lambda db: outbox.beat(db, seen_at))
-        watch.danger()
-        watch.clock.turn(seconds=seconds)
-        keepers = {**worker.KEEPERS, **worker.alarms(watch.post.channels, LINK)}
-
-        worker.stand_in(
-            Direct(str(watch.settings.database_url), keyring), keepers, Once(), watch.clock
-        )
-
-        assert bool(watch.told()) is tells
-        assert [message.to for message in watch.post.messages] == [address] * tells
-        # It is not the worker, and does not look like one to whoever watches over it.
-        assert watch.database.run(outbox.worker_seen_at) == seen_at
-
-    def test_it_tells_where_no_worker_was_ever_seen(self, watch: Watch, keyring: Keyring) -> None:
-        watch.danger()
-
-        worker.stand_in(
-            Direct(str(watch.settings.database_url), keyring), worker.KEEPERS, Once(), watch.clock
-        )
-
-        assert watch.told() == [watch.clinic.therapist.membership_id]
-
-
-class TestTimers:
-    TOPIC = "flag.round"
-
-    def promise(self, watch: Watch, at: datetime) -> None:
-        def make(db: Db) -> None:
-            db.enter(watch.clinic.id)
-            outbox.promise(db, self.TOPIC, body={}, dedupe_key="timer", now=watch.clock(), at=at)
-
-        watch.database.run(make)
-
-    def claimed(self, watch: Watch, act: Callable[[Db, outbox.Due], None] | None = None) -> int:
-        def claim(db: Db) -> int:
-            due = outbox.claim(db, [self.TOPIC], watch.clock())
-            for item in due:
-                if act is not None:
-                    act(db, item)
-            return len(due)
-
-        return watch.database.run(claim)
-
-    @pytest.mark.parametrize("failures", [0, 3])
-    def test_a_timer_is_not_kept_before_its_time_whatever_the_attempts(
-        self, watch: Watch, failures: int
-    ) -> None:
-        self.promise(watch, watch.clock() + timedelta(minutes=15))
-        watch.behind("UPDATE outbox SET attempts = %s", failures)
-        watch.clock.turn(minutes=14, seconds=59)
-        assert self.claimed(watch) == 0
-
-        watch.clock.turn(seconds=1)
-
-        assert self.claimed(watch) == 1

@@ -15,7 +15,15 @@ TABLE: dict[str, Any] = tomllib.loads(
     files("app.safety").joinpath("crisis_lines.toml").read_text("utf-8")
 )
 COUNTRIES = sorted(set(TABLE) - {"verified_on"})
-WAYS = ("phone", "sms", "whatsapp", "email", "chat_url")
+WAYS = (
+    "phone", "sms", "whatsapp", "email", "chat_url", "videophone", "textphone", "video_url"
+)  # fmt: skip
+SIGNED = {"ase", "bfi", "fcs", "fsl"}
+
+
+def every_line(country: str) -> list[dict[str, Any]]:
+    row = TABLE[country]
+    return [*row.get("emergency_channels", []), *row["lines"]]
 
 
 class TestTable:
@@ -36,7 +44,7 @@ class TestTable:
     def test_a_line_says_how_when_in_which_languages_and_where_that_was_read(
         self, country: str
     ) -> None:
-        for line in TABLE[country]["lines"]:
+        for line in every_line(country):
             assert any(line.get(way) for way in WAYS), line
             assert line["name"].strip()
             assert line["hours"].strip()
@@ -46,11 +54,29 @@ class TestTable:
 
     @pytest.mark.parametrize("country", COUNTRIES)
     def test_what_is_dialled_can_be_dialled(self, country: str) -> None:
-        for line in TABLE[country]["lines"]:
-            for way in ("phone", "sms", "whatsapp"):
+        for line in every_line(country):
+            for way in ("phone", "sms", "whatsapp", "videophone", "textphone"):
                 assert re.fullmatch(r"\+?[\d -]+( then press \d)?", line.get(way, "1")), line
             assert line.get("chat_url", "https://").startswith("https://")
+            assert line.get("video_url", "https://").startswith("https://")
             assert "@" in line.get("email", "@")
+
+    @pytest.mark.parametrize("country", COUNTRIES)
+    def test_a_signed_language_is_reached_by_video_and_video_is_in_a_signed_language(
+        self, country: str
+    ) -> None:
+        for line in every_line(country):
+            is_video = bool(line.get("videophone") or line.get("video_url"))
+            assert is_video == bool(SIGNED & set(line["languages"])), line
+
+    def test_where_it_was_read_there_is_a_way_without_a_voice(self) -> None:
+        silent = {
+            country: {way for line in every_line(country) for way in line if way in WAYS}
+            - {"phone"}
+            for country in ("US", "CA", "GB", "IE", "AU", "NZ", "FR")
+        }
+        assert all(silent.values()), silent
+        assert [one["sms"] for one in TABLE["FR"]["emergency_channels"]] == ["114"]
 
 
 class TestHelpIn:
@@ -62,6 +88,8 @@ class TestHelpIn:
         assert (found.country, found.emergency_number) == (country, row["emergency"])
         assert [line.name for line in found.crisis_lines] == [line["name"] for line in row["lines"]]
         assert all(line.verified_on == TABLE["verified_on"] for line in found.crisis_lines)
+        channels = [one["name"] for one in row.get("emergency_channels", [])]
+        assert [line.name for line in found.emergency_channels] == channels
         assert row["emergency"] in found.advice
 
     @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ import pytest
 
 from app.safety.crisis import help_in
 from app.safety.plan_page import LISTS, POLICY, page
-from app.safety.schemas import CrisisLine, Help, SafetyPlanOut
+from app.safety.schemas import ClinicNumber, CrisisLine, Help, SafetyPlanOut
 
 ATTACK = "<script>alert('x')</script>\"&amp;<img src=//e.example onerror=x>"
 CONTACTS = ("people_i_can_tell", "services_i_can_call")
@@ -40,7 +40,7 @@ def printed(plan: SafetyPlanOut | None = None, country: str = "US", **changes: A
     """The page, for somebody in New York whose clinic has a telephone."""
     told: dict[str, Any] = {
         "clinic_name": "Test Clinic",
-        "clinic_phone": "+1 555 0199",
+        "clinic_numbers": [ClinicNumber(phone="+1 555 0199", when="always", holds_now=True)],
         "time_zone": "America/New_York",
         "locale": "en",
         "own": "{}",
@@ -78,7 +78,7 @@ def names(html: str) -> set[str]:
 
 
 class TestOrder:
-    def test_whom_to_call_comes_before_the_plan_and_the_clinic_after_it(self) -> None:
+    def test_whom_to_call_comes_before_the_plan_and_the_clinic_before_the_lines(self) -> None:
         text = Reader(printed()).text
 
         places = [
@@ -86,12 +86,11 @@ class TestOrder:
             for one in (
                 "911",
                 "If you are in danger, call 911 now.",
+                "+1 555 0199",
                 "988 Suicide & Crisis Lifeline",
                 "Crisis Text Line",
                 "entry of signs_i_notice",
                 "entry of reasons_to_keep_going",
-                "Test Clinic",
-                "+1 555 0199",
                 "Version 3, 9 March 2026",
             )
         ]
@@ -128,8 +127,8 @@ class TestWhomToCall:
     def test_numbers_can_be_dialled(self) -> None:
         dialled = [attrs["href"] for tag, attrs in Reader(printed()).elements if tag == "a"]
 
-        assert dialled[:3] == ["tel:911", "tel:988", "tel:988"]
-        assert dialled[-3:] == ["tel:+15550101", "tel:+15550101", "tel:+15550199"]
+        assert dialled[:3] == ["tel:911", "tel:+15550199", "tel:988"]
+        assert dialled[-2:] == ["tel:+15550101", "tel:+15550101"]
 
     def test_what_has_no_digit_is_shown_and_not_dialled(self) -> None:
         html = printed(a_plan(people_i_can_tell=[{"name": "Ana", "phone": "---"}]))
@@ -156,7 +155,13 @@ class TestWhomToCall:
             source="line.example",
             verified_on="2026-11",
         )
-        help_here = Help(country="XX", emergency_number="112", crisis_lines=[line], advice="Call.")
+        help_here = Help(
+            country="XX",
+            emergency_number="112",
+            emergency_channels=[],
+            crisis_lines=[line],
+            advice="Call.",
+        )
 
         text = Reader(printed(help_here=help_here)).text
 
@@ -176,7 +181,56 @@ class TestWhomToCall:
         assert "People to talk to, now" not in text
 
     def test_a_clinic_without_a_telephone_is_there_by_name(self) -> None:
-        assert "<p><b>Test Clinic</b></p>" in printed(clinic_phone=None)
+        text = Reader(printed(clinic_numbers=[])).text
+
+        assert "My clinic" not in text
+        assert "Test Clinic · Version 3" in text
+
+    def test_of_two_numbers_paper_says_when_each_holds(self) -> None:
+        numbers = [
+            ClinicNumber(phone="+1 555 0198", when="off-duty", holds_now=True),
+            ClinicNumber(phone="+1 555 0199", when="on-duty", holds_now=False),
+        ]
+
+        text = Reader(printed(clinic_numbers=numbers)).text
+
+        assert (
+            "Test Clinic +1 555 0198 (when it is off duty)"
+            "Test Clinic +1 555 0199 (when the clinic is on duty)"
+        ) in text
+
+    def test_the_emergency_services_without_a_voice_come_before_the_clinic(self) -> None:
+        text = Reader(printed(country="GB")).text
+
+        places = [text.index(one) for one in ("999 BSL", "textphone 18000", "0199", "Samaritans")]
+        assert places == sorted(places)
+
+
+class TestSize:
+    LONG = "a sentence of some forty letters, or so, "
+
+    def size(self, **changes: Any) -> str:
+        (size,) = [
+            str(attributes["class"])
+            for tag, attributes in Reader(printed(a_plan(**changes))).elements
+            if tag == "body"
+        ]
+        return size
+
+    def test_letters_are_as_large_as_fits_one_page_and_never_too_small_to_read(self) -> None:
+        sizes = [
+            self.size(
+                things_i_can_do=[self.LONG * 3] * entries, signs_i_notice=[self.LONG] * entries
+            )
+            for entries in (1, 4, 8, 20)
+        ]
+
+        assert sizes[0] == "size-14"
+        numbers = [int(one.removeprefix("size-")) for one in sizes]
+        assert numbers == sorted(numbers, reverse=True)
+        assert len(set(numbers)) >= 3
+        everything = {name: [self.LONG * 20] * 20 for name in LISTS if name not in CONTACTS}
+        assert self.size(**everything) == "size-9"
 
 
 class TestNothingGetsIn:
@@ -189,9 +243,10 @@ class TestNothingGetsIn:
         assert ATTACK in Reader(html).text
         assert names(html) == names(printed())
 
-    @pytest.mark.parametrize("name", ["clinic_name", "clinic_phone"])
+    @pytest.mark.parametrize("name", ["clinic_name", "clinic_numbers"])
     def test_what_a_clinic_is_called_stays_text(self, name: str) -> None:
-        changes: dict[str, Any] = {name: ATTACK}
+        number = ClinicNumber(phone=ATTACK, when="always", holds_now=True)
+        changes: dict[str, Any] = {name: ATTACK if name == "clinic_name" else [number]}
 
         html = printed(**changes)
 
@@ -219,12 +274,22 @@ class TestNothingGetsIn:
             "email",
             "chat_url",
             "hours",
+            "videophone",
+            "textphone",
+            "video_url",
+            "relay_note",
         ],
     )
     def test_what_the_table_of_lines_says_stays_text(self, name: str) -> None:
         line = {"name": "A line", "hours": "24/7", "sms": "1", "phone": "1"} | {name: ATTACK}
         told = CrisisLine(**line, languages=[], source="s", verified_on="2026-11")
-        help_here = Help(country="XX", emergency_number=ATTACK, crisis_lines=[told], advice=ATTACK)
+        help_here = Help(
+            country="XX",
+            emergency_number=ATTACK,
+            emergency_channels=[told],
+            crisis_lines=[told],
+            advice=ATTACK,
+        )
 
         html = printed(help_here=help_here)
 
@@ -249,7 +314,7 @@ class TestAlone:
 
         assert names(html) == {
             "html", "head", "meta", "title", "style", "body", "h1", "h2", "section",
-            "p", "a", "span", "ul", "li", "b", "footer",
+            "p", "a", "span", "ul", "li", "b", "main", "footer",
         }  # fmt: skip
         hrefs = [attrs["href"] for _, attrs in Reader(html).elements if "href" in attrs]
         assert all(str(one).startswith("tel:") for one in hrefs)
@@ -278,7 +343,7 @@ class TestAlone:
 
         assert "background: #fff; color: #000" in html
         assert "@media print" in html
-        assert "font-size: 15pt" in html
+        assert "body.size-14 { font-size: 14pt; }" in html
 
     def test_a_clinics_own_language_is_the_pages(self) -> None:
         own = '{"de": {"plan.title": "Mein Notfallplan", "plan.date": "{day}. {month} {year}"}}'

@@ -25,6 +25,7 @@ from fastapi.testclient import TestClient
 from pyotp import TOTP
 from typer.testing import CliRunner
 
+from app import worker
 from app.cli import app
 from app.clinical import instruments
 from app.kernel import clock, outbox
@@ -373,7 +374,8 @@ class TestDoctor:
         database = Direct(str(fresh_database.database_url), stack.keyring(fresh_database))
 
         missing = afterglow("doctor", env=env)
-        database.run(lambda db: outbox.beat(db, clock.now()))
+        for loop in worker.LOOPS:
+            database.run(lambda db, loop=loop: outbox.beat(db, clock.now(), loop))  # type: ignore[misc]
         well = afterglow("doctor", env=env)
         as_superuser(fresh_database, "UPDATE heartbeat SET at = now() - interval '7 minutes'")
         silent = afterglow("doctor", env=env)
