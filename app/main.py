@@ -10,6 +10,10 @@ from starlette.routing import Route as PlainRoute
 
 from app import __version__
 from app.checkins.routes import routes as checkins
+from app.course.courses.routes import routes as courses
+from app.course.eligibility.routes import routes as eligibility
+from app.course.exposure.routes import routes as exposure
+from app.course.preparation.routes import routes as preparation
 from app.goals.routes import routes as goals
 from app.kernel import clock, outbox
 from app.kernel.channels import Channels
@@ -84,6 +88,10 @@ def create_app(
         safety,
         treatment,
         goals,
+        eligibility,
+        courses,
+        preparation,
+        exposure,
         trends,
         sync,
         reminders(Channels.from_settings(settings), settings.outbound_networks),

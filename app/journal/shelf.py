@@ -94,6 +94,8 @@ class Shelf(Generic[S, O]):
         the rules that need more than what was sent: it may raise a Problem. Called only when
         something is to be written; before: the entry as it is, None for a new one.
     follow: what comes of an entry that was kept, amended or withdrawn, in the same transaction.
+    action: the ledger's word for an amendment, from the entry before and after it: a kind with
+        states says which move it was, as in `course.paused`. Without one it is `amended`.
     """
 
     def __init__(
@@ -108,6 +110,7 @@ class Shelf(Generic[S, O]):
         write: Right,
         derive: Derive[S] | None = None,
         follow: Follow[O] | None = None,
+        action: Callable[[Kept, Kept], str] | None = None,
     ) -> None:
         self.kind: Final = kind
         self.sent: Final = sent
@@ -119,13 +122,14 @@ class Shelf(Generic[S, O]):
         self._made_private = f"{kind}.made_private"
         self._derive = derive
         self._follow = follow
-        kept = table(table_)
+        self._action = action or (lambda before, after: "amended")
+        kept = self._kept = table(table_)
         self._table_name = str(kept.name)
         own = {"clinic_id", "patient_id", *_FRAME}
         self._plain = tuple(column.name for column in kept.columns if column.name not in own)
         self._as_json = {name for name in self._plain if isinstance(kept.columns[name].type, JSONB)}
         self.is_tiered: Final = "tier" in self._plain
-        columns = [kept.columns[name] for name in (*_FRAME, *self._plain)]
+        columns = self._selected = [kept.columns[name] for name in (*_FRAME, *self._plain)]
         into = self._row
         may_read = (_may_read(kept),) if self.is_tiered else ()
         self.add = _insertion(kept)
@@ -183,7 +187,9 @@ class Shelf(Generic[S, O]):
             row = row._replace(recorded_at=sent.recorded_at, **arrival._asdict())
         row = self._filled(db, chart, row, sent, changing, now)
         is_now_private = row.plain.get("tier") == PRIVATE != changing.plain.get("tier")
-        action = self._made_private if is_now_private else f"{self.kind}.amended"
+        action = f"{self.kind}.{self._action(changing, row)}"
+        if is_now_private:
+            action = self._made_private
         return self._change(db, chart, row, action, known, now), True
 
     def withdraw(
@@ -222,6 +228,29 @@ class Shelf(Generic[S, O]):
             **asked,
         )
         return Listed([self.told(chart, row) for row in page.rows], page.next_cursor)
+
+    def query(self, *conditions: ColumnElement[bool], newest: int | None = None) -> Query[Kept]:
+        """The entries of `:patient_id` that count, for a feature's own question; newest first.
+
+        conditions: on the columns of the table. newest: no more than so many. Of a kind with tiers
+        private ones are among them for whoever asks with `is_own`, as everywhere.
+        """
+        kept = self._kept
+        may_read = (_may_read(kept),) if self.is_tiered else ()
+        wanted = (
+            select(*self._selected)
+            .where(*_of_patient(kept), kept.c.status != _WITHDRAWN, *may_read, *conditions)
+            .order_by(kept.c.effective_at.desc(), kept.c.id.desc())
+        )
+        if newest is not None:
+            wanted = wanted.limit(literal_column(str(newest)))
+        return Query(wanted, self._row)
+
+    def found(self, db: Db, chart: Chart, query: Query[Kept], **params: Any) -> list[O]:
+        """What a `query` of this shelf finds in this record, opened, as this reader is told."""
+        asked = {"is_own": chart.is_own} if self.is_tiered else {}
+        rows = db.all(query, patient_id=chart.patient_id, **asked, **params)
+        return [self.told(chart, row) for row in rows]
 
     def versions(self, db: Db, chart: Chart, entry_id: UUID) -> list[Said[O]]:
         """Every version that this reader may see, the first one first.
