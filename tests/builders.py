@@ -103,6 +103,17 @@ def a_screening(**changes: str) -> dict[str, Any]:
     return {"answers": answers, "recorded_at": now().isoformat()}
 
 
+def a_resolution(screening_id: str, condition: str, **changes: Any) -> dict[str, Any]:
+    """A prescriber's decision about a hard stop of a screening's first version."""
+    return {
+        "screening_id": screening_id,
+        "screening_version": 1,
+        "condition": condition,
+        "reason": "Stable for ten years; discussed.",
+        "recorded_at": now().isoformat(),
+    } | changes
+
+
 def a_course(**changes: Any) -> dict[str, Any]:
     """A planned course by the protocol that ships."""
     return {

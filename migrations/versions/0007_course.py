@@ -17,7 +17,7 @@ depends_on: str | Sequence[str] | None = None
 _OF_PATIENT = ["clinic_id", "patient_id"]
 _TABLES = (
     "trial_history",
-    "stratum",
+    "treatment_resistance",
     "medication",
     "screening",
     "stop_resolution",
@@ -51,18 +51,22 @@ def upgrade() -> None:
         ),
     )
     op.create_table(
-        "stratum",
+        "treatment_resistance",
         sa.Column("clinic_id", sa.Uuid(), autoincrement=False, nullable=False),
         sa.Column("patient_id", sa.Uuid(), autoincrement=False, nullable=False),
         sa.Column("stratum", sa.Text(), nullable=True),
         sa.Column("is_certain", sa.Boolean(), nullable=False),
         sa.Column("is_resistant", sa.Boolean(), nullable=True),
         sa.Column("as_of", sa.DateTime(timezone=True), nullable=False),
-        _patient_of("stratum"),
-        sa.PrimaryKeyConstraint(*_OF_PATIENT, name=op.f("pk_stratum")),
+        _patient_of("treatment_resistance"),
+        sa.PrimaryKeyConstraint(*_OF_PATIENT, name=op.f("pk_treatment_resistance")),
         info={"placement": "distributed"},
     )
-    op.create_index(op.f("ix_stratum_clinic_id_stratum"), "stratum", ["clinic_id", "stratum"])
+    op.create_index(
+        op.f("ix_treatment_resistance_clinic_id_stratum"),
+        "treatment_resistance",
+        ["clinic_id", "stratum"],
+    )
     _add_entries(
         "medication",
         sa.Column("rxnorm", sa.Text(), nullable=True),

@@ -12,6 +12,7 @@ from tests.builders import (
     World,
     a_medication,
     a_past_treatment,
+    a_resolution,
     a_screening,
     amended,
     now,
@@ -40,16 +41,6 @@ def summary(world: World) -> Told:
 def standing(world: World) -> Told:
     told: Told = summary(world)["standing"]
     return told
-
-
-def a_resolution(screening: Told, condition: str, **changes: Any) -> Told:
-    return {
-        "screening_id": screening["id"],
-        "screening_version": screening["version"],
-        "condition": condition,
-        "reason": "Stable for ten years; discussed with cardiology.",
-        "recorded_at": now().isoformat(),
-    } | changes
 
 
 def let(behind: Behind, person: Person, *privileges: str) -> None:
@@ -143,7 +134,7 @@ class TestResolve:
             world.therapist,
             world,
             "stop-resolutions",
-            a_resolution(screening, "uncontrolled-hypertension"),
+            a_resolution(screening["id"], "uncontrolled-hypertension"),
         )
 
         assert (before["state"], before["stops"]) == ("stopped", ["uncontrolled-hypertension"])
@@ -160,12 +151,12 @@ class TestResolve:
         path = f"{world.patient.record}/stop-resolutions"
         let(behind, world.therapist, *privileges)
 
-        refused = world.therapist.post(path, a_resolution(screening, "mania"))
+        refused = world.therapist.post(path, a_resolution(screening["id"], "mania"))
 
         assert refused.status_code == 403
         assert standing(world)["stops"] == ["mania"]
         let(behind, world.therapist, "prescribe")
-        assert world.therapist.post(path, a_resolution(screening, "mania")).status_code == 201
+        assert world.therapist.post(path, a_resolution(screening["id"], "mania")).status_code == 201
 
     @pytest.mark.parametrize("meanwhile", ["no", "unknown"])
     def test_an_answer_that_changed_is_open_again_also_when_it_changes_back(
@@ -173,7 +164,7 @@ class TestResolve:
     ) -> None:
         first = a_screening(mania="yes")
         screening = sent(world.therapist, world, "screenings", first)
-        sent(world.therapist, world, "stop-resolutions", a_resolution(screening, "mania"))
+        sent(world.therapist, world, "stop-resolutions", a_resolution(screening["id"], "mania"))
         path = f"{world.patient.record}/screenings/{screening['id']}"
 
         amended(world.therapist, path, a_screening(mania=meanwhile), 1)
@@ -184,7 +175,7 @@ class TestResolve:
     def test_another_note_to_the_answer_opens_it_again(self, world: World) -> None:
         first = a_screening(mania="yes")
         screening = sent(world.therapist, world, "screenings", first)
-        sent(world.therapist, world, "stop-resolutions", a_resolution(screening, "mania"))
+        sent(world.therapist, world, "stop-resolutions", a_resolution(screening["id"], "mania"))
         path = f"{world.patient.record}/screenings/{screening['id']}"
 
         amended(world.therapist, path, first | {"notes": {"mania": "Again last month."}}, 1)
@@ -194,7 +185,7 @@ class TestResolve:
     def test_another_answer_changes_and_what_was_resolved_stays_so(self, world: World) -> None:
         first = a_screening(mania="yes")
         screening = sent(world.therapist, world, "screenings", first)
-        sent(world.therapist, world, "stop-resolutions", a_resolution(screening, "mania"))
+        sent(world.therapist, world, "stop-resolutions", a_resolution(screening["id"], "mania"))
         body = first | {"answers": first["answers"] | {"substance-use": "yes"}}
 
         told = amended(
@@ -206,7 +197,7 @@ class TestResolve:
 
     def test_a_new_screening_is_resolved_from_the_start(self, world: World) -> None:
         screening = sent(world.therapist, world, "screenings", a_screening(mania="yes"))
-        sent(world.therapist, world, "stop-resolutions", a_resolution(screening, "mania"))
+        sent(world.therapist, world, "stop-resolutions", a_resolution(screening["id"], "mania"))
 
         sent(world.therapist, world, "screenings", a_screening(mania="yes"))
 
@@ -214,7 +205,9 @@ class TestResolve:
 
     def test_withdrawn_it_stands_again(self, world: World) -> None:
         screening = sent(world.therapist, world, "screenings", a_screening(mania="yes"))
-        told = sent(world.therapist, world, "stop-resolutions", a_resolution(screening, "mania"))
+        told = sent(
+            world.therapist, world, "stop-resolutions", a_resolution(screening["id"], "mania")
+        )
 
         withdrawn(world.therapist, f"{world.patient.record}/stop-resolutions/{told['id']}", 1)
 
@@ -239,7 +232,8 @@ class TestResolve:
         )
 
         answer = world.therapist.post(
-            f"{world.patient.record}/stop-resolutions", a_resolution(screening, "mania") | change
+            f"{world.patient.record}/stop-resolutions",
+            a_resolution(screening["id"], "mania") | change,
         )
 
         assert answer.status_code == 422
@@ -248,7 +242,10 @@ class TestResolve:
 
 class TestHistory:
     def test_the_stratum_follows_the_history(self, world: World, behind: Behind) -> None:
-        stratum = "SELECT stratum, is_certain, is_resistant FROM stratum WHERE patient_id = %s"
+        stratum = (
+            "SELECT stratum, is_certain, is_resistant FROM treatment_resistance"
+            " WHERE patient_id = %s"
+        )
         assert summary(world)["history"]["stratum"] is None
 
         first = sent(world.therapist, world, "trial-history", a_past_treatment())
@@ -289,7 +286,8 @@ class TestHistory:
         withdrawn(world.therapist, f"{world.patient.record}/trial-history/{told['id']}", 1)
 
         [row] = behind.rows(
-            "SELECT stratum FROM stratum WHERE patient_id = %s", world.patient.patient_id
+            "SELECT stratum FROM treatment_resistance WHERE patient_id = %s",
+            world.patient.patient_id,
         )
         assert row == (None,)
 

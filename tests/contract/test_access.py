@@ -23,7 +23,20 @@ from app.kernel.db import Db, Direct, Query, itself, libpq
 from app.kernel.settings import Settings
 from app.kernel.tables import METADATA
 from app.safety import escalation
-from tests.builders import Person, a_check_in, a_dosing_session, a_goal, a_note
+from tests.builders import (
+    Person,
+    a_check,
+    a_check_in,
+    a_course,
+    a_dosing_session,
+    a_goal,
+    a_medication,
+    a_note,
+    a_past_treatment,
+    a_preparation,
+    a_resolution,
+    a_screening,
+)
 from tests.clinical.definitions import DEFINITION
 from tests.contract.stage import (
     A_PLAN,
@@ -98,6 +111,54 @@ coach               403     403    404      404      404
 administrator       403     403    403      403      403
 foreign patient     403     403    403      403      403
 foreign therapist   403     404    404      201      404
+foreign admin       403     403    403      403      403
+gone patient        403     403    403      403      403
+gone therapist      403     401    401      401      401
+"""
+# Written by the patient and by whoever treats them.
+WRITE_TOGETHER = """
+                     me  theirs  other  foreign  missing
+anonymous           401     401    401      401      401
+patient             201     201    404      404      404
+other patient       201     404    201      404      404
+therapist           403     201    404      404      404
+stranger            403     404    201      404      404
+coach               403     403    404      404      404
+administrator       403     403    403      403      403
+foreign patient     201     404    404      201      404
+foreign therapist   403     404    404      201      404
+foreign admin       403     403    403      403      403
+gone patient        401     401    401      401      401
+gone therapist      403     401    401      401      401
+"""
+# What clinicians read and patients do not.
+READ_WEIGHED = """
+                     me  theirs  other  foreign  missing
+anonymous           401     401    401      401      401
+patient             403     403    403      403      403
+other patient       403     403    403      403      403
+therapist           403     200    404      404      404
+stranger            403     404    200      404      404
+coach               403     403    404      404      404
+administrator       403     403    403      403      403
+foreign patient     403     403    403      403      403
+foreign therapist   403     404    404      200      404
+foreign admin       403     403    403      403      403
+gone patient        403     403    403      403      403
+gone therapist      403     401    401      401      401
+"""
+# Each patient here has a course that has not ended, and nobody has two.
+PLAN_ANOTHER = """
+                     me  theirs  other  foreign  missing
+anonymous           401     401    401      401      401
+patient             403     403    403      403      403
+other patient       403     403    403      403      403
+therapist           403     409    404      404      404
+stranger            403     404    409      404      404
+coach               403     403    404      404      404
+administrator       403     403    403      403      403
+foreign patient     403     403    403      403      403
+foreign therapist   403     404    404      409      404
 foreign admin       403     403    403      403      403
 gone patient        403     403    403      403      403
 gone therapist      403     401    401      401      401
@@ -278,6 +339,13 @@ A_PROMPT = {"due_key": ALWAYS_DUE, "event": "prompted", "recorded_at": CHECK_IN[
 A_POLICY = escalation.as_dict(escalation.shipped())
 GOAL_ID = "00000000-0000-4000-8000-000000000001"
 FIRST_VERSION = (("If-Match", '"1"'),)
+SECOND_VERSION = (("If-Match", '"2"'),)
+# What stands for an entry of the patient that is asked about, in a body.
+THEIR: Final = "entry of the patient: "
+A_RESOLUTION = a_resolution(f"{THEIR}screenings", "mania")
+A_PREPARATION = a_preparation(f"{THEIR}dosing-sessions planned")
+A_CHECK = a_check(f"{THEIR}dosing-sessions planned")
+BY_CLINICIANS: Final = {"creating": RECORD_DOSES, "changing": CHANGE_DOSES}
 
 
 def kept_on_a_shelf(
@@ -359,6 +427,65 @@ EXPECTED: Final[dict[tuple[str, str], list[Try]]] = {
     ("GET", f"{PATIENT}/notes/{{note_id}}/versions"): [Try(READ_CLINICAL, kind="notes")],
     ("POST", f"{PATIENT}/notes"): [Try(WRITE_OWN, body=a_note())],
     **kept_on_a_shelf("goals", "goal_id", a_goal(), a_goal(words="Other."), reading=READ_GOALS),
+    **kept_on_a_shelf(
+        "trial-history",
+        "trial_history_id",
+        a_past_treatment(),
+        a_past_treatment(weeks=3),
+        **BY_CLINICIANS,
+    ),
+    **kept_on_a_shelf(
+        "medications",
+        "medication_id",
+        a_medication(),
+        a_medication(status="stopped"),
+        creating=WRITE_TOGETHER,
+        changing=READ_CLINICAL,
+    ),
+    **kept_on_a_shelf(
+        "screenings",
+        "screening_id",
+        a_screening(mania="yes"),
+        a_screening(),
+        **BY_CLINICIANS,
+    ),
+    **kept_on_a_shelf(
+        "stop-resolutions",
+        "stop_resolution_id",
+        A_RESOLUTION,
+        A_RESOLUTION | {"reason": "Other."},
+        **BY_CLINICIANS,
+    ),
+    **kept_on_a_shelf(
+        "courses",
+        "course_id",
+        a_course(),
+        a_course(planned_sessions=4),
+        creating=PLAN_ANOTHER,
+        changing=CHANGE_DOSES,
+    ),
+    ("DELETE", f"{PATIENT}/courses/{{course_id}}"): [
+        Try(CHANGE_DOSES, kind="courses to withdraw", headers=SECOND_VERSION)
+    ],
+    **kept_on_a_shelf(
+        "preparations",
+        "preparation_id",
+        A_PREPARATION,
+        A_PREPARATION | {"answers": {"fasting": "no"}},
+    ),
+    **kept_on_a_shelf(
+        "preparation-checks",
+        "preparation_check_id",
+        A_CHECK,
+        A_CHECK | {"answers": {}},
+        **BY_CLINICIANS,
+    ),
+    ("GET", f"{PATIENT}/dosing-sessions/{{dosing_session_id}}/preparation"): [
+        Try(READ_CLINICAL, kind="dosing-sessions planned")
+    ],
+    ("GET", f"{PATIENT}/eligibility"): [Try(READ_WEIGHED)],
+    ("GET", f"{PATIENT}/exposure"): [Try(READ_CLINICAL)],
+    ("GET", "/v1/eligibility-conditions"): [PUBLIC],
     ("GET", f"{PATIENT}/trajectories/{{instrument}}"): [
         Try(READ_CLINICAL),
         Try(READ_CLINICAL, query="?item=item-9"),
@@ -555,7 +682,12 @@ def ask(
             "of elsewhere": str(stage.world.elsewhere.therapist.membership_id),
         }
         given = one.body.get("clinician_id")
-        options["json"] = one.body | ({"clinician_id": clinicians[given]} if given else {})
+        named = {
+            member: entry(stage, caller, column, value.removeprefix(THEIR))
+            for member, value in one.body.items()
+            if isinstance(value, str) and value.startswith(THEIR)
+        }
+        options["json"] = one.body | named | ({"clinician_id": clinicians[given]} if given else {})
     if one.form is not None:
         options["data"] = one.form
     ask_it = caller.request if caller else client.request
@@ -805,6 +937,12 @@ def parameters(stage: Stage, ids: Ids, name: str, kind: str) -> dict[str, Any]:
         "TIMES_SAID": {"kind": "goal", "entry_id": entries["goals"]},
         "PIN": {"id": entries["baselines"]},
         "DEVICE": {"id": entries["devices"]},
+        "RESOLUTIONS_OF": {"screening_id": entries["screenings"]},
+        "PREPARATIONS_OF": {"dosing_session_id": entries["dosing-sessions planned"]},
+        "CHECKS_OF": {"dosing_session_id": entries["dosing-sessions planned"]},
+        "NEWEST_RISK_SCREEN": {"instrument": "phq-9"},
+        "LAST_ANSWERED": {"instruments": ["phq-9"]},
+        "PUBLISHED_AS": {"version": 1},
     }
     if kind:
         many = ADDRESS_OF[kind]

@@ -14,9 +14,9 @@ Decided:
   changed, is open again, and an amendment of another answer leaves it resolved.
 - Answers are plain, as those of check-ins are; notes, reasons and the names of medicines and of
   treatments are words and sealed. RxNorm codes, classes and outcomes are codes and plain.
-- `stratum` has one row for each patient: in which group outcomes are told apart. It is made anew,
-  from all of the history, in the transaction that changes any of it; null where nothing is
-  recorded, because a history that nobody took is not one without failures.
+- `treatment_resistance` has one row for each patient, with the stratum that outcomes are told apart
+  by. It is made anew, from all of the history, in the transaction that changes any of it; null
+  where nothing is recorded, because a history that nobody took is not one without failures.
 - Only antidepressants count towards it: that is what the definition counts. The rest is kept.
 - The summary is for clinicians. A warning beside a medicine, read alone at home, may make somebody
   stop it at once, and some of them must never be stopped so. Every entry behind it is the

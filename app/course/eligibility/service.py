@@ -5,7 +5,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import bindparam, literal_column, select
+from sqlalchemy import bindparam, literal_column
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from app.clinical import eligibility
@@ -28,11 +28,11 @@ from app.course.eligibility.tables import (
     Medication,
     Screening,
     StopResolution,
-    Stratum,
+    TreatmentResistance,
     TrialHistory,
 )
 from app.journal.shelf import Kept, Shelf
-from app.kernel.db import Change, Db, Query
+from app.kernel.db import Change, Db
 from app.kernel.entries import ENTERED_IN_ERROR
 from app.kernel.errors import Fault, Kind, Problem, invalid
 from app.kernel.tables import columns
@@ -47,14 +47,6 @@ _LOOKED_AT: Final = 500
 """Entries of one kind that are looked at together, the newest; far more than anybody has."""
 
 
-class StratumRow(NamedTuple):
-    """In which group this patient's outcomes are told apart; see `tables.Stratum`."""
-
-    stratum: str | None
-    is_certain: bool
-    is_resistant: bool | None
-
-
 class Stood(NamedTuple):
     """What follows from the newest screening; None where there is no screening."""
 
@@ -62,20 +54,14 @@ class Stood(NamedTuple):
     standing: Standing
 
 
-_stratum = columns(Stratum)
 _resolution = columns(StopResolution)
-STRATUM = Query(
-    select(*(getattr(_stratum, name) for name in StratumRow._fields)).where(
-        _stratum.clinic_id == bindparam("clinic_id"),
-        _stratum.patient_id == bindparam("patient_id"),
-    ),
-    StratumRow,
-)
-_set = upsert(Stratum)
+_set = upsert(TreatmentResistance)
 SET_STRATUM = Change(
     _set.on_conflict_do_update(
         index_elements=["clinic_id", "patient_id"],
-        set_={name: _set.excluded[name] for name in (*StratumRow._fields, "as_of")},
+        set_={
+            name: _set.excluded[name] for name in ("stratum", "is_certain", "is_resistant", "as_of")
+        },
     )
 )
 

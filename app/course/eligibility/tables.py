@@ -29,13 +29,17 @@ class TrialHistory(Entry, table=True):
     outcome: str = text()
 
 
-class Stratum(SQLModel, table=True):
+class TreatmentResistance(SQLModel, table=True):
     """In which group this patient's outcomes are told apart; see `clinical.eligibility.resistance`.
+
+    Derived from the history: join it by clinic_id and patient_id. No row, or a null, is a patient
+    whose history nobody took, which is a group of its own and not that of 0-1.
 
     stratum: null where no earlier treatment is recorded. is_certain: nothing unknown could move
     it. is_resistant: null where that hangs on something unknown.
     """
 
+    __tablename__ = "treatment_resistance"
     __table_args__ = (
         of_clinic("patient_id", "patient"),
         Index(None, "clinic_id", "stratum"),
