@@ -3,6 +3,7 @@
 from typing import Any
 from uuid import uuid4
 
+import psycopg
 import pytest
 
 from tests.builders import (
@@ -137,13 +138,13 @@ class TestPlan:
     ) -> None:
         planned(world)
 
-        [row] = behind.rows(
-            "SELECT pg_get_indexdef('uq_course_one_open'::regclass) WHERE EXISTS"
-            " (SELECT FROM course WHERE patient_id = %s)",
-            world.patient.patient_id,
-        )
-
-        assert "UNIQUE" in row[0]
+        with pytest.raises(psycopg.errors.UniqueViolation, match="uq_course_one_open"):
+            behind.rows(
+                "INSERT INTO course SELECT (jsonb_populate_record(course,"
+                " jsonb_build_object('id', gen_random_uuid()))).* FROM course"
+                " WHERE patient_id = %s",
+                world.patient.patient_id,
+            )
 
 
 class TestMove:

@@ -67,13 +67,16 @@ class TestChecklist:
             *("escort-named", "fasting", "no-sedatives", "blood-pressure", "risk-screen"),
             "medicines-reviewed",
         }
-        assert told["warnings"] == ["not-screened", "no-open-course"]
+        assert told["warnings"] == ["not-screened", "no-course"]
         assert not told["is_checked"]
 
     def test_patient_and_staff_each_do_their_part_and_all_is_met(self, world: World) -> None:
         session = visit(world)
         sent(world.therapist, world, "screenings", a_screening())
-        sent(world.therapist, world, "courses", a_course())
+        course = sent(world.therapist, world, "courses", a_course())
+        assert checklist(world, session)["warnings"] == ["course-takes-no-doses"]
+        path = f"{world.patient.record}/courses/{course['id']}"
+        amended(world.therapist, path, a_course(status="active"), 1)
         sent(world.patient, world, "check-ins", a_check_in(**NO_TO_ALL))
         answers = {"fasting": "yes", "escort-named": "yes", "no-sedatives": "yes"}
 

@@ -103,7 +103,10 @@ class FoundOut(Open):
     ]
     warnings: Annotated[
         list[str],
-        Field(description="Codes: not-screened, hard-stop, open-flag, no-open-course."),
+        Field(
+            description="Codes: not-screened, hard-stop, open-flag, no-course (that has not ended),"
+            " course-takes-no-doses (it is planned or paused)."
+        ),
     ]
     stops: Annotated[
         list[str], Field(description="Hard stops of the newest screening that nobody resolved.")

@@ -10,6 +10,7 @@ from sqlalchemy import BigInteger, bindparam, func, literal_column, select
 from app.checkins import schedule
 from app.checkins.tables import IS_FINAL, CheckIn
 from app.clinical import preparation, vitals
+from app.clinical.course import TAKES_DOSES
 from app.clinical.instruments import Level
 from app.clinical.preparation import Fact, Met, Said, Stands
 from app.clinical.protocol import Sections
@@ -247,11 +248,13 @@ def _found(
     items = preparation.assess(sections.preparation, said, facts)
     stood = stands(db, chart)
     stops = list(stood.standing.stops) if stood else []
+    course = open_course(db, chart)
     warnings = {
         "not-screened": stood is None,
         "hard-stop": bool(stops),
         "open-flag": db.one(OPEN_FLAGS, patient_id=chart.patient_id) > 0,
-        "no-open-course": open_course(db, chart) is None,
+        "no-course": course is None,
+        "course-takes-no-doses": course is not None and course.status not in TAKES_DOSES,
     }
     return FoundOut(
         as_of=until,
