@@ -79,6 +79,16 @@ PUBLISHED_AS = Query(
     ),
     _Published,
 )
+PUBLISHED_BY = Query(
+    select(_protocol.version, cast(_protocol.content, Text), _protocol.published_at)
+    .where(
+        _protocol.clinic_id == bindparam("clinic_id"),
+        _protocol.published_at <= bindparam("until"),
+    )
+    .order_by(_protocol.version.desc())
+    .limit(literal_column("1")),
+    _Published,
+)
 PUBLISH = Change(insert(ClinicProtocol))
 _recent = (
     select(_check_in.instrument, _check_in.effective_at, _check_in.id)
@@ -263,6 +273,11 @@ def protocol_of_version(db: Db, version: int) -> InForce:
     """
     published = None if version == SHIPPED_VERSION else db.one(PUBLISHED_AS, version=version)
     return InForce(*_held(db, published))
+
+
+def protocol_at(db: Db, at: datetime) -> InForce:
+    """What the transaction's clinic went by at that instant."""
+    return InForce(*_held(db, db.first(PUBLISHED_BY, until=at)))
 
 
 def publish_protocol(

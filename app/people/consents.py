@@ -1,4 +1,4 @@
-"""Whether a patient's consent to treatment holds at an instant to come."""
+"""Whether a patient's consent to treatment holds at an instant."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -52,6 +52,7 @@ NEWEST_CONSENT = Query(
         _consent.clinic_id == bindparam("clinic_id"),
         _consent.patient_id == bindparam("patient_id"),
         _consent.kind == literal_column("'treatment'"),
+        _consent.given_at <= bindparam("until"),
     )
     .order_by(_consent.given_at.desc(), _consent.id.desc())
     .limit(literal_column("1")),
@@ -59,16 +60,20 @@ NEWEST_CONSENT = Query(
 )
 
 
-def treatment_consent(db: Db, chart: Chart, at: datetime) -> TreatmentConsent:
-    """The newest consent to treatment, held against the clinic's notice as it is now."""
-    given = db.first(NEWEST_CONSENT, patient_id=chart.patient_id)
+def treatment_consent(db: Db, chart: Chart, at: datetime, now: datetime) -> TreatmentConsent:
+    """The newest consent to treatment, as it holds at an instant.
+
+    at: of one that is to come, the consent is also held against the clinic's notice as it is now;
+        which notice was in force at an earlier one is not known.
+    """
+    given = db.first(NEWEST_CONSENT, patient_id=chart.patient_id, until=at)
     if given is None:
         return TreatmentConsent(Holds.MISSING, None)
     holds = Holds.CURRENT
-    if given.revoked_at is not None:
+    if given.revoked_at is not None and given.revoked_at <= at:
         holds = Holds.REVOKED
     elif given.expires_at is not None and given.expires_at <= at:
         holds = Holds.EXPIRED
-    elif given.notice_version != given.clinic_notice_version:
+    elif at >= now and given.notice_version != given.clinic_notice_version:
         holds = Holds.OLDER_NOTICE
     return TreatmentConsent(holds, given.given_at)

@@ -20,7 +20,8 @@ from tests.builders import (
     an_administration,
     now,
 )
-from tests.conftest import Behind
+from tests.conftest import Behind, Clock
+from tests.contract.stage import A_PROTOCOL
 
 Told = dict[str, Any]
 SCREEN = "c-ssrs-since-last-contact"
@@ -159,6 +160,38 @@ class TestChecklist:
         assert state(told, "medicines-reviewed") == ("unknown", None)
         assert not told["is_checked"]
         assert "medicines-reviewed" in check["found"]["gaps"]
+
+    def test_nothing_that_comes_after_the_dose_changes_what_was_found(
+        self, timed_world: World, clock: Clock, behind: Behind
+    ) -> None:
+        world = timed_world
+        session = visit(world, started_at=clock.said(minutes=30))
+        sent(world.patient, world, "preparations", a_preparation(session, recorded_at=clock.said()))
+        reading = {"measured_at": clock.said(), "systolic": 128, "diastolic": 82}
+        check = a_check(session, reading=reading, recorded_at=clock.said())
+        sent(world.therapist, world, "preparation-checks", check)
+        clock.turn(minutes=4)
+        given = a_dosing_session(administrations=[an_administration(given_at=clock.said())])
+        path = f"{world.patient.record}/dosing-sessions/{session}"
+        amended(world.therapist, path, given, 1)
+        before = checklist(world, session)
+
+        clock.turn(minutes=4)
+        published = world.administrator.put("/v1/clinic/protocol", A_PROTOCOL, base=1)
+        assert published.status_code == 200
+        world.therapist.post(f"{world.patient.record}/screenings", a_screening(mania="yes"))
+        behind.rows(
+            "UPDATE consent SET revoked_at = %s WHERE patient_id = %s RETURNING id",
+            clock.at,
+            world.patient.patient_id,
+        )
+
+        after = checklist(world, session, by=world.patient)
+        assert after == before
+        assert (after["protocol_version"], after["is_checked"]) == (0, True)
+        assert after["warnings"] == ["not-screened", "no-course"]
+        assert state(after, "consent-current") == ("met", "record")
+        assert state(after, "fasting") == ("met", "patient")
 
     def test_the_patient_reads_it_too_and_a_stranger_does_not(self, world: World) -> None:
         session = visit(world)

@@ -13,8 +13,9 @@ Decided:
   since the last dose, a blood pressure against the alarms. A tick never makes those better.
 - A gap warns, and keeps nobody out. A check that is sent keeps with it what was found at that
   moment (`found`), by which version of the protocol.
-- Of a visit at which something was given, the checklist is told as it stood at the first dose:
-  what was said afterwards is no preparation.
+- Of a visit at which something was given, the checklist is told as it stood at the first dose, by
+  the protocol of that moment: what is said or published afterwards changes nothing of it; what was
+  said before may be corrected. What else warned is told as the last check before the dose found it.
 - An answer to an item that this version of the protocol does not have is kept and counts for
   nothing: a phone may be a version behind, and what a patient answered is not thrown away.
 """

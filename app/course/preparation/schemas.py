@@ -105,7 +105,8 @@ class FoundOut(Open):
         list[str],
         Field(
             description="Codes: not-screened, hard-stop, open-flag, no-course (that has not ended),"
-            " course-takes-no-doses (it is planned or paused)."
+            " course-takes-no-doses (it is planned or paused). Once something was given: what the"
+            " last check before it found."
         ),
     ]
     stops: Annotated[

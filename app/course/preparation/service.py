@@ -104,12 +104,12 @@ def _checked(
 ) -> dict[str, Any]:
     """What was found with this check. Raises: Problem INVALID."""
     session = _session_of(db, chart, sent.dosing_session_id)
-    held = schedule.protocol_in_force(db)
+    held = schedule.protocol_at(db, _as_of(session, now))
     faults = list(_wrong_with(sent, held.protocol.sections, now))
     if faults:
         raise Problem(Kind.INVALID, faults=faults)
     others = [one for one in _checks(db, chart, session.id) if one.id != row.id]
-    this = _Check(row.effective_at, sent.answers, _measured(sent.reading))
+    this = _Check(row.effective_at, sent.answers, _measured(sent.reading), None)
     checks = [*(_of(one) for one in others), this]
     found = _found(db, chart, session, held, checks, now)
     return {"protocol_version": held.version, "found": found.model_dump(mode="json")}
@@ -145,6 +145,12 @@ class _Check(NamedTuple):
     at: datetime
     answers: dict[str, Any]
     reading: vitals.Reading | None
+    found: FoundOut | None
+
+
+class _Warned(NamedTuple):
+    warnings: list[str]
+    stops: list[str]
 
 
 def read_preparation(
@@ -159,7 +165,7 @@ def read_preparation(
         raise not_found()
     checks = [_of(one) for one in _checks(db, chart, session.id)]
     until = _as_of(session, now)
-    found = _found(db, chart, session, schedule.protocol_in_force(db), checks, now)
+    found = _found(db, chart, session, schedule.protocol_at(db, until), checks, now)
     return SessionPreparationOut(
         dosing_session_id=session.id,
         is_checked=any(one.at <= until for one in checks),
@@ -205,7 +211,7 @@ def _checks(db: Db, chart: Chart, session_id: UUID) -> list[PreparationCheckOut]
 
 
 def _of(one: PreparationCheckOut) -> _Check:
-    return _Check(one.effective_at, one.answers, _measured(one.reading))
+    return _Check(one.effective_at, one.answers, _measured(one.reading), one.found)
 
 
 def _measured(reading: ReadingIn | ReadingOut | None) -> vitals.Reading | None:
@@ -239,13 +245,26 @@ def _found(
         ),
     ]
     facts = {
-        CONSENT: _consent(db, chart, max(until, session.started_at)),
+        CONSENT: _consent(db, chart, max(until, session.started_at), now),
         RISK: _risk(db, chart, session, sections, until),
     }
     readings = [one.reading for one in checks if one.reading and one.at <= until]
     if readings:
         facts[PRESSURE] = _pressure(readings, sections)
     items = preparation.assess(sections.preparation, said, facts)
+    warned = _warns(db, chart) if until == now else _warned([c for c in checks if c.at <= until])
+    return FoundOut(
+        as_of=until,
+        protocol_version=held.version,
+        items=[_item(one) for one in items],
+        gaps=[one.item.key for one in items if one.is_gap],
+        warnings=warned.warnings,
+        stops=warned.stops,
+    )
+
+
+def _warns(db: Db, chart: Chart) -> _Warned:
+    """What warns now besides the checklist."""
     stood = stands(db, chart)
     stops = list(stood.standing.stops) if stood else []
     course = open_course(db, chart)
@@ -256,14 +275,13 @@ def _found(
         "no-course": course is None,
         "course-takes-no-doses": course is not None and course.status not in TAKES_DOSES,
     }
-    return FoundOut(
-        as_of=until,
-        protocol_version=held.version,
-        items=[_item(one) for one in items],
-        gaps=[one.item.key for one in items if one.is_gap],
-        warnings=[code for code, applies in warnings.items() if applies],
-        stops=stops,
-    )
+    return _Warned([code for code, applies in warnings.items() if applies], stops)
+
+
+def _warned(checks: Sequence[_Check]) -> _Warned:
+    """What warned before a dose that was given: what its last check found."""
+    found = [one.found for one in sorted(checks, key=lambda one: one.at) if one.found is not None]
+    return _Warned(found[-1].warnings, found[-1].stops) if found else _Warned([], [])
 
 
 def _item(one: Stands) -> FoundItemOut:
@@ -279,8 +297,8 @@ def _item(one: Stands) -> FoundItemOut:
     )
 
 
-def _consent(db: Db, chart: Chart, at: datetime) -> Fact:
-    consent = treatment_consent(db, chart, at)
+def _consent(db: Db, chart: Chart, at: datetime, now: datetime) -> Fact:
+    consent = treatment_consent(db, chart, at, now)
     is_current = consent.holds is Holds.CURRENT
     return Fact(
         met=Met.MET if is_current else Met.NOT_MET,
