@@ -96,6 +96,7 @@ class Shelf(Generic[S, O]):
     follow: what comes of an entry that was kept, amended or withdrawn, in the same transaction.
     action: the ledger's word for an amendment, from the entry before and after it: a kind with
         states says which move it was, as in `course.paused`. Without one it is `amended`.
+    check_withdrawal: what a kind refuses to take back: it may raise a Problem.
     """
 
     def __init__(
@@ -111,6 +112,7 @@ class Shelf(Generic[S, O]):
         derive: Derive[S] | None = None,
         follow: Follow[O] | None = None,
         action: Callable[[Kept, Kept], str] | None = None,
+        check_withdrawal: Callable[[Db, Chart, Kept], None] | None = None,
     ) -> None:
         self.kind: Final = kind
         self.sent: Final = sent
@@ -123,6 +125,7 @@ class Shelf(Generic[S, O]):
         self._derive = derive
         self._follow = follow
         self._action = action or (lambda before, after: "amended")
+        self._check_withdrawal = check_withdrawal
         kept = self._kept = table(table_)
         self._table_name = str(kept.name)
         own = {"clinic_id", "patient_id", *_FRAME}
@@ -198,12 +201,14 @@ class Shelf(Generic[S, O]):
         """Entered in error: it leaves the lists and stays readable. Returns: it, and whether it
         is news.
 
-        Raises: Problem as `entries.to_change`.
+        Raises: Problem as `entries.to_change`, and what `check_withdrawal` raises.
         """
         changing = entries.to_change(known, base_version, entries.is_withdrawn)
         if changing is None:
             assert known.row is not None
             return self.told(chart, known.row), False
+        if self._check_withdrawal is not None:
+            self._check_withdrawal(db, chart, changing)
         row = changing._replace(version=base_version + 1, status=ENTERED_IN_ERROR)
         return self._change(db, chart, row, f"{self.kind}.withdrawn", known, now), True
 

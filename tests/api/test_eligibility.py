@@ -1,5 +1,6 @@
 """Whether to begin: screenings and their stops, what was tried, what is taken."""
 
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -238,6 +239,79 @@ class TestResolve:
 
         assert answer.status_code == 422
         assert [one["pointer"] for one in answer.json()["errors"]] == [pointer]
+
+
+class TestStopsAreThePrescribers:
+    """Whoever may not resolve a stop does not make it go in another way."""
+
+    @pytest.fixture
+    def screening(self, world: World, behind: Behind) -> Told:
+        told = sent(world.therapist, world, "screenings", a_screening(mania="yes"))
+        let(behind, world.therapist, "therapy")
+        return told
+
+    def refused(self, answer: Any) -> bool:
+        return (answer.status_code, answer.json().get("code"), answer.json().get("stops")) == (
+            409,
+            "hard-stop",
+            ["mania"],
+        )
+
+    @pytest.mark.parametrize("answer", ["no", "unknown"])
+    def test_not_by_another_answer(self, world: World, screening: Told, answer: str) -> None:
+        path = f"{world.patient.record}/screenings"
+        body = a_screening(mania=answer)
+
+        assert self.refused(world.therapist.put(f"{path}/{screening['id']}", body, base=1))
+        assert self.refused(world.therapist.post(path, body))
+        assert self.refused(world.therapist.post(path, body | {"answers": {"psychosis": "no"}}))
+        assert standing(world)["stops"] == ["mania"]
+
+    def test_not_by_withdrawing_it_nor_by_moving_it_in_time(
+        self, world: World, screening: Told
+    ) -> None:
+        path = f"{world.patient.record}/screenings/{screening['id']}"
+        earlier = a_screening(mania="yes") | {
+            "recorded_at": (now() - timedelta(days=1)).isoformat()
+        }
+
+        assert self.refused(world.therapist.delete(path, base=1))
+        assert self.refused(world.therapist.put(path, earlier, base=1))
+
+    def test_everything_else_may_be_answered(
+        self, world: World, behind: Behind, screening: Told
+    ) -> None:
+        path = f"{world.patient.record}/screenings"
+        body = a_screening(mania="yes", substance_use="yes")
+        earlier = a_screening() | {"recorded_at": (now() - timedelta(days=1)).isoformat()}
+
+        amended(world.therapist, f"{path}/{screening['id']}", body, 1)
+        old = sent(world.therapist, world, "screenings", earlier)
+        amended(
+            world.therapist,
+            f"{path}/{old['id']}",
+            earlier | {"notes": {"mania": "Of another clinic."}},
+            1,
+        )
+        withdrawn(world.therapist, f"{path}/{old['id']}", 2)
+        sent(world.therapist, world, "screenings", body)
+
+        assert standing(world)["stops"] == ["mania"]
+        let(behind, world.therapist, "prescribe")
+        sent(world.therapist, world, "screenings", a_screening())
+        assert standing(world)["stops"] == []
+
+    def test_what_was_resolved_may_be_withdrawn(
+        self, world: World, behind: Behind, screening: Told
+    ) -> None:
+        let(behind, world.therapist, "prescribe")
+        resolution = a_resolution(screening["id"], "mania")
+        sent(world.therapist, world, "stop-resolutions", resolution)
+        let(behind, world.therapist, "therapy")
+
+        withdrawn(world.therapist, f"{world.patient.record}/screenings/{screening['id']}", 1)
+
+        assert standing(world)["state"] == "not-screened"
 
 
 class TestHistory:

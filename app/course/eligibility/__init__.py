@@ -12,6 +12,8 @@ Decided:
 - A resolution is of one condition as it was answered, with its note, in one version of a screening.
   `answered_in` says since which version an answer has stood; one that changed, or whose note
   changed, is open again, and an amendment of another answer leaves it resolved.
+- A hard stop goes by a prescriber's hand alone. So whoever may not prescribe does not make it go by
+  answering otherwise, in the screening that counts or in a new one, nor by withdrawing it (409).
 - Answers are plain, as those of check-ins are; notes, reasons and the names of medicines and of
   treatments are words and sealed. RxNorm codes, classes and outcomes are codes and plain.
 - `treatment_resistance` has one row for each patient, with the stratum that outcomes are told apart

@@ -1,6 +1,6 @@
 """Screenings and their stops, earlier treatments, medicines, and what they come to together."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Final, NamedTuple
@@ -82,7 +82,7 @@ def _restratify(db: Db, chart: Chart, _: TrialHistoryOut, __: str, now: datetime
 def _screened(
     db: Db, chart: Chart, sent: ScreeningIn, row: Kept, before: Kept | None, now: datetime
 ) -> dict[str, Any]:
-    """What a screening says that nobody sends. Raises: Problem INVALID."""
+    """What a screening says that nobody sends. Raises: Problem INVALID, HARD_STOP."""
     known = {one.key for one in eligibility.conditions()}
     faults = []
     if not sent.answers.keys() <= known:
@@ -91,6 +91,7 @@ def _screened(
         faults.append(Fault("/notes", "is about a condition that was not answered"))
     if faults:
         raise Problem(Kind.INVALID, faults=faults)
+    _check_stops(db, chart, sent, row, before)
     was = SCREENINGS.told(chart, before) if before is not None else None
     return {
         "catalogue_version": eligibility.catalogue_version(),
@@ -103,6 +104,36 @@ def _screened(
             for key, answer in sent.answers.items()
         },
     }
+
+
+def _check_stops(db: Db, chart: Chart, sent: ScreeningIn, row: Kept, before: Kept | None) -> None:
+    """Whoever may not resolve a stop does not answer it away either. Raises: Problem HARD_STOP."""
+    stood = None if _prescribes(chart) else stands(db, chart)
+    if stood is None:
+        return
+    counts = (stood.screening.effective_at, stood.screening.id)
+    if before is None and (row.effective_at, row.id) < counts:
+        return  # of an earlier time: the newest one still counts
+    if before is not None and before.id != stood.screening.id:
+        return
+    is_moved = before is not None and sent.recorded_at < before.recorded_at
+    _require_none(key for key in stood.standing.stops if is_moved or sent.answers.get(key) != "yes")
+
+
+def _taken_back(db: Db, chart: Chart, row: Kept) -> None:
+    """As for an answer that changes. Raises: Problem HARD_STOP."""
+    stood = None if _prescribes(chart) else stands(db, chart)
+    if stood is not None and stood.screening.id == row.id:
+        _require_none(stood.standing.stops)
+
+
+def _prescribes(chart: Chart) -> bool:
+    return not PRESCRIBERS.isdisjoint(chart.actor_privileges)
+
+
+def _require_none(stops: Iterable[str]) -> None:
+    if standing := list(stops):
+        raise Problem(Kind.HARD_STOP, extra={"stops": standing})
 
 
 def _resolved(
@@ -150,6 +181,7 @@ SCREENINGS: Final = Shelf(
     read=Right("screenings.read"),
     write=Right("screenings.record", is_for_patient=False, privileges=TREATING),
     derive=_screened,
+    check_withdrawal=_taken_back,
 )
 RESOLUTIONS: Final = Shelf(
     "stop_resolution",
