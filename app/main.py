@@ -11,6 +11,10 @@ from starlette.routing import Route as PlainRoute
 from app import __version__
 from app.checkins.routes import routes as checkins
 from app.console.routes import console, problem_response
+from app.course.courses.routes import routes as courses
+from app.course.eligibility.routes import routes as eligibility
+from app.course.exposure.routes import routes as exposure
+from app.course.preparation.routes import routes as preparation
 from app.experience.routes import routes as experience
 from app.goals.routes import routes as goals
 from app.kernel import clock, outbox
@@ -94,6 +98,10 @@ def create_app(
         treatment,
         experience,
         goals,
+        eligibility,
+        courses,
+        preparation,
+        exposure,
         trends,
         sync,
         reminders(channels, settings.outbound_networks),

@@ -4,6 +4,9 @@ from alembic import context
 from sqlalchemy import create_engine, pool
 
 import app.checkins.tables
+import app.course.courses.tables
+import app.course.eligibility.tables
+import app.course.preparation.tables
 import app.experience.tables
 import app.goals.tables
 import app.people.tables

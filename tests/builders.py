@@ -13,6 +13,7 @@ import psycopg
 from fastapi.testclient import TestClient
 from httpx2 import Response
 
+from app.clinical import eligibility
 from app.kernel import accounts, identity
 from app.kernel.db import Db, Direct, libpq
 from app.kernel.identity import Issuer, Standing
@@ -131,6 +132,84 @@ def a_goal_step(goal_id: str, **changes: Any) -> dict[str, Any]:
 def a_goal_rating(goal_id: str, level: int = 0, **changes: Any) -> dict[str, Any]:
     """How far a goal was attained."""
     return {"goal_id": goal_id, "level": level, "recorded_at": now().isoformat()} | changes
+
+
+def a_past_treatment(**changes: Any) -> dict[str, Any]:
+    """An antidepressant that did not help, at an adequate dose for long enough."""
+    return {
+        "kind": "antidepressant",
+        "drug": "Sertraline",
+        "drug_class": "ssri",
+        "dose_adequate": "yes",
+        "weeks": 8,
+        "outcome": "no-response",
+        "recorded_at": now().isoformat(),
+    } | changes
+
+
+def a_medication(**changes: Any) -> dict[str, Any]:
+    """A medicine that interacts with nothing in the catalogue."""
+    return {"name": "Vitamin D", "recorded_at": now().isoformat()} | changes
+
+
+def a_screening(**changes: str) -> dict[str, Any]:
+    """Every condition answered with no, but for those that are named, with _ for -."""
+    answers = {one.key: "no" for one in eligibility.conditions()}
+    answers |= {key.replace("_", "-"): answer for key, answer in changes.items()}
+    return {"answers": answers, "recorded_at": now().isoformat()}
+
+
+def a_resolution(screening_id: str, condition: str, **changes: Any) -> dict[str, Any]:
+    """A prescriber's decision about a hard stop of a screening's first version."""
+    return {
+        "screening_id": screening_id,
+        "screening_version": 1,
+        "condition": condition,
+        "reason": "Stable for ten years; discussed.",
+        "recorded_at": now().isoformat(),
+    } | changes
+
+
+def a_course(**changes: Any) -> dict[str, Any]:
+    """A planned course by the protocol that ships."""
+    return {
+        "protocol_version": 0,
+        "indication": "depression",
+        "planned_sessions": 6,
+        "spacing_days": 4,
+        "recorded_at": now().isoformat(),
+    } | changes
+
+
+def a_preparation(session_id: str, **changes: Any) -> dict[str, Any]:
+    """A patient who has fasted and has an escort."""
+    return {
+        "dosing_session_id": session_id,
+        "answers": {"fasting": "yes", "escort-named": "yes"},
+        "recorded_at": now().isoformat(),
+    } | changes
+
+
+def a_check(session_id: str, **changes: Any) -> dict[str, Any]:
+    """Staff who looked at the medicines and measured."""
+    return {
+        "dosing_session_id": session_id,
+        "answers": {"medicines-reviewed": "yes"},
+        "reading": {
+            "measured_at": now().isoformat(),
+            "systolic": 128,
+            "diastolic": 82,
+            "spo2": 98,
+            "pulse": 71,
+        },
+        "recorded_at": now().isoformat(),
+    } | changes
+
+
+def a_planned_session(**changes: Any) -> dict[str, Any]:
+    """A visit in the calendar, in an hour."""
+    begins = (now() + timedelta(hours=1)).isoformat()
+    return {"status": "preparation", "started_at": begins} | changes
 
 
 def a_safety_plan(**changes: Any) -> dict[str, Any]:

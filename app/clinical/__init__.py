@@ -7,6 +7,7 @@
                    courses, its dosing sessions and its aftercare are like
     eligibility/   conditions, interactions, and what was tried before
     course         the states of a course, and the moves between them
+    preparation    the checklist before a dose: met, not met, unknown
     vitals         vital signs around a dose: bounds, alarms, a summary
     discharge      what has to be so before somebody leaves
     exposure       what was given so far, by drug and route

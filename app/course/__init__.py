@@ -5,11 +5,13 @@ package stands above it and above `checkins`, because it goes by the clinic's pr
 was answered: a screening before a session, thresholds for a vital sign, the gate before somebody
 goes home.
 
-    screening            whether anything speaks against it; hard stops, and who resolved them
+    screening            whether anything speaks against it
+    stop_resolution      a prescriber resolved one hard stop of it, with a reason
     trial_history        treatments that failed before, as data that outcomes are told apart by
     medication           what else is taken; interactions warn and never decide
     course               protocol version, indication, plan, state
-    preparation          the checklist before a session; gaps warn and are recorded
+    preparation          the patient's part of the checklist before a session
+    preparation_check    what staff asked and measured; gaps warn and are recorded
     vital_signs          readings in a batch, from a monitor or by hand
     side_effect          onset, severity, what was done, resolution; a severe one is a flag
     discharge            the gate: every criterion, and every override with its reason

@@ -1,6 +1,5 @@
 """Integration goals, their steps, and how far they were attained."""
 
-from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import date, datetime
 from typing import Any, Final, NamedTuple
@@ -27,8 +26,8 @@ from app.goals.tables import Goal, GoalRating, GoalStep
 from app.journal.shelf import Kept, Shelf
 from app.journal.statements import may_read
 from app.kernel.db import Db, Query, itself
-from app.kernel.entries import ENTERED_IN_ERROR
-from app.kernel.errors import Kind, Problem, invalid
+from app.kernel.entries import ENTERED_IN_ERROR, illegal_move
+from app.kernel.errors import invalid
 from app.kernel.tables import columns, table
 from app.people.chart import EVERYONE, Chart, Right
 
@@ -61,19 +60,13 @@ def _check_goal(
         return {}
     state, to = State(before.status), State(sent.status)
     if state != to and not attainment.may_move(state, to):
-        raise illegal_move(attainment.MOVES[state])
+        raise illegal_move(state, sorted(attainment.MOVES[state]))
     was = GOALS.told(chart, before).levels or []
     if [dict(level) for level in was] != [asdict(level) for level in levels]:
         is_rated = bool(db.one(TIMES_RATED, patient_id=chart.patient_id, goal_id=row.id))
         if not attainment.may_write_levels(state, is_rated=is_rated):
             raise invalid("/levels", "are fixed, because the goal was rated by them")
     return {}
-
-
-def illegal_move(states: Iterable[str]) -> Problem:
-    """The 409 that names the states one can go to."""
-    legal = sorted(state for state in states if state != ENTERED_IN_ERROR)
-    return Problem(Kind.ILLEGAL_MOVE, extra={"states": legal})
 
 
 def _check_step(

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import bindparam, literal_column
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.sql.elements import ColumnElement
 from uuid_utils.compat import uuid7
 
 from app.journal import links, statements
@@ -17,7 +18,7 @@ from app.journal.statements import Closed, Parent
 from app.journal.tables import Entry
 from app.kernel import entries, ledger, timeline
 from app.kernel.arrival import place
-from app.kernel.db import Db
+from app.kernel.db import Db, Query
 from app.kernel.entries import ENTERED_IN_ERROR, Known
 from app.kernel.errors import Kind, Problem, invalid, not_found
 from app.kernel.tables import table
@@ -100,6 +101,10 @@ class Shelf(Generic[S, O]):
         the rules that need more than what was sent: it may raise a Problem. Called only when
         something is to be written; before: the entry as it is, None for a new one.
     follow: what comes of an entry that was kept, amended or withdrawn, in the same transaction.
+    action: the ledger's word for an amendment, from the entry before and after it: a kind with
+        states says which move it was, as in `course.paused`. Without one it is the state that it
+        went to, or `amended`.
+    check_withdrawal: what a kind refuses to take back: it may raise a Problem.
     closed: which entries are hidden, and from whom; of what has a tier, the private ones.
     is_authors_alone: nobody else reads an entry at all, whatever their rights. It needs the column
         `author_id`, and the ledger then keeps the words sealed once more, for this kind alone: who
@@ -122,6 +127,8 @@ class Shelf(Generic[S, O]):
         write: Right,
         derive: Derive[S] | None = None,
         follow: Follow[O] | None = None,
+        action: Callable[[Kept, Kept], str] | None = None,
+        check_withdrawal: Callable[[Db, Chart, Kept], None] | None = None,
         closed: Closed | None = None,
         is_authors_alone: bool = False,
         part_of: "tuple[Shelf[Any, Any], str] | None" = None,
@@ -137,6 +144,8 @@ class Shelf(Generic[S, O]):
         self._made_private = f"{kind}.made_private"
         self._derive = derive
         self._follow = follow
+        self._action = action
+        self._check_withdrawal = check_withdrawal
         self._words_before = words_before
         self._column = "members" if words_before else "words"
         self._is_authors_alone = is_authors_alone
@@ -160,11 +169,12 @@ class Shelf(Generic[S, O]):
         self._opens = self.closed or (parent.closed if parent else None)
         made = _MADE | set(self._plain)
         self._sealed = tuple(name for name in out.model_fields if name not in made)
-        columns = [kept.columns[name] for name in (*_FRAME, *self._plain)]
+        columns = self._selected = [kept.columns[name] for name in (*_FRAME, *self._plain)]
         into = self._row
         may_read = statements.may_read(kept, self.closed, parent)
         if is_authors_alone:
             may_read = (*may_read, kept.c.author_id == bindparam("actor_id"))
+        self._may_read = may_read
         self.add = statements.insertion(kept)
         self.change = statements.change_of(kept, [n for n in (*_FRAME, *self._plain) if n != "id"])
         self.one = statements.one(kept, columns, into, *may_read)
@@ -247,13 +257,16 @@ class Shelf(Generic[S, O]):
         """Entered in error: it leaves the lists and stays readable. Returns: it, and whether it
         is news.
 
-        Raises: Problem as `entries.to_change`, FORBIDDEN (somebody else's).
+        Raises: Problem as `entries.to_change`, FORBIDDEN (somebody else's), and what
+            `check_withdrawal` raises.
         """
         self._require_author(chart, known)
         changing = entries.to_change(known, base_version, entries.is_withdrawn)
         if changing is None:
             assert known.row is not None
             return self.told(chart, known.row), False
+        if self._check_withdrawal is not None:
+            self._check_withdrawal(db, chart, changing)
         row = changing._replace(version=base_version + 1, status=ENTERED_IN_ERROR)
         return self._change(db, chart, row, f"{self.kind}.withdrawn", known, now), True
 
@@ -276,6 +289,21 @@ class Shelf(Generic[S, O]):
             **self._reading(chart),
         )
         return Listed([self.told(chart, row) for row in page.rows], page.next_cursor)
+
+    def query(self, *conditions: ColumnElement[bool], newest: int | None = None) -> Query[Kept]:
+        """The entries of `:patient_id` that count, for a feature's own question; newest first.
+
+        conditions: on the columns of the table. newest: no more than so many. Of a kind with tiers
+        private ones are among them for whoever sees them, as everywhere.
+        """
+        return statements.some(
+            self.table, self._selected, self._row, *self._may_read, *conditions, newest=newest
+        )
+
+    def found(self, db: Db, chart: Chart, query: Query[Kept], **params: Any) -> list[O]:
+        """What a `query` of this shelf finds in this record, opened, as this reader is told."""
+        rows = db.all(query, patient_id=chart.patient_id, **self._reading(chart), **params)
+        return [self.told(chart, row) for row in rows]
 
     def versions(self, db: Db, chart: Chart, entry_id: UUID) -> list[Said[O]]:
         """Every version that this reader may see, the first one first.
@@ -337,6 +365,8 @@ class Shelf(Generic[S, O]):
         """What the ledger says was done: hidden, moved to another state, or amended."""
         if self._is_closed(after.plain) and not self._is_closed(before.plain):
             return self._made_private
+        if self._action is not None:
+            return f"{self.kind}.{self._action(before, after)}"
         if after.status != before.status:
             return f"{self.kind}.{after.status.replace('-', '_')}"
         return f"{self.kind}.amended"

@@ -1,7 +1,7 @@
 """What a shelf asks of its table, made once for each kind of entry."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 from uuid import UUID
 
 from sqlalchemy import (
@@ -21,9 +21,11 @@ from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.types import Boolean
 
 from app.kernel.db import Change, Query, itself
+from app.kernel.entries import ENTERED_IN_ERROR
 from app.people.chart import Chart
 
 R = TypeVar("R")
+_WITHDRAWN: Final[Any] = literal_column(f"'{ENTERED_IN_ERROR}'")
 
 
 class Closed(NamedTuple):
@@ -109,6 +111,22 @@ def one(
     return Query(
         select(*columns).where(*_of_patient(kept), kept.c.id == bindparam("id"), *may_read), into
     )
+
+
+def some(
+    kept: Any,
+    columns: list[Any],
+    into: Callable[..., R],
+    *conditions: ColumnElement[bool],
+    newest: int | None,
+) -> Query[R]:
+    """The entries that count, the newest first; no more than so many."""
+    wanted = (
+        select(*columns)
+        .where(*_of_patient(kept), kept.c.status != _WITHDRAWN, *conditions)
+        .order_by(kept.c.effective_at.desc(), kept.c.id.desc())
+    )
+    return Query(wanted if newest is None else wanted.limit(literal_column(str(newest))), into)
 
 
 def one_to_change(kept: Any, columns: list[Any], into: Callable[..., R]) -> Query[R]:

@@ -169,6 +169,12 @@ def to_change(known: Known[R], base_version: int, says: Says) -> R | None:
     return row
 
 
+def illegal_move(before: str, may_move_to: Iterable[str]) -> Problem:
+    """The 409 of a kind with states, which says where one can go; withdrawing is no move."""
+    legal = [str(state) for state in may_move_to if state != ENTERED_IN_ERROR]
+    return Problem(Kind.ILLEGAL_MOVE, extra={"from": str(before), "may_move_to": legal})
+
+
 def is_withdrawn(entry: dict[str, Any]) -> bool:
     """For `to_change`: the withdrawal of an entry."""
     return bool(entry.get("status") == ENTERED_IN_ERROR)

@@ -45,6 +45,7 @@ _TAGS: Final = {
     "safety": "Flags: signs of danger that a named human has to close.",
     "treatment": "Dosing sessions; intentions, notes and what is attached to them.",
     "goals": "Integration goals.",
+    "course": "The course of treatment: whether to begin, its state, and what surrounds each dose.",
     "sync": "A phone that was away: what it sends, what it missed, what it keeps.",
     "reminders": "Where and when a patient is reminded of what is due.",
     "trends": "How patients move over time, measured from each dose.",

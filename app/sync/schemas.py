@@ -7,6 +7,8 @@ from uuid import UUID
 from pydantic import Field, SkipValidation
 
 from app.checkins.schemas import CheckInIn, CheckInOut, InstrumentOut
+from app.course.eligibility.schemas import MedicationIn, MedicationOut
+from app.course.preparation.schemas import PreparationIn, PreparationOut
 from app.experience.schemas import IntentionIn, IntentionOut, NoteIn, NoteOut
 from app.goals.schemas import (
     GoalIn,
@@ -22,10 +24,38 @@ from app.kernel.strict import Open, Wire
 from app.safety.schemas import Help, SafetyOut, SafetyPlanIn, SafetyPlanOut
 
 EntryKind = Literal[
-    "check_in", "note", "intention", "goal", "goal_step", "goal_rating", "safety_plan"
+    "check_in",
+    "note",
+    "intention",
+    "goal",
+    "goal_step",
+    "goal_rating",
+    "medication",
+    "preparation",
+    "safety_plan",
 ]
-AnyIn = CheckInIn | NoteIn | IntentionIn | GoalIn | GoalStepIn | GoalRatingIn | SafetyPlanIn
-AnyOut = CheckInOut | NoteOut | IntentionOut | GoalOut | GoalStepOut | GoalRatingOut | SafetyPlanOut
+SentEntry = (
+    CheckInIn
+    | NoteIn
+    | IntentionIn
+    | GoalIn
+    | GoalStepIn
+    | GoalRatingIn
+    | MedicationIn
+    | PreparationIn
+    | SafetyPlanIn
+)
+KeptEntry = (
+    CheckInOut
+    | NoteOut
+    | IntentionOut
+    | GoalOut
+    | GoalStepOut
+    | GoalRatingOut
+    | MedicationOut
+    | PreparationOut
+    | SafetyPlanOut
+)
 
 
 class ChangeIn(Wire):
@@ -45,7 +75,7 @@ class ChangeIn(Wire):
         Field(ge=0, le=999_999_999, description="The version it was made on; 0 for a new entry."),
     ] = 0
     entry: Annotated[
-        SkipValidation[AnyIn | None],
+        SkipValidation[SentEntry | None],
         Field(description="What the entry says from now on; nothing for a withdrawal."),
     ] = None
 
@@ -94,7 +124,7 @@ class ChangeOut(Open):
     ]
     version: Annotated[int | None, Field(description="The entry's, as it now is.")] = None
     entry: Annotated[
-        AnyOut | None,
+        KeptEntry | None,
         Field(description="The server's copy."),
     ] = None
     kept_as: Annotated[

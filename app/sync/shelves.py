@@ -6,12 +6,28 @@ psychotherapy notes are on purpose.
 
 from typing import Any, Final
 
+from app.course.courses.service import COURSES
+from app.course.eligibility.service import MEDICATIONS, RESOLUTIONS, SCREENINGS, TRIALS
+from app.course.preparation.service import CHECKS, PREPARATIONS
 from app.experience.clinicians import CLINICIAN_NOTES
 from app.experience.intentions import INTENTIONS
 from app.experience.notes import NOTES
 from app.goals.service import GOALS, RATINGS, STEPS
 from app.journal.shelf import Shelf
 
-SHELVES: Final[dict[str, Shelf[Any, Any]]] = {
-    shelf.kind: shelf for shelf in (NOTES, INTENTIONS, GOALS, STEPS, RATINGS, CLINICIAN_NOTES)
-}
+_ALL: Final[tuple[Shelf[Any, Any], ...]] = (
+    NOTES,
+    INTENTIONS,
+    GOALS,
+    STEPS,
+    RATINGS,
+    CLINICIAN_NOTES,
+    TRIALS,
+    MEDICATIONS,
+    SCREENINGS,
+    RESOLUTIONS,
+    COURSES,
+    PREPARATIONS,
+    CHECKS,
+)
+SHELVES: Final[dict[str, Shelf[Any, Any]]] = {shelf.kind: shelf for shelf in _ALL}

@@ -98,7 +98,9 @@ class TestStates:
         refused = world.patient.put(f"{GOALS}/{goal['id']}", a_goal(status="on-hold"), base=1)
 
         assert refused.status_code == 409
-        assert (refused.json()["code"], refused.json()["states"]) == ("illegal-move", ["active"])
+        told = refused.json()
+        assert (told["code"], told["from"]) == ("illegal-move", "completed")
+        assert told["may_move_to"] == ["active"]
         assert world.patient.get(f"{GOALS}/{goal['id']}").json()["version"] == 1
 
 

@@ -45,6 +45,13 @@ ANSWERED: dict[str, tuple[Any, Any, str | None, dict[str, Any], dict[str, Any]]]
     "phq-2": ([2, 1], 3, None, {}, {"positive": True}),
     "phq-8": ([1] * 8, 8, "mild", {}, {}),
     "phq-9": ([2, 2, 1, 2, 1, 2, 1, 1, 0], 12, "moderate", {}, {}),
+    "use-outside": (
+        [0, 0, 0, 1, 2],
+        None,
+        None,
+        {},
+        {"ketamine-outside-treatment": False, "other-drugs-outside-treatment": True},
+    ),
     "who-5": ([2, 2, 3, 3, 2], 48, None, {}, {"low-wellbeing": True, "likely-depression": False}),
 }
 RECORDED: dict[str, tuple[dict[str, float], Any, dict[str, Any], dict[str, Any]]] = {

@@ -1,10 +1,18 @@
 """Whom an entry is shown to, and what it came from: the same for every kind on a shelf."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from sqlalchemy import bindparam
 
+from app.goals.service import GOALS as GOALS_KEPT
+from app.goals.tables import Goal
+from app.kernel.db import Db, Direct
+from app.kernel.identity import Caller
+from app.kernel.tables import columns
+from app.people.chart import Chart, open_chart
 from tests.builders import Person, World, a_goal, a_note, now
 
 GOALS = "/v1/patients/me/goals"
@@ -80,6 +88,61 @@ class TestTiers:
         versions = world.therapist.get(f"{one}/versions").json()["versions"]
         assert [version["version"] for version in versions] == [2]
         assert "axolotl" not in world.therapist.get(f"{one}/versions").text
+
+
+ALL_GOALS = GOALS_KEPT.query()
+NEWEST_GOAL = GOALS_KEPT.query(columns(Goal).life_area == bindparam("area"), newest=1)
+
+
+class TestOwnQuestions:
+    """What a feature asks of a shelf besides its list."""
+
+    def chart(self, db: Db, world: World, person: Person) -> Chart:
+        db.enter(person.clinic_id)
+        caller = Caller(
+            person.account_id,
+            person.clinic_id,
+            person.membership_id,
+            person.role,
+            person.patient_id,
+            int(datetime.now(UTC).timestamp()) + 1,
+        )
+        record = str(world.patient.patient_id)
+        return open_chart(db, caller, record, GOALS_KEPT.read_right, datetime.now(UTC))
+
+    def found(self, direct: Direct, world: World, person: Person) -> list[str]:
+        def ask(db: Db) -> list[str]:
+            chart = self.chart(db, world, person)
+            return [one.words for one in GOALS_KEPT.found(db, chart, ALL_GOALS)]
+
+        return direct.run(ask)
+
+    def test_a_private_entry_is_found_for_its_patient_and_for_nobody_else(
+        self, world: World, direct: Direct
+    ) -> None:
+        set_(world.patient, words="Shown.")
+        set_(world.patient, words="Hidden.", tier="private")
+
+        assert sorted(self.found(direct, world, world.patient)) == ["Hidden.", "Shown."]
+        assert self.found(direct, world, world.therapist) == ["Shown."]
+
+    def test_what_was_withdrawn_is_not_found(self, world: World, direct: Direct) -> None:
+        told = set_(world.patient)
+
+        world.patient.delete(f"{GOALS}/{told['id']}", base=1)
+
+        assert self.found(direct, world, world.patient) == []
+
+    def test_the_newest_of_those_that_fit_comes_first(self, world: World, direct: Direct) -> None:
+        for days_ago, area in ((2, "body"), (1, "body"), (0, "work")):
+            at = (now() - timedelta(days=days_ago)).isoformat()
+            set_(world.patient, words=f"{area} {days_ago}", life_area=area, recorded_at=at)
+
+        def ask(db: Db) -> list[str]:
+            chart = self.chart(db, world, world.patient)
+            return [one.words for one in GOALS_KEPT.found(db, chart, NEWEST_GOAL, area="body")]
+
+        assert direct.run(ask) == ["body 1"]
 
 
 class TestLinks:

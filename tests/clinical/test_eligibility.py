@@ -1,15 +1,25 @@
 """What speaks against a course: never a no where nobody answered."""
 
-from typing import Any
+from hashlib import sha256
+from importlib.resources import files
+from typing import Any, Final
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.clinical.eligibility import Answer, Severity, State, assess, conditions
+from app.clinical.eligibility import (
+    Answer,
+    Severity,
+    State,
+    assess,
+    catalogue_version,
+    conditions,
+)
 from app.clinical.eligibility.screening import parse
 from app.clinical.instruments import DefinitionRefused
 
+PACKAGE: Final = "app.clinical.eligibility"
 law = settings(deadline=None)
 
 KEYS = [one.key for one in conditions()]
@@ -37,6 +47,12 @@ def test_the_catalogue_has_what_labels_and_consensus_name() -> None:
     assert {"substance-use", "cns-depressants", "ketamine-use", "bladder-symptoms"} <= set(KEYS)
     assert all(one.label and one.source for one in conditions())
     assert all(one.verified for one in conditions() if one.key in hard)
+
+
+def test_a_catalogue_is_known_by_what_it_says() -> None:
+    text = (files(PACKAGE) / "conditions.toml").read_bytes()
+
+    assert catalogue_version() == sha256(text).hexdigest()[:12]
 
 
 def test_hard_stops_come_first() -> None:

@@ -251,6 +251,36 @@ def test_any_ketamine_outside_the_treatment_is_a_reason_to_talk(
     assert result.criteria == {"ketamine-outside-treatment": is_outside}
 
 
+@pytest.mark.parametrize(
+    ("answers", "is_outside", "is_other"),
+    [
+        ([0, 0, 0, 0, 4], False, False),
+        ([1, 0, 0, 0, 0], True, False),
+        ([0, 1, 0, 0, 0], True, False),
+        ([0, 0, 1, 0, 0], True, False),
+        ([0, 0, 0, 1, 0], False, True),
+        ([0, None, 0, None, 0], None, None),
+        ([None, 1, None, 0, None], True, False),
+    ],
+)
+def test_use_outside_the_sessions_is_a_reason_to_talk_item_by_item(
+    answers: list[int | None], is_outside: bool | None, is_other: bool | None
+) -> None:
+    result = score(find("use-outside"), answers)
+
+    assert result.total is None
+    assert result.criteria == {
+        "ketamine-outside-treatment": is_outside,
+        "other-drugs-outside-treatment": is_other,
+    }
+
+
+def test_use_outside_the_sessions_may_be_asked_on_any_day() -> None:
+    recall = find("use-outside").recall
+
+    assert (recall.days, recall.minimum_days_from_dose) == (14, 0)
+
+
 def test_the_single_question_bears_its_codes_and_ours_bear_none() -> None:
     items = find("drug-use").items
 

@@ -22,15 +22,22 @@ from tests.builders import (
     Clinic,
     Person,
     World,
+    a_check,
     a_check_in,
     a_clinicians_note,
+    a_course,
     a_dosing_session,
     a_goal,
     a_goal_rating,
     a_goal_step,
+    a_medication,
     a_note,
+    a_past_treatment,
     a_picture,
+    a_preparation,
+    a_resolution,
     a_safety_plan,
+    a_screening,
     a_world,
     amended,
     an_attachment,
@@ -66,6 +73,13 @@ ADDRESS_OF: Final = {
     "intention": "intentions",
     "note": "notes",
     "psychotherapy_note": "psychotherapy-notes",
+    "trial_history": "trial-history",
+    "medication": "medications",
+    "screening": "screenings",
+    "stop_resolution": "stop-resolutions",
+    "course": "courses",
+    "preparation": "preparations",
+    "preparation_check": "preparation-checks",
 }
 """Of every kind of entry that is kept on a shelf, its place in an address."""
 A_PHONE: Final = "https://phone.example/"
@@ -210,6 +224,9 @@ def live(patient: Person, carer: Person) -> dict[str, str]:
             a_clinicians_note(words=canary, is_shared_with_patient=True),
         ),
         "psychotherapy-notes": (carer, a_clinicians_note(words=canary)),
+        "trial-history": (carer, a_past_treatment(drug=canary)),
+        "medications": (patient, a_medication(name=canary)),
+        "screenings": (carer, a_screening(mania="yes") | {"notes": {"mania": canary}}),
     }
     sent |= {
         f"{kind} {meant_for}": (by, a_check_in() if kind == "check-ins" else body)
@@ -227,6 +244,7 @@ def live(patient: Person, carer: Person) -> dict[str, str]:
     made = {
         kind: by.post(f"{path}/{kind.partition(' ')[0]}", body) for kind, (by, body) in sent.items()
     }
+    made |= about_course(made, path, patient, carer, canary)
     pin = {"instrument": "phq-9", "check_in_id": made["check-ins"].json()["id"]}
     made["baselines"] = carer.post(f"{path}/baselines", pin)
     made["devices"] = patient.post("/v1/me/devices", {"channel": "webhook", "url": A_PHONE})
@@ -268,6 +286,30 @@ def begun(patient: Person, entries: dict[str, str]) -> dict[str, Response]:
         if kind != "attachments to append":
             assert appended(patient, made[kind].json()["id"], content).status_code == 200
     return made
+
+
+def about_course(
+    made: dict[str, Any], path: str, patient: Person, carer: Person, canary: str
+) -> dict[str, Any]:
+    """What stands on a screening or a visit; and courses, of which one at a time is open."""
+    session = made["dosing-sessions planned"].json()["id"]
+    screening = made["screenings"].json()["id"]
+    sent = {
+        "stop-resolutions": (carer, a_resolution(screening, "mania", reason=canary)),
+        "preparations": (patient, a_preparation(session, note=canary)),
+        "preparation-checks": (carer, a_check(session, note=canary)),
+    }
+    told = {
+        f"{kind}{meant_for}": by.post(f"{path}/{kind}", body)
+        for kind, (by, body) in sent.items()
+        for meant_for in ("", " to amend", " to withdraw")
+    }
+    for meant_for in ("", " to withdraw"):
+        course = carer.post(f"{path}/courses", a_course(note=canary))
+        stopped = a_course(status="stopped", reason=canary)
+        amended(carer, f"{path}/courses/{course.json()['id']}", stopped, 1)
+        told[f"courses{meant_for}"] = course
+    return told | {"courses to amend": carer.post(f"{path}/courses", a_course(note=canary))}
 
 
 def changed_twice(patient: Person, note_id: str, words: str) -> str:

@@ -28,13 +28,20 @@ from app.trends.pictures import VEGA_LITE
 from tests.builders import (
     PASSWORD,
     Person,
+    a_check,
     a_check_in,
     a_clinicians_note,
+    a_course,
     a_dosing_session,
     a_goal,
     a_goal_rating,
     a_goal_step,
+    a_medication,
     a_note,
+    a_past_treatment,
+    a_preparation,
+    a_resolution,
+    a_screening,
     an_intention,
 )
 from tests.clinical.definitions import DEFINITION
@@ -112,6 +119,54 @@ coach               403     403    404      404      404
 administrator       403     403    403      403      403
 foreign patient     403     403    403      403      403
 foreign therapist   403     404    404      201      404
+foreign admin       403     403    403      403      403
+gone patient        403     403    403      403      403
+gone therapist      403     401    401      401      401
+"""
+# Written by the patient and by whoever treats them.
+WRITE_TOGETHER = """
+                     me  theirs  other  foreign  missing
+anonymous           401     401    401      401      401
+patient             201     201    404      404      404
+other patient       201     404    201      404      404
+therapist           403     201    404      404      404
+stranger            403     404    201      404      404
+coach               403     403    404      404      404
+administrator       403     403    403      403      403
+foreign patient     201     404    404      201      404
+foreign therapist   403     404    404      201      404
+foreign admin       403     403    403      403      403
+gone patient        401     401    401      401      401
+gone therapist      403     401    401      401      401
+"""
+# What clinicians read and patients do not.
+READ_WEIGHED = """
+                     me  theirs  other  foreign  missing
+anonymous           401     401    401      401      401
+patient             403     403    403      403      403
+other patient       403     403    403      403      403
+therapist           403     200    404      404      404
+stranger            403     404    200      404      404
+coach               403     403    404      404      404
+administrator       403     403    403      403      403
+foreign patient     403     403    403      403      403
+foreign therapist   403     404    404      200      404
+foreign admin       403     403    403      403      403
+gone patient        403     403    403      403      403
+gone therapist      403     401    401      401      401
+"""
+# Each patient here has a course that has not ended, and nobody has two.
+PLAN_ANOTHER = """
+                     me  theirs  other  foreign  missing
+anonymous           401     401    401      401      401
+patient             403     403    403      403      403
+other patient       403     403    403      403      403
+therapist           403     409    404      404      404
+stranger            403     404    409      404      404
+coach               403     403    404      404      404
+administrator       403     403    403      403      403
+foreign patient     403     403    403      403      403
+foreign therapist   403     404    404      409      404
 foreign admin       403     403    403      403      403
 gone patient        403     403    403      403      403
 gone therapist      403     401    401      401      401
@@ -428,6 +483,13 @@ NOTHING_YET = (
 )
 GOAL_ID = "00000000-0000-4000-8000-000000000001"
 FIRST_VERSION = (("If-Match", '"1"'),)
+SECOND_VERSION = (("If-Match", '"2"'),)
+# What stands for an entry of the patient that is asked about, in a body.
+THEIR: Final = "entry of the patient: "
+A_RESOLUTION = a_resolution(f"{THEIR}screenings", "mania")
+A_PREPARATION = a_preparation(f"{THEIR}dosing-sessions planned")
+A_CHECK = a_check(f"{THEIR}dosing-sessions planned")
+BY_CLINICIANS: Final = {"creating": RECORD_DOSES, "changing": CHANGE_DOSES}
 
 
 def kept_on_a_shelf(
@@ -535,20 +597,79 @@ EXPECTED: Final[dict[tuple[str, str], list[Try]]] = {
     **kept_on_a_shelf(
         "goal-steps",
         "goal_step_id",
-        a_goal_step("of {goals}"),
-        a_goal_step("of {goals}", words="Other."),
+        a_goal_step(f"{THEIR}goals"),
+        a_goal_step(f"{THEIR}goals", words="Other."),
         reading=READ_GOALS,
     ),
     **kept_on_a_shelf(
         "goal-ratings",
         "goal_rating_id",
-        a_goal_rating("of {goals}"),
-        a_goal_rating("of {goals}", 1),
+        a_goal_rating(f"{THEIR}goals"),
+        a_goal_rating(f"{THEIR}goals", 1),
         reading=READ_GOALS,
         creating=RATE,
         changing=CHANGE_OWN_RATINGS,
     ),
     **kept_on_a_shelf("goals", "goal_id", a_goal(), a_goal(words="Other."), reading=READ_GOALS),
+    **kept_on_a_shelf(
+        "trial-history",
+        "trial_history_id",
+        a_past_treatment(),
+        a_past_treatment(weeks=3),
+        **BY_CLINICIANS,
+    ),
+    **kept_on_a_shelf(
+        "medications",
+        "medication_id",
+        a_medication(),
+        a_medication(status="stopped"),
+        creating=WRITE_TOGETHER,
+        changing=READ_CLINICAL,
+    ),
+    **kept_on_a_shelf(
+        "screenings",
+        "screening_id",
+        a_screening(mania="yes"),
+        a_screening(),
+        **BY_CLINICIANS,
+    ),
+    **kept_on_a_shelf(
+        "stop-resolutions",
+        "stop_resolution_id",
+        A_RESOLUTION,
+        A_RESOLUTION | {"reason": "Other."},
+        **BY_CLINICIANS,
+    ),
+    **kept_on_a_shelf(
+        "courses",
+        "course_id",
+        a_course(),
+        a_course(planned_sessions=4),
+        creating=PLAN_ANOTHER,
+        changing=CHANGE_DOSES,
+    ),
+    ("DELETE", f"{PATIENT}/courses/{{course_id}}"): [
+        Try(CHANGE_DOSES, kind="courses to withdraw", headers=SECOND_VERSION)
+    ],
+    **kept_on_a_shelf(
+        "preparations",
+        "preparation_id",
+        A_PREPARATION,
+        A_PREPARATION | {"answers": {"fasting": "no"}},
+    ),
+    **kept_on_a_shelf(
+        "preparation-checks",
+        "preparation_check_id",
+        A_CHECK,
+        A_CHECK | {"answers": {}},
+        **BY_CLINICIANS,
+    ),
+    ("GET", f"{PATIENT}/dosing-sessions/{{dosing_session_id}}/preparation"): [
+        Try(READ_CLINICAL, kind="dosing-sessions planned")
+    ],
+    ("GET", f"{PATIENT}/eligibility"): [Try(READ_WEIGHED)],
+    ("GET", f"{PATIENT}/exposure"): [Try(READ_CLINICAL)],
+    ("GET", "/v1/eligibility-conditions"): [PUBLIC],
     ("GET", f"{PATIENT}/trajectories/{{instrument}}"): [
         Try(READ_CLINICAL),
         Try(READ_CLINICAL, query="?item=item-9"),
@@ -881,14 +1002,12 @@ def ask(
             "of elsewhere": str(stage.world.elsewhere.therapist.membership_id),
         }
         given = one.body.get("clinician_id")
-        said = one.body | ({"clinician_id": clinicians[given]} if given else {})
-        # `of {goals}` stands for an entry of the record that is addressed.
-        options["json"] = {
-            member: entry(stage, caller, column, value[4:-1])
-            if isinstance(value, str) and value.startswith("of {")
-            else value
-            for member, value in said.items()
+        named = {
+            member: entry(stage, caller, column, value.removeprefix(THEIR))
+            for member, value in one.body.items()
+            if isinstance(value, str) and value.startswith(THEIR)
         }
+        options["json"] = one.body | named | ({"clinician_id": clinicians[given]} if given else {})
     if one.form is not None:
         options["data"] = one.form
     ask_it = caller.request if caller else client.request
@@ -1183,6 +1302,12 @@ def parameters(stage: Stage, ids: Ids, name: str, kind: str) -> dict[str, Any]:
         "PIN": {"id": entries["baselines"]},
         "DEVICE": {"id": entries["devices"]},
         "LEFT_OUT": {"versions": ["another"]},
+        "RESOLUTIONS_OF": {"screening_id": entries["screenings"]},
+        "PREPARATIONS_OF": {"dosing_session_id": entries["dosing-sessions planned"]},
+        "CHECKS_OF": {"dosing_session_id": entries["dosing-sessions planned"]},
+        "NEWEST_RISK_SCREEN": {"instrument": "phq-9"},
+        "LAST_ANSWERED": {"instruments": ["phq-9"]},
+        "PUBLISHED_AS": {"version": 1},
     }
     if kind:
         many = ADDRESS_OF[kind]

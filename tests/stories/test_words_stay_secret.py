@@ -30,10 +30,18 @@ from app.kernel import embedded
 from app.kernel.settings import Settings
 from app.operations import stack
 from tests.builders import (
+    a_check,
     a_check_in,
     a_clinicians_note,
+    a_course,
     a_goal,
+    a_medication,
     a_note,
+    a_past_treatment,
+    a_planned_session,
+    a_preparation,
+    a_resolution,
+    a_screening,
     an_attachment,
     an_intention,
     now,
@@ -198,11 +206,14 @@ class Story:
         """From the first invitation to the night the database was away."""
         with httpx.Client(base_url=live.base_url, timeout=30) as self._client:
             administrator = self._accept(code, "administrator", None)
-            therapist = self._join(administrator, "clinician", privileges=["therapy", "monitor"])
+            therapist = self._join(
+                administrator, "clinician", privileges=["therapy", "prescribe", "monitor"]
+            )
             patient = self._join(therapist, "patient")
             self._write(patient, "written")
             self._attach(patient)
             self._write_about(patient, therapist)
+            self._treat(patient, therapist)
             self._read(patient, therapist)
             self._change_oneself(patient, therapist)
             self._sign_in_wrongly()
@@ -288,6 +299,9 @@ class Story:
             ),
             "intentions": an_intention(words=sing(f"intention {when}")),
             "goals": a_goal(words=sing(f"goal {when}"), why=sing(f"reason {when}")),
+            "medications": a_medication(
+                name=sing(f"medicine {when}"), taken=sing(f"how it is taken {when}")
+            ),
         }
         private = a_note(tier="private", words=sing(f"private note {when}"))
         return [
@@ -321,6 +335,36 @@ class Story:
             body = a_clinicians_note(words=words)
             self._succeed("POST", path, json=body, headers=therapist)
             assert words in self._send("GET", path, headers=therapist).text
+
+    def _treat(self, patient: dict[str, str], therapist: dict[str, str]) -> None:
+        """What is written around a course, by both."""
+        sing = self.canaries.word
+        mine = self._succeed("GET", "/v1/me", headers=patient)["current"]["patient_id"]
+
+        def write(who: dict[str, str], many: str, body: dict[str, Any]) -> Any:
+            return self._succeed("POST", f"/v1/patients/{mine}/{many}", json=body, headers=who)
+
+        noted = {"notes": {"mania": sing("note on a condition")}}
+        screening = write(therapist, "screenings", a_screening(mania="yes") | noted)
+        reason = sing("reason to resolve a stop")
+        resolution = a_resolution(screening["id"], "mania", reason=reason)
+        write(therapist, "stop-resolutions", resolution)
+        tried = a_past_treatment(drug=sing("earlier treatment"), note=sing("note on it"))
+        write(therapist, "trial-history", tried)
+        course = write(therapist, "courses", a_course(note=sing("note on the course")))
+        self._succeed(
+            "PUT",
+            f"/v1/patients/{mine}/courses/{course['id']}",
+            json=a_course(status="stopped", reason=sing("reason to stop")),
+            headers={**therapist, "If-Match": '"1"'},
+        )
+        session = write(therapist, "dosing-sessions", a_planned_session())["id"]
+        write(patient, "preparations", a_preparation(session, note=sing("note of the patient")))
+        results = {"pregnancy-test": sing("result of a test")}
+        check = a_check(session, results=results, note=sing("note of staff"))
+        write(therapist, "preparation-checks", check)
+        for path in ("eligibility", "exposure", f"dosing-sessions/{session}/preparation"):
+            self._succeed("GET", f"/v1/patients/{mine}/{path}", headers=therapist)
 
     def _read(self, patient: dict[str, str], therapist: dict[str, str]) -> None:
         """Everything, by both; and what was written really arrives."""
@@ -440,7 +484,15 @@ class Story:
     def _be_refused_by_the_database(self, patient: dict[str, str]) -> None:
         """Everything is right and PostgreSQL refuses it, in every way it can."""
         url = self._server.libpq_url("postgres", "afterglow")
-        tables = ("experience_note", "intention", "goal", "check_in", "patient", "account")
+        tables = (
+            "experience_note",
+            "intention",
+            "goal",
+            "medication",
+            "check_in",
+            "patient",
+            "account",
+        )
         with psycopg.connect(url, autocommit=True) as connection:
             for table in tables:
                 connection.execute(f"ALTER TABLE {table} ADD CHECK (false) NOT VALID".encode())

@@ -37,6 +37,7 @@ from app.clinical.eligibility.screening import (
     Standing,
     State,
     assess,
+    catalogue_version,
     conditions,
 )
 
@@ -56,6 +57,7 @@ __all__ = [
     "TrialOutcome",
     "Warned",
     "assess",
+    "catalogue_version",
     "classes",
     "conditions",
     "history",

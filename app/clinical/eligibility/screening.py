@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
+from hashlib import sha256
 from importlib.resources import files
 
 from app.clinical.instruments.table import read_table, refuse_duplicates
@@ -74,8 +75,17 @@ class Standing:
 @cache
 def conditions() -> tuple[Condition, ...]:
     """The catalogue that ships, hard stops first."""
-    text = files(__package__ or "").joinpath("conditions.toml").read_text("utf-8")
-    return parse(text, "conditions.toml")
+    return parse(_text(), "conditions.toml")
+
+
+@cache
+def catalogue_version() -> str:
+    """Which catalogue it is: made of its text, so that no change of it can keep the old name."""
+    return sha256(_text().encode()).hexdigest()[:12]
+
+
+def _text() -> str:
+    return files(__package__ or "").joinpath("conditions.toml").read_text("utf-8")
 
 
 def parse(toml_text: str, name: str) -> tuple[Condition, ...]:
