@@ -12,6 +12,7 @@ from app import __version__
 from app.checkins.routes import routes as checkins
 from app.experience.routes import routes as experience
 from app.goals.routes import routes as goals
+from app.integration.routes import routes as integration
 from app.kernel import clock, outbox
 from app.kernel.channels import Channels
 from app.kernel.db import Database, Db
@@ -28,6 +29,7 @@ from app.kernel.wire import as_json
 from app.people.chart import COUNTRY_OF
 from app.people.routes import routes as people
 from app.people.texts import OWN_TEXTS
+from app.practices.routes import routes as practices
 from app.reminders.routes import routes as reminders
 from app.safety.crisis import whom_to_call
 from app.safety.routes import live
@@ -86,6 +88,8 @@ def create_app(
         treatment,
         experience,
         goals,
+        practices,
+        integration,
         trends,
         sync,
         reminders(Channels.from_settings(settings), settings.outbound_networks),

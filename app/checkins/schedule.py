@@ -237,6 +237,18 @@ def read_protocol(db: Db, caller: Caller) -> ProtocolOut:
     )
 
 
+class InForce(NamedTuple):
+    """A protocol, and which of the clinic's versions it is."""
+
+    protocol: Protocol
+    version: int
+
+
+def protocol_in_force(db: Db) -> InForce:
+    """What the transaction's clinic goes by now."""
+    return InForce(*_held(db, db.first(PUBLISHED)))
+
+
 def publish_protocol(
     db: Db, caller: Caller, sent: ProtocolIn, base_version: int, now: datetime
 ) -> ProtocolOut:

@@ -10,8 +10,28 @@ from app.experience.clinicians import CLINICIAN_NOTES
 from app.experience.intentions import INTENTIONS
 from app.experience.notes import NOTES
 from app.goals.service import GOALS, RATINGS, STEPS
+from app.integration.insights import INSIGHTS
+from app.integration.sessions import AGREEMENTS, SESSIONS, SUMMARIES
 from app.journal.shelf import Shelf
+from app.practices.coping import STRATEGIES, TRIGGERS
+from app.practices.practice import PRACTICES, TICKS
 
 SHELVES: Final[dict[str, Shelf[Any, Any]]] = {
-    shelf.kind: shelf for shelf in (NOTES, INTENTIONS, GOALS, STEPS, RATINGS, CLINICIAN_NOTES)
+    shelf.kind: shelf
+    for shelf in (
+        NOTES,
+        INTENTIONS,
+        INSIGHTS,
+        GOALS,
+        STEPS,
+        RATINGS,
+        PRACTICES,
+        TICKS,
+        STRATEGIES,
+        TRIGGERS,
+        SESSIONS,
+        SUMMARIES,
+        AGREEMENTS,
+        CLINICIAN_NOTES,
+    )
 }
