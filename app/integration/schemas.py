@@ -83,8 +83,8 @@ class SummaryAgreementOut(EntryOut):
 class AgreedSummaryOut(Open):
     """The summary of a session, and how it stands between the two.
 
-    summary: null until one is written. said: the patient's last word, on the newest version on which
-    there is one.
+    summary: null until one is written. said: the patient's last word, on the newest version on
+    which there is one.
     """
 
     integration_session_id: UUID

@@ -245,6 +245,4 @@ def read_summary(db: Db, chart: Chart, session_id: UUID) -> AgreedSummaryOut:
 
 
 def _is_agreed(summary: SessionSummaryOut, said: SummaryAgreementOut | None) -> bool:
-    return (
-        said is not None and said.status == "agreed" and said.summary_version == summary.version
-    )
+    return said is not None and said.status == "agreed" and said.summary_version == summary.version

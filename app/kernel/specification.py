@@ -45,6 +45,8 @@ _TAGS: Final = {
     "treatment": "Dosing sessions.",
     "experience": "Intentions, experience notes and what is attached to them; clinicians' notes.",
     "goals": "Integration goals.",
+    "practices": "Practices, coping and triggers: what a patient does, and what helps.",
+    "integration": "Insights, and talks with a therapist after a dose.",
     "sync": "A phone that was away: what it sends, what it missed, what it keeps.",
     "reminders": "Where and when a patient is reminded of what is due.",
     "trends": "How patients move over time, measured from each dose.",

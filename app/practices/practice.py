@@ -49,7 +49,9 @@ def _check_practice(
     """Raises: Problem INVALID."""
     if len(set(sent.schedule.weekdays)) < len(sent.schedule.weekdays):
         raise invalid("/schedule/weekdays", "names a day twice")
-    if (fault := practice.schedule_fault(_schedule(sent.schedule.model_dump(mode="json")))) is not None:
+    if (
+        fault := practice.schedule_fault(_schedule(sent.schedule.model_dump(mode="json")))
+    ) is not None:
         raise invalid(f"/schedule{fault.pointer}", fault.reason)
     return {}
 
@@ -144,9 +146,7 @@ PRACTISED: Final = Query(
         _came_of_it.c.done_on,
         _came_of_it.c.skipped_on,
     )
-    .select_from(
-        table(Practice).outerjoin(_came_of_it, _came_of_it.c.practice_id == _practice.id)
-    )
+    .select_from(table(Practice).outerjoin(_came_of_it, _came_of_it.c.practice_id == _practice.id))
     .where(
         _practice.clinic_id == bindparam("clinic_id"),
         _practice.patient_id == bindparam("patient_id"),
@@ -158,9 +158,7 @@ PRACTISED: Final = Query(
 )
 
 
-def ask_practised(
-    db: Db, patient_id: UUID, since_on: date, *, is_own: bool
-) -> Ahead[Practised]:
+def ask_practised(db: Db, patient_id: UUID, since_on: date, *, is_own: bool) -> Ahead[Practised]:
     """Every practice that this reader may see, with its ticks since a date; travels with the chart.
 
     is_own: whether the patient themselves asks. It is checked when their chart opens.

@@ -17,9 +17,7 @@ HOUR = 3_600_000_000
 DAY = 24 * HOUR
 
 
-def proposed(
-    doses: list[int], *sessions: Session, now: int = 100 * DAY
-) -> Proposal | None:
+def proposed(doses: list[int], *sessions: Session, now: int = 100 * DAY) -> Proposal | None:
     return proposal(doses, sessions, within_hours=(24, 72), open_days=14, now=now)
 
 
