@@ -21,14 +21,22 @@ from tests.builders import (
     Person,
     World,
     a_check_in,
+    a_coping_strategy,
     a_dosing_session,
     a_goal,
     a_goal_rating,
     a_goal_step,
     a_note,
+    a_practice,
+    a_practice_tick,
     a_safety_plan,
+    a_session_summary,
+    a_summary_agreement,
+    a_trigger,
     a_world,
     amended,
+    an_insight,
+    an_integration_session,
     now,
 )
 from tests.clinical.definitions import DEFINITION
@@ -54,6 +62,14 @@ ADDRESS_OF: Final = {
     "goal": "goals",
     "goal_step": "goal-steps",
     "goal_rating": "goal-ratings",
+    "practice": "practices",
+    "practice_tick": "practice-ticks",
+    "coping_strategy": "coping-strategies",
+    "trigger": "triggers",
+    "insight": "insights",
+    "integration_session": "integration-sessions",
+    "session_summary": "session-summaries",
+    "summary_agreement": "summary-agreements",
 }
 """Of every kind of entry that is kept on a shelf, its place in an address."""
 A_PHONE: Final = "https://phone.example/"
@@ -186,6 +202,11 @@ def live(patient: Person, carer: Person) -> dict[str, str]:
         "check-ins": (patient, a_check_in(answers=[2, 2, 1, 2, 1, 2, 1, 1, 2])),
         "notes": (patient, a_note(words=canary)),
         "goals": (patient, a_goal(words=canary, levels=LEVELS)),
+        "practices": (patient, a_practice(words=canary)),
+        "coping-strategies": (patient, a_coping_strategy(words=canary)),
+        "triggers": (patient, a_trigger(words=canary)),
+        "insights": (patient, an_insight(words=canary)),
+        "integration-sessions": (carer, an_integration_session(place=canary)),
     }
     sent |= {
         f"{kind} {meant_for}": (by, a_check_in() if kind == "check-ins" else body)
@@ -195,6 +216,11 @@ def live(patient: Person, carer: Person) -> dict[str, str]:
     sent |= {
         "notes private": (patient, a_note(words=canary, tier="private")),
         "goals private": (patient, a_goal(words=canary, levels=LEVELS, tier="private")),
+        "practices private": (patient, a_practice(words=canary, tier="private")),
+        "coping-strategies private": (patient, a_coping_strategy(words=canary, tier="private")),
+        "triggers private": (patient, a_trigger(words=canary, tier="private")),
+        "insights private": (patient, an_insight(words=canary, tier="private")),
+        "integration-sessions unsummarized": (carer, an_integration_session()),
         "notes in conflict": (patient, a_note(words=canary)),
         "dosing-sessions planned": (carer, {"status": "preparation", "started_at": later}),
     }
@@ -210,6 +236,7 @@ def live(patient: Person, carer: Person) -> dict[str, str]:
         for meant_for in ("", " to amend", " to withdraw"):
             made[many + meant_for] = patient.post(f"{path}/{many}", part(goal))
         made[f"{many} private"] = patient.post(f"{path}/{many}", part(private))
+    made |= practised_and_agreed(patient, carer, path, made)
     assert {answer.status_code for answer in made.values()} == {201}
     entries = {kind: answer.json()["id"] for kind, answer in made.items()}
     entries["flag"] = made["check-ins"].json()["safety"]["flag"]["id"]
@@ -221,6 +248,34 @@ def live(patient: Person, carer: Person) -> dict[str, str]:
     assert patient.post("/v1/me/reminders", note).status_code == 200
     entries["notes copied"] = changed_twice(patient, entries["notes in conflict"], canary)
     return entries
+
+
+def practised_and_agreed(
+    patient: Person, carer: Person, path: str, made: dict[str, Any]
+) -> dict[str, Any]:
+    """Parts of what was made: ticks of a practice, a step with a date, summaries and what the
+    patient said to them.
+    """
+    more: dict[str, Any] = {}
+    whole = {kind: answer.json()["id"] for kind, answer in made.items()}
+    for meant_for in ("", " to amend", " to withdraw", " private"):
+        practice = whole["practices private" if meant_for == " private" else "practices"]
+        tick = a_practice_tick(practice)
+        more[f"practice-ticks{meant_for}"] = patient.post(f"{path}/practice-ticks", tick)
+    for meant_for in ("", " to amend", " to withdraw"):
+        # There is one summary of a session.
+        talk = carer.post(f"{path}/integration-sessions", an_integration_session())
+        more[f"integration-sessions summarized{meant_for}"] = talk
+        summary = a_session_summary(talk.json()["id"])
+        more[f"session-summaries{meant_for}"] = carer.post(f"{path}/session-summaries", summary)
+    agreed_to = more["session-summaries"].json()["id"]
+    for meant_for in ("", " to amend", " to withdraw"):
+        more[f"summary-agreements{meant_for}"] = patient.post(
+            f"{path}/summary-agreements", a_summary_agreement(agreed_to)
+        )
+    dated = a_goal_step(whole["goals"], due_on="2026-12-24")
+    more["goal-steps dated"] = patient.post(f"{path}/goal-steps", dated)
+    return more
 
 
 def changed_twice(patient: Person, note_id: str, words: str) -> str:

@@ -26,11 +26,19 @@ from app.safety import escalation
 from tests.builders import (
     Person,
     a_check_in,
+    a_coping_strategy,
     a_dosing_session,
     a_goal,
     a_goal_rating,
     a_goal_step,
     a_note,
+    a_practice,
+    a_practice_tick,
+    a_session_summary,
+    a_summary_agreement,
+    a_trigger,
+    an_insight,
+    an_integration_session,
 )
 from tests.clinical.definitions import DEFINITION
 from tests.contract.stage import (
@@ -416,6 +424,55 @@ EXPECTED: Final[dict[tuple[str, str], list[Try]]] = {
         changing=CHANGE_OWN_RATINGS,
     ),
     **kept_on_a_shelf("goals", "goal_id", a_goal(), a_goal(words="Other."), reading=READ_GOALS),
+    ("GET", f"{PATIENT}/practices/adherence"): [Try(READ_GOALS)],
+    **kept_on_a_shelf(
+        "practices", "practice_id", a_practice(), a_practice(words="Other."), reading=READ_GOALS
+    ),
+    **kept_on_a_shelf(
+        "practice-ticks",
+        "practice_tick_id",
+        a_practice_tick("of {practices}"),
+        a_practice_tick("of {practices}", minutes=3),
+        reading=READ_GOALS,
+    ),
+    ("GET", f"{PATIENT}/coping/helpfulness"): [Try(READ_CLINICAL)],
+    **kept_on_a_shelf(
+        "coping-strategies",
+        "coping_strategy_id",
+        a_coping_strategy(),
+        a_coping_strategy(words="Other."),
+    ),
+    **kept_on_a_shelf("triggers", "trigger_id", a_trigger(), a_trigger(words="Other.")),
+    **kept_on_a_shelf("insights", "insight_id", an_insight(), an_insight(words="Other.")),
+    ("GET", f"{PATIENT}/integration-sessions/proposal"): [Try(READ_CLINICAL)],
+    **{
+        ("GET", f"{PATIENT}/integration-sessions/{{integration_session_id}}/{what}"): [
+            Try(READ_CLINICAL, kind="integration-sessions")
+        ]
+        for what in ("agenda", "summary")
+    },
+    **kept_on_a_shelf(
+        "integration-sessions",
+        "integration_session_id",
+        an_integration_session(),
+        an_integration_session(place="Elsewhere."),
+        creating=RECORD_DOSES,
+        changing=CHANGE_DOSES,
+    ),
+    **kept_on_a_shelf(
+        "session-summaries",
+        "session_summary_id",
+        a_session_summary("of {integration-sessions unsummarized}"),
+        a_session_summary("of {integration-sessions summarized to amend}", words="Other."),
+        creating=RECORD_DOSES,
+        changing=CHANGE_DOSES,
+    ),
+    **kept_on_a_shelf(
+        "summary-agreements",
+        "summary_agreement_id",
+        a_summary_agreement("of {session-summaries}"),
+        a_summary_agreement("of {session-summaries}", status="disagreed"),
+    ),
     ("GET", f"{PATIENT}/trajectories/{{instrument}}"): [
         Try(READ_CLINICAL),
         Try(READ_CLINICAL, query="?item=item-9"),
@@ -834,6 +891,9 @@ def parameters(stage: Stage, ids: Ids, name: str, kind: str) -> dict[str, Any]:
         "actor_id": here.therapist.membership_id,
         "now": datetime.now(UTC),
         "since": long_ago,
+        "since_on": long_ago.date(),
+        "summary_id": entries["session-summaries"],
+        "session_id": entries["integration-sessions summarized"],
         "until": later,
         "before": later,
         "before_id": UUID(int=2**128 - 1),
@@ -868,6 +928,7 @@ def parameters(stage: Stage, ids: Ids, name: str, kind: str) -> dict[str, Any]:
         "OWN_NOTES_TO_CHANGE": {"ids": [entries["notes"]]},
         "PRIVATE_OF": {"ids": [entries["notes private"]]},
         "COPIES": {"id": entries["notes in conflict"]},
+        "NAMED_STRATEGIES": {"ids": [entries["coping-strategies"]]},
         "TIMES_RATED": {"goal_id": entries["goals"]},
         "TIMES_SAID": {"kind": "goal", "entry_id": entries["goals"]},
         "PIN": {"id": entries["baselines"]},
