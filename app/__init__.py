@@ -12,8 +12,7 @@ The map of the house. Imports run one way, top to bottom:
                             insights, and the talk about a dose afterwards
     checkins                what a patient's phone sends; instruments, protocol, what is due
     experience              intentions, notes, attachments; what clinicians write
-    treatment | goals | practices
-                            dosing sessions; integration goals; practices, coping and triggers
+    treatment | goals | practices  dosing sessions; integration goals; practices, coping, triggers
     journal                 how an entry of any kind is kept, shown, linked and asked for
     safety                  flags, crisis lines, the safety block of every answer
     people                  clinics, invitations, patients, care links; opens Charts

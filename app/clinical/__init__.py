@@ -12,6 +12,7 @@
     exposure       what was given so far, by drug and route
     trajectory     scores and doses over time -> Trajectory
     attainment     goals, their levels and ratings -> T-scores, FHIR statuses
+    integration    doses -> when to talk about them; the states of such a talk; stalled goals
     practice       a schedule and ticks, in local dates -> adherence, streaks
     coping         logged triggers -> which strategies go with feeling better, how surely
     thread         entries and what they came from -> stories, with nothing hidden in them

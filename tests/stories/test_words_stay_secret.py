@@ -28,7 +28,20 @@ import pytest
 from app.kernel import embedded
 from app.kernel.settings import Settings
 from app.operations import stack
-from tests.builders import a_check_in, a_goal, a_note, now
+from tests.builders import (
+    a_check_in,
+    a_coping_strategy,
+    a_goal,
+    a_note,
+    a_practice,
+    a_practice_tick,
+    a_session_summary,
+    a_summary_agreement,
+    a_trigger,
+    an_insight,
+    an_integration_session,
+    now,
+)
 from tests.stories.servers import LiveServer
 
 ROOT: Final = Path(__file__).parents[2]
@@ -192,6 +205,7 @@ class Story:
             therapist = self._join(administrator, "clinician", privileges=["therapy", "monitor"])
             patient = self._join(therapist, "patient")
             self._write(patient, "written")
+            self._talk(patient, therapist)
             self._read(patient, therapist)
             self._change_oneself(patient, therapist)
             self._sign_in_wrongly()
@@ -250,6 +264,10 @@ class Story:
             "check-ins": a_check_in(answers=[1, 1, 1, 1, 1, 1, 1, 1, 2]),
             "notes": a_note(words=f"{sing(f'note {when}')} and\nmore"),
             "goals": a_goal(words=sing(f"goal {when}"), why=sing(f"reason {when}")),
+            "practices": a_practice(words=sing(f"practice {when}")),
+            "coping-strategies": a_coping_strategy(words=sing(f"strategy {when}")),
+            "triggers": a_trigger(words=sing(f"trigger {when}")),
+            "insights": an_insight(words=sing(f"insight {when}")),
         }
         private = a_note(tier="private", words=sing(f"private note {when}"))
         return [
@@ -257,11 +275,54 @@ class Story:
             for kind, body in [*sent.items(), ("notes", private)]
         ]
 
+    def _talk(self, patient: dict[str, str], therapist: dict[str, str]) -> None:
+        """Why a practice was skipped, where a talk was, what was agreed there and what was not."""
+        sing = self.canaries.word
+        me = self._succeed("GET", "/v1/me", headers=patient)["current"]["patient_id"]
+        path = f"/v1/patients/{me}"
+
+        def made(headers: dict[str, str], many: str, body: dict[str, Any]) -> str:
+            answer = self._succeed("POST", f"{path}/{many}", json=body, headers=headers)
+            entry_id: str = answer["id"]
+            return entry_id
+
+        practice = made(patient, "practices", a_practice(words=sing("skipped practice")))
+        skipped = a_practice_tick(practice, status="skipped", reason=sing("reason of a skip"))
+        made(patient, "practice-ticks", skipped)
+        missed = an_integration_session(
+            status="missed", place=sing("place"), reason=sing("reason of a miss")
+        )
+        made(therapist, "integration-sessions", missed)
+        talk = made(therapist, "integration-sessions", an_integration_session())
+        summary = a_session_summary(talk, words=sing("summary"))
+        agreement = a_summary_agreement(
+            made(therapist, "session-summaries", summary),
+            status="disagreed",
+            words=sing("disagreement"),
+        )
+        made(patient, "summary-agreements", agreement)
+
     def _read(self, patient: dict[str, str], therapist: dict[str, str]) -> None:
         """Everything, by both; and what was written really arrives."""
         patient_id = self._succeed("GET", "/v1/me", headers=patient)["current"]["patient_id"]
         for who, headers in (("me", patient), (patient_id, therapist)):
-            for kind in ("check-ins", "notes", "goals", "dosing-sessions", "trajectories/phq-9"):
+            for kind in (
+                "check-ins",
+                "notes",
+                "goals",
+                "dosing-sessions",
+                "trajectories/phq-9",
+                "practices",
+                "practice-ticks",
+                "practices/adherence",
+                "triggers",
+                "coping/helpfulness",
+                "insights",
+                "integration-sessions",
+                "session-summaries",
+                "summary-agreements",
+                "due",
+            ):
                 self._succeed("GET", f"/v1/patients/{who}/{kind}", headers=headers)
         for path in ("/v1/caseload", "/v1/flags", "/v1/me"):
             self._succeed("GET", path, headers=therapist)
@@ -365,7 +426,17 @@ class Story:
     def _be_refused_by_the_database(self, patient: dict[str, str]) -> None:
         """Everything is right and PostgreSQL refuses it, in every way it can."""
         url = self._server.libpq_url("postgres", "afterglow")
-        tables = ("experience_note", "goal", "check_in", "patient", "account")
+        tables = (
+            "experience_note",
+            "goal",
+            "practice",
+            "coping_strategy",
+            "logged_trigger",
+            "insight",
+            "check_in",
+            "patient",
+            "account",
+        )
         with psycopg.connect(url, autocommit=True) as connection:
             for table in tables:
                 connection.execute(f"ALTER TABLE {table} ADD CHECK (false) NOT VALID".encode())
