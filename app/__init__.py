@@ -9,10 +9,11 @@ The map of the house. Imports run one way, top to bottom:
     trends                  read-only: trajectories, charts, report, caseload, outcomes
     sync                    a phone that was away: upload, changes feed, bundle
     reminders               devices, quiet hours, and what a patient was reminded of
-    course                  eligibility, the course, what surrounds each dose, what it adds up to
+    course | integration    eligibility, the course, what surrounds each dose, what it adds up to;
+                            insights, and the talk about a dose afterwards
     checkins                what a patient's phone sends; instruments, protocol, what is due
     experience              intentions, notes, attachments; what clinicians write
-    treatment | goals       dosing sessions; integration goals
+    treatment | goals | practices  dosing sessions; integration goals; practices, coping, triggers
     journal                 how an entry of any kind is kept, shown, linked and asked for
     safety                  flags, crisis lines, the safety block of every answer
     people                  clinics, invitations, patients, care links; opens Charts

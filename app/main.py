@@ -17,6 +17,7 @@ from app.course.exposure.routes import routes as exposure
 from app.course.preparation.routes import routes as preparation
 from app.experience.routes import routes as experience
 from app.goals.routes import routes as goals
+from app.integration.routes import routes as integration
 from app.kernel import clock, outbox
 from app.kernel.channels import Channels
 from app.kernel.db import Database, Db
@@ -34,6 +35,7 @@ from app.kernel.wire import as_json
 from app.people.chart import COUNTRY_OF
 from app.people.routes import routes as people
 from app.people.texts import OWN_TEXTS
+from app.practices.routes import routes as practices
 from app.reminders.routes import routes as reminders
 from app.safety.crisis import whom_to_call
 from app.safety.routes import live
@@ -102,6 +104,8 @@ def create_app(
         courses,
         preparation,
         exposure,
+        practices,
+        integration,
         trends,
         sync,
         reminders(channels, settings.outbound_networks),

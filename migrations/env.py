@@ -9,7 +9,9 @@ import app.course.eligibility.tables
 import app.course.preparation.tables
 import app.experience.tables
 import app.goals.tables
+import app.integration.tables
 import app.people.tables
+import app.practices.tables
 import app.reminders.tables
 import app.safety.tables
 import app.treatment.tables  # noqa: F401 -- each import adds its tables to the metadata

@@ -212,6 +212,73 @@ def a_planned_session(**changes: Any) -> dict[str, Any]:
     return {"status": "preparation", "started_at": begins} | changes
 
 
+def a_practice(**changes: Any) -> dict[str, Any]:
+    """Something done every day; its schedule is `a_schedule`."""
+    return {
+        "words": "Breathe by the window.",
+        "activity": "breath",
+        "schedule": a_schedule(),
+        "recorded_at": now().isoformat(),
+    } | changes
+
+
+def a_schedule(**changes: Any) -> dict[str, Any]:
+    """Every day, for a long time."""
+    return {"kind": "daily", "from_on": "2026-01-01"} | changes
+
+
+def a_practice_tick(practice_id: str, on: str = "2026-03-01", **changes: Any) -> dict[str, Any]:
+    """A practice that was done."""
+    return {"practice_id": practice_id, "on": on, "recorded_at": now().isoformat()} | changes
+
+
+def a_coping_strategy(**changes: Any) -> dict[str, Any]:
+    """Something of one's own that may help."""
+    return {"words": "Hold something cold.", "recorded_at": now().isoformat()} | changes
+
+
+def a_trigger(*strategies: str, helped: int | None = None, **changes: Any) -> dict[str, Any]:
+    """Something that set one off. strategies: what was tried, each of which helped as much."""
+    return {
+        "words": "A door that slammed.",
+        "intensity_before": 7,
+        "tried": [{"strategy_id": one, "helped": helped} for one in strategies],
+        "recorded_at": now().isoformat(),
+    } | changes
+
+
+def an_insight(**changes: Any) -> dict[str, Any]:
+    """What somebody understood."""
+    return {"words": "I was never the reason.", "recorded_at": now().isoformat()} | changes
+
+
+def an_integration_session(**changes: Any) -> dict[str, Any]:
+    """A talk that took place an hour ago."""
+    return {
+        "scheduled_at": (now() - timedelta(hours=1)).isoformat(),
+        "status": "attended",
+        "recorded_at": now().isoformat(),
+    } | changes
+
+
+def a_session_summary(session_id: str, **changes: Any) -> dict[str, Any]:
+    """What was agreed in a talk."""
+    return {
+        "integration_session_id": session_id,
+        "words": "A walk each morning, and a letter to her.",
+        "recorded_at": now().isoformat(),
+    } | changes
+
+
+def a_summary_agreement(summary_id: str, version: int = 1, **changes: Any) -> dict[str, Any]:
+    """Yes, to one version."""
+    return {
+        "session_summary_id": summary_id,
+        "summary_version": version,
+        "recorded_at": now().isoformat(),
+    } | changes
+
+
 def a_safety_plan(**changes: Any) -> dict[str, Any]:
     """A plan with something in every list."""
     return {

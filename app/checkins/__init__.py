@@ -4,6 +4,7 @@
     service    submitting, amending and withdrawing check-ins
     baselines  a clinician's choice of what change is measured from
     schedule   the clinic's protocol, what is due by it, what came too late
+    today      what there is to do now besides: practices, steps; and in which order
 
 `submit` scores the answers, looks for a sign of danger, stores the check-in, its ledger row and,
 if there is one, its flag, in one transaction, and answers with all of it.
@@ -24,6 +25,9 @@ Decided:
 - A definition is never changed under old answers: a clinic adds a new version. Switching an
   instrument off stops offering it; answers given before the phone heard of that are still taken.
 - A protocol is data, versioned per clinic. `due` tells what is open, next, answered, late, missed.
+- What is due is also told in one order with what patients set themselves for today. In the days
+  after a dose that goes before questionnaires; nothing goes before a check on somebody's safety.
+  Screeners are that, and so is whatever is asked by the hour after a dose (our convention).
 - Change is measured from the baseline that `clinical.trajectory` finds, unless a clinician pinned
   another check-in. A pin is an entry like any other: it is never changed, a newer one holds.
 

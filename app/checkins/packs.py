@@ -8,7 +8,7 @@ Switched off means that it is not offered and not scheduled. What a phone answer
 of that is still taken: an answer is never lost to a setting.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from datetime import datetime
 from functools import lru_cache
 from typing import Final, NamedTuple
@@ -21,6 +21,8 @@ from app.checkins.schemas import ClinicInstrumentOut, InstrumentIn, InstrumentSw
 from app.checkins.tables import ClinicInstrument
 from app.clinical import instruments
 from app.clinical.instruments import DefinitionRefused, Instrument, UnknownInstrument
+from app.clinical.window import Kind as DueKind
+from app.clinical.window import due_kind
 from app.kernel.db import Change, Db, Query, itself
 from app.kernel.errors import Fault, Kind, Problem, invalid, not_found
 from app.kernel.identity import Caller, require_standing
@@ -115,6 +117,17 @@ def added(db: Db) -> Iterator[Instrument]:
         if one.key != last:
             yield _parsed(one.definition)
         last = one.key
+
+
+def triaging(db: Db, keys: Set[str]) -> set[str]:
+    """Which of these instruments triage for suicide; one question for all that are a clinic's."""
+    shipped = {one.key: one for one in instruments.shipped() if one.key in keys}
+    own = {one.key: one for one in added(db)} if keys - shipped.keys() else {}
+    return {
+        key
+        for key, one in (own | shipped).items()
+        if key in keys and due_kind(one) is DueKind.SAFETY_CHECK
+    }
 
 
 def offered(db: Db, switches: dict[str, bool]) -> list[Instrument]:

@@ -99,7 +99,13 @@ class _Aftercare(_Cited):
 
 class _Integration(_Cited):
     within_hours: Annotated[_Span, Field(description="After a dose; when the talk is due.")]
-    open_days: Annotated[int, Field(description="Until then it counts for the dose.")]
+    open_days: Annotated[
+        int,
+        Field(
+            description="After a dose; until then a talk counts as its own, and practices and goals"
+            " come before questionnaires in what is due."
+        ),
+    ]
 
 
 class ProtocolNamedIn(_Named, Wire):

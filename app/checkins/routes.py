@@ -5,7 +5,7 @@ from typing import Annotated
 
 from fastapi import Query
 
-from app.checkins import baselines, packs, schedule, service
+from app.checkins import baselines, packs, schedule, service, today
 from app.checkins.protocol_schemas import ProtocolIn, ProtocolOut
 from app.checkins.schemas import (
     BaselinePinIn,
@@ -131,12 +131,12 @@ def publish_protocol(visit: Signed, sent: ProtocolIn, if_match: IfMatch = None) 
 
 @routes.get("/v1/patients/{patient_id}/due", response_model=DueOut, operation_id="read_due")
 def read_due(visit: Signed, patient_id: str) -> Reply:
-    """What can be answered now and what comes next, in the patient's time zone."""
-    asked = schedule.ask_due(
-        visit.db, whose(visit.caller, patient_id), visit.now - schedule.LOOK_BACK
-    )
+    """What can be answered and done now and what comes next, in the patient's time zone."""
+    patient = whose(visit.caller, patient_id)
+    is_own = visit.caller.patient_id == patient
+    asked = today.ask(visit.db, patient, visit.now, is_own=is_own)
     chart = open_chart(visit.db, visit.caller, patient_id, schedule.READ_DUE, visit.now)
-    return Reply(schedule.read_due(visit.db, chart, asked, visit.now))
+    return Reply(today.read_due(visit.db, chart, asked, visit.now))
 
 
 @routes.post(

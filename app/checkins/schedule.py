@@ -198,12 +198,11 @@ def asked_since(
     )
 
 
-def read_due(db: Db, chart: Chart, asked: AskedDue, now: datetime) -> DueOut:
-    """The patient's list, in their own time zone."""
-    known = course(db, chart, asked)
+def told(chart: Chart, known: Course, found: Sequence[DueItem], now: datetime) -> DueOut:
+    """What the protocol asks, in the patient's time zone."""
     zone = zone_of(chart.time_zone)
     items: dict[str, list[DueItemOut]] = {"open": [], "next": [], "recent": []}
-    for item in due(chart, known, now):
+    for item in found:
         items.get(item.state, items["recent"]).append(_out(item, zone))
     return DueOut(
         protocol_version=known.version,

@@ -434,6 +434,32 @@ class DueItemOut(Open):
     check_in_id: Annotated[UUID | None, Field(description="What answered it.")]
 
 
+class ToDoOut(Open):
+    """One thing to do now: a questionnaire, or what the patient set themselves.
+
+    reason: safety-first; open-window or can-wait, because a dose was given lately; by-time;
+    not-open-yet.
+    """
+
+    key: Annotated[str, Field(description="Of a questionnaire, its key in `open`.")]
+    kind: Annotated[
+        str, Field(description="safety-check, questionnaire, practice or step; more may come")
+    ]
+    reason: Annotated[str, Field(description="Why it stands where it does.")]
+    instrument: str | None
+    entry_id: Annotated[UUID | None, Field(description="The practice, or the goal's step.")]
+    opens_at: datetime
+    due_at: datetime
+    expires_at: Annotated[datetime | None, Field(description="Null: it stays until it is done.")]
+
+
+class OpenWindowOut(Open):
+    """The days after a dose in which practices and goals come before questionnaires."""
+
+    opens_at: datetime
+    closes_at: datetime
+
+
 class DueOut(Open):
     """What to answer, and when. A phone plans its own reminders from this."""
 
@@ -443,3 +469,13 @@ class DueOut(Open):
     open: Annotated[list[DueItemOut], Field(description="Can be answered now; soonest due first.")]
     next: Annotated[list[DueItemOut], Field(description="Not open yet; the next of each.")]
     recent: Annotated[list[DueItemOut], Field(description="Answered, late or missed, lately.")]
+    in_order: Annotated[
+        list[ToDoOut],
+        Field(
+            description="All that can be done now, in the order in which to show it: what is open,"
+            " today's practices, steps with a date. Safety checks are never displaced."
+        ),
+    ] = []
+    open_window: Annotated[
+        OpenWindowOut | None, Field(description="Null while no dose was given lately.")
+    ] = None

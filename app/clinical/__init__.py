@@ -22,6 +22,7 @@
     suppression    what may be told of a few, and that nothing more follows from it
     quantiles      numbers from printed tables
     attainment     goals, their levels and ratings -> T-scores, FHIR statuses
+    integration    doses -> when to talk about them; the states of such a talk; stalled goals
     practice       a schedule and ticks, in local dates -> adherence, streaks
     coping         logged triggers -> which strategies go with feeling better, how surely
     thread         entries and what they came from -> stories, with nothing hidden in them

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from app.checkins import schedule
+from app.checkins import today
 from app.checkins.schemas import DueOut
 from app.clinical.instruments import Instrument, Item
 from app.console import words
@@ -64,7 +64,7 @@ def summary_page(visit: Inside, patient_id: str) -> Answer:
     """Open flags, last scores, what is due, the newest doses, the safety plan."""
     db, now = visit.db, visit.now
     chart = open_chart(db, visit.caller, patient_id, READ_SUMMARY, now)
-    asked = schedule.ask_due(db, chart.patient_id, now - schedule.LOOK_BACK)
+    asked = today.ask(db, chart.patient_id, now, is_own=chart.is_own)
     sessions = treatment.list_sessions(db, chart, cursor=None, limit=3)
     known = answered(db, chart)
     scores = []
@@ -88,7 +88,7 @@ def summary_page(visit: Inside, patient_id: str) -> Answer:
             for item in one.items
             if item.scale is not None and (newest := _newest(db, chart, one, item, now))
         ],
-        due=schedule.read_due(db, chart, asked, now),
+        due=today.read_due(db, chart, asked, now),
         sessions=sessions.dosing_sessions,
         safety_plan=plan.find_plan(db, chart),
     )

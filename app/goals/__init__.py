@@ -11,6 +11,7 @@ Decided:
 - The five levels of goal attainment scaling are written before work starts and fixed once somebody
   rated the goal: levels that are changed later fit what happened.
 - Patient and therapist rate apart. Their ratings stand side by side and are never averaged.
+- A planned step with a date is among what is due (`steps`) from its start, or for a week before.
 - FHIR lifecycle and achievement status, T-scores and their change are derived whenever they are
   asked (`read_attainment`), and nobody types them in.
 """

@@ -473,7 +473,13 @@ class Shelf(Generic[S, O]):
 
     def _columns_of(self, row: Kept) -> dict[str, Any]:
         frame = {name: getattr(row, name) for name in _FRAME}
-        return frame | row.plain
+        # A list is an array to the database, unless it is the text of one.
+        lists = {
+            name: as_json(row.plain[name]).decode()
+            for name in self._as_json
+            if isinstance(row.plain[name], list)
+        }
+        return frame | row.plain | lists
 
     def _change(
         self, db: Db, chart: Chart, row: Kept, action: str, known: Known[Kept], now: datetime

@@ -46,6 +46,8 @@ _TAGS: Final = {
     "treatment": "Dosing sessions; intentions, notes and what is attached to them.",
     "goals": "Integration goals.",
     "course": "The course of treatment: whether to begin, its state, and what surrounds each dose.",
+    "practices": "Practices, coping and triggers: what a patient does, and what helps.",
+    "integration": "Insights, and talks with a therapist after a dose.",
     "sync": "A phone that was away: what it sends, what it missed, what it keeps.",
     "reminders": "Where and when a patient is reminded of what is due.",
     "trends": "How patients move over time, measured from each dose.",

@@ -33,7 +33,7 @@ MAX_OWN_TEXT: Final = 2000
 """Characters of one text that a clinic edits."""
 
 # What promises something: also that a message to a member of a clinic names nobody.
-_FIXED: Final = ("advice.", "alert.", "date.", "monitoring.", "problem.")
+_FIXED: Final = ("advice.", "alert.", "coping.", "date.", "monitoring.", "problem.")
 _PLACEHOLDER: Final = re.compile(r"\{([a-z_]+)\}")
 _TAG: Final = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*", re.ASCII)
 _MAX_TAG: Final = 35

@@ -18,18 +18,40 @@ from app.goals.schemas import (
     GoalStepIn,
     GoalStepOut,
 )
+from app.integration.schemas import (
+    InsightIn,
+    InsightOut,
+    SummaryAgreementIn,
+    SummaryAgreementOut,
+)
 from app.kernel.edge import MAX_SYNC_CHANGES
 from app.kernel.fields import Instant
 from app.kernel.strict import Open, Wire
+from app.practices.schemas import (
+    CopingStrategyIn,
+    CopingStrategyOut,
+    PracticeIn,
+    PracticeOut,
+    PracticeTickIn,
+    PracticeTickOut,
+    TriggerIn,
+    TriggerOut,
+)
 from app.safety.schemas import Help, SafetyOut, SafetyPlanIn, SafetyPlanOut
 
 EntryKind = Literal[
     "check_in",
     "note",
     "intention",
+    "insight",
     "goal",
     "goal_step",
     "goal_rating",
+    "practice",
+    "practice_tick",
+    "coping_strategy",
+    "trigger",
+    "summary_agreement",
     "medication",
     "preparation",
     "safety_plan",
@@ -38,9 +60,15 @@ SentEntry = (
     CheckInIn
     | NoteIn
     | IntentionIn
+    | InsightIn
     | GoalIn
     | GoalStepIn
     | GoalRatingIn
+    | PracticeIn
+    | PracticeTickIn
+    | CopingStrategyIn
+    | TriggerIn
+    | SummaryAgreementIn
     | MedicationIn
     | PreparationIn
     | SafetyPlanIn
@@ -49,9 +77,15 @@ KeptEntry = (
     CheckInOut
     | NoteOut
     | IntentionOut
+    | InsightOut
     | GoalOut
     | GoalStepOut
     | GoalRatingOut
+    | PracticeOut
+    | PracticeTickOut
+    | CopingStrategyOut
+    | TriggerOut
+    | SummaryAgreementOut
     | MedicationOut
     | PreparationOut
     | SafetyPlanOut

@@ -13,7 +13,11 @@ from app.experience.clinicians import CLINICIAN_NOTES
 from app.experience.intentions import INTENTIONS
 from app.experience.notes import NOTES
 from app.goals.service import GOALS, RATINGS, STEPS
+from app.integration.insights import INSIGHTS
+from app.integration.sessions import AGREEMENTS, SESSIONS, SUMMARIES
 from app.journal.shelf import Shelf
+from app.practices.coping import STRATEGIES, TRIGGERS
+from app.practices.practice import PRACTICES, TICKS
 
 _ALL: Final[tuple[Shelf[Any, Any], ...]] = (
     NOTES,
@@ -29,5 +33,13 @@ _ALL: Final[tuple[Shelf[Any, Any], ...]] = (
     COURSES,
     PREPARATIONS,
     CHECKS,
+    INSIGHTS,
+    PRACTICES,
+    TICKS,
+    STRATEGIES,
+    TRIGGERS,
+    SESSIONS,
+    SUMMARIES,
+    AGREEMENTS,
 )
 SHELVES: Final[dict[str, Shelf[Any, Any]]] = {shelf.kind: shelf for shelf in _ALL}

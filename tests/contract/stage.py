@@ -25,6 +25,7 @@ from tests.builders import (
     a_check,
     a_check_in,
     a_clinicians_note,
+    a_coping_strategy,
     a_course,
     a_dosing_session,
     a_goal,
@@ -34,13 +35,20 @@ from tests.builders import (
     a_note,
     a_past_treatment,
     a_picture,
+    a_practice,
+    a_practice_tick,
     a_preparation,
     a_resolution,
     a_safety_plan,
     a_screening,
+    a_session_summary,
+    a_summary_agreement,
+    a_trigger,
     a_world,
     amended,
     an_attachment,
+    an_insight,
+    an_integration_session,
     an_intention,
     appended,
     now,
@@ -80,6 +88,14 @@ ADDRESS_OF: Final = {
     "course": "courses",
     "preparation": "preparations",
     "preparation_check": "preparation-checks",
+    "practice": "practices",
+    "practice_tick": "practice-ticks",
+    "coping_strategy": "coping-strategies",
+    "trigger": "triggers",
+    "insight": "insights",
+    "integration_session": "integration-sessions",
+    "session_summary": "session-summaries",
+    "summary_agreement": "summary-agreements",
 }
 """Of every kind of entry that is kept on a shelf, its place in an address."""
 A_PHONE: Final = "https://phone.example/"
@@ -227,6 +243,11 @@ def live(patient: Person, carer: Person) -> dict[str, str]:
         "trial-history": (carer, a_past_treatment(drug=canary)),
         "medications": (patient, a_medication(name=canary)),
         "screenings": (carer, a_screening(mania="yes") | {"notes": {"mania": canary}}),
+        "practices": (patient, a_practice(words=canary)),
+        "coping-strategies": (patient, a_coping_strategy(words=canary)),
+        "triggers": (patient, a_trigger(words=canary)),
+        "insights": (patient, an_insight(words=canary)),
+        "integration-sessions": (carer, an_integration_session(place=canary)),
     }
     sent |= {
         f"{kind} {meant_for}": (by, a_check_in() if kind == "check-ins" else body)
@@ -238,6 +259,11 @@ def live(patient: Person, carer: Person) -> dict[str, str]:
         "goals private": (patient, a_goal(words=canary, levels=LEVELS, tier="private")),
         "intentions private": (patient, an_intention(words=canary, tier="private")),
         "clinician-notes private": (carer, a_clinicians_note(words=canary)),
+        "practices private": (patient, a_practice(words=canary, tier="private")),
+        "coping-strategies private": (patient, a_coping_strategy(words=canary, tier="private")),
+        "triggers private": (patient, a_trigger(words=canary, tier="private")),
+        "insights private": (patient, an_insight(words=canary, tier="private")),
+        "integration-sessions unsummarized": (carer, an_integration_session()),
         "notes in conflict": (patient, a_note(words=canary)),
         "dosing-sessions planned": (carer, {"status": "preparation", "started_at": later}),
     }
@@ -254,6 +280,7 @@ def live(patient: Person, carer: Person) -> dict[str, str]:
         for meant_for in ("", " to amend", " to withdraw"):
             made[many + meant_for] = patient.post(f"{path}/{many}", part(goal))
         made[f"{many} private"] = patient.post(f"{path}/{many}", part(private))
+    made |= practised_and_agreed(patient, carer, path, made)
     assert {answer.status_code for answer in made.values()} == {201}
     entries = {kind: answer.json()["id"] for kind, answer in made.items()}
     entries["flag"] = made["check-ins"].json()["safety"]["flag"]["id"]
@@ -310,6 +337,34 @@ def about_course(
         amended(carer, f"{path}/courses/{course.json()['id']}", stopped, 1)
         told[f"courses{meant_for}"] = course
     return told | {"courses to amend": carer.post(f"{path}/courses", a_course(note=canary))}
+
+
+def practised_and_agreed(
+    patient: Person, carer: Person, path: str, made: dict[str, Any]
+) -> dict[str, Any]:
+    """Parts of what was made: ticks of a practice, a step with a date, summaries and what the
+    patient said to them.
+    """
+    more: dict[str, Any] = {}
+    whole = {kind: answer.json()["id"] for kind, answer in made.items()}
+    for meant_for in ("", " to amend", " to withdraw", " private"):
+        practice = whole["practices private" if meant_for == " private" else "practices"]
+        tick = a_practice_tick(practice)
+        more[f"practice-ticks{meant_for}"] = patient.post(f"{path}/practice-ticks", tick)
+    for meant_for in ("", " to amend", " to withdraw"):
+        # There is one summary of a session.
+        talk = carer.post(f"{path}/integration-sessions", an_integration_session())
+        more[f"integration-sessions summarized{meant_for}"] = talk
+        summary = a_session_summary(talk.json()["id"])
+        more[f"session-summaries{meant_for}"] = carer.post(f"{path}/session-summaries", summary)
+    agreed_to = more["session-summaries"].json()["id"]
+    for meant_for in ("", " to amend", " to withdraw"):
+        more[f"summary-agreements{meant_for}"] = patient.post(
+            f"{path}/summary-agreements", a_summary_agreement(agreed_to)
+        )
+    dated = a_goal_step(whole["goals"], due_on="2026-12-24")
+    more["goal-steps dated"] = patient.post(f"{path}/goal-steps", dated)
+    return more
 
 
 def changed_twice(patient: Person, note_id: str, words: str) -> str:

@@ -31,6 +31,7 @@ from tests.builders import (
     a_check,
     a_check_in,
     a_clinicians_note,
+    a_coping_strategy,
     a_course,
     a_dosing_session,
     a_goal,
@@ -39,9 +40,16 @@ from tests.builders import (
     a_medication,
     a_note,
     a_past_treatment,
+    a_practice,
+    a_practice_tick,
     a_preparation,
     a_resolution,
     a_screening,
+    a_session_summary,
+    a_summary_agreement,
+    a_trigger,
+    an_insight,
+    an_integration_session,
     an_intention,
 )
 from tests.clinical.definitions import DEFINITION
@@ -670,6 +678,55 @@ EXPECTED: Final[dict[tuple[str, str], list[Try]]] = {
     ("GET", f"{PATIENT}/eligibility"): [Try(READ_WEIGHED)],
     ("GET", f"{PATIENT}/exposure"): [Try(READ_CLINICAL)],
     ("GET", "/v1/eligibility-conditions"): [PUBLIC],
+    ("GET", f"{PATIENT}/practices/adherence"): [Try(READ_GOALS)],
+    **kept_on_a_shelf(
+        "practices", "practice_id", a_practice(), a_practice(words="Other."), reading=READ_GOALS
+    ),
+    **kept_on_a_shelf(
+        "practice-ticks",
+        "practice_tick_id",
+        a_practice_tick(f"{THEIR}practices"),
+        a_practice_tick(f"{THEIR}practices", minutes=3),
+        reading=READ_GOALS,
+    ),
+    ("GET", f"{PATIENT}/coping/helpfulness"): [Try(READ_CLINICAL)],
+    **kept_on_a_shelf(
+        "coping-strategies",
+        "coping_strategy_id",
+        a_coping_strategy(),
+        a_coping_strategy(words="Other."),
+    ),
+    **kept_on_a_shelf("triggers", "trigger_id", a_trigger(), a_trigger(words="Other.")),
+    **kept_on_a_shelf("insights", "insight_id", an_insight(), an_insight(words="Other.")),
+    ("GET", f"{PATIENT}/integration-sessions/proposal"): [Try(READ_CLINICAL)],
+    **{
+        ("GET", f"{PATIENT}/integration-sessions/{{integration_session_id}}/{what}"): [
+            Try(READ_CLINICAL, kind="integration-sessions")
+        ]
+        for what in ("agenda", "summary")
+    },
+    **kept_on_a_shelf(
+        "integration-sessions",
+        "integration_session_id",
+        an_integration_session(),
+        an_integration_session(place="Elsewhere."),
+        creating=RECORD_DOSES,
+        changing=CHANGE_DOSES,
+    ),
+    **kept_on_a_shelf(
+        "session-summaries",
+        "session_summary_id",
+        a_session_summary(f"{THEIR}integration-sessions unsummarized"),
+        a_session_summary(f"{THEIR}integration-sessions summarized to amend", words="Other."),
+        creating=RECORD_DOSES,
+        changing=CHANGE_DOSES,
+    ),
+    **kept_on_a_shelf(
+        "summary-agreements",
+        "summary_agreement_id",
+        a_summary_agreement(f"{THEIR}session-summaries"),
+        a_summary_agreement(f"{THEIR}session-summaries", status="disagreed"),
+    ),
     ("GET", f"{PATIENT}/trajectories/{{instrument}}"): [
         Try(READ_CLINICAL),
         Try(READ_CLINICAL, query="?item=item-9"),
@@ -1260,6 +1317,9 @@ def parameters(stage: Stage, ids: Ids, name: str, kind: str) -> dict[str, Any]:
         "actor_id": here.therapist.membership_id,
         "now": datetime.now(UTC),
         "since": long_ago,
+        "since_on": long_ago.date(),
+        "summary_id": entries["session-summaries"],
+        "integration_session_id": entries["integration-sessions summarized"],
         "until": later,
         "before": later,
         "before_at": later,
@@ -1297,6 +1357,7 @@ def parameters(stage: Stage, ids: Ids, name: str, kind: str) -> dict[str, Any]:
         "STORED_CHUNK": {"attachment_id": entries["attachments"], "number": 0},
         "ABANDONED": {"before": later},
         "COPIES": {"id": entries["notes in conflict"]},
+        "NAMED_STRATEGIES": {"ids": [entries["coping-strategies"]]},
         "TIMES_RATED": {"goal_id": entries["goals"]},
         "TIMES_SAID": {"kind": "goal", "entry_id": entries["goals"]},
         "PIN": {"id": entries["baselines"]},

@@ -33,16 +33,24 @@ from tests.builders import (
     a_check,
     a_check_in,
     a_clinicians_note,
+    a_coping_strategy,
     a_course,
     a_goal,
     a_medication,
     a_note,
     a_past_treatment,
     a_planned_session,
+    a_practice,
+    a_practice_tick,
     a_preparation,
     a_resolution,
     a_screening,
+    a_session_summary,
+    a_summary_agreement,
+    a_trigger,
     an_attachment,
+    an_insight,
+    an_integration_session,
     an_intention,
     now,
 )
@@ -214,6 +222,7 @@ class Story:
             self._attach(patient)
             self._write_about(patient, therapist)
             self._treat(patient, therapist)
+            self._talk(patient, therapist)
             self._read(patient, therapist)
             self._change_oneself(patient, therapist)
             self._sign_in_wrongly()
@@ -302,6 +311,10 @@ class Story:
             "medications": a_medication(
                 name=sing(f"medicine {when}"), taken=sing(f"how it is taken {when}")
             ),
+            "practices": a_practice(words=sing(f"practice {when}")),
+            "coping-strategies": a_coping_strategy(words=sing(f"strategy {when}")),
+            "triggers": a_trigger(words=sing(f"trigger {when}")),
+            "insights": an_insight(words=sing(f"insight {when}")),
         }
         private = a_note(tier="private", words=sing(f"private note {when}"))
         return [
@@ -366,6 +379,33 @@ class Story:
         for path in ("eligibility", "exposure", f"dosing-sessions/{session}/preparation"):
             self._succeed("GET", f"/v1/patients/{mine}/{path}", headers=therapist)
 
+    def _talk(self, patient: dict[str, str], therapist: dict[str, str]) -> None:
+        """Why a practice was skipped, where a talk was, what was agreed there and what was not."""
+        sing = self.canaries.word
+        me = self._succeed("GET", "/v1/me", headers=patient)["current"]["patient_id"]
+        path = f"/v1/patients/{me}"
+
+        def made(headers: dict[str, str], many: str, body: dict[str, Any]) -> str:
+            answer = self._succeed("POST", f"{path}/{many}", json=body, headers=headers)
+            entry_id: str = answer["id"]
+            return entry_id
+
+        practice = made(patient, "practices", a_practice(words=sing("skipped practice")))
+        skipped = a_practice_tick(practice, status="skipped", reason=sing("reason of a skip"))
+        made(patient, "practice-ticks", skipped)
+        missed = an_integration_session(
+            status="missed", place=sing("place"), reason=sing("reason of a miss")
+        )
+        made(therapist, "integration-sessions", missed)
+        talk = made(therapist, "integration-sessions", an_integration_session())
+        summary = a_session_summary(talk, words=sing("summary"))
+        agreement = a_summary_agreement(
+            made(therapist, "session-summaries", summary),
+            status="disagreed",
+            words=sing("disagreement"),
+        )
+        made(patient, "summary-agreements", agreement)
+
     def _read(self, patient: dict[str, str], therapist: dict[str, str]) -> None:
         """Everything, by both; and what was written really arrives."""
         patient_id = self._succeed("GET", "/v1/me", headers=patient)["current"]["patient_id"]
@@ -377,6 +417,16 @@ class Story:
                 "goals",
                 "dosing-sessions",
                 "trajectories/phq-9",
+                "practices",
+                "practice-ticks",
+                "practices/adherence",
+                "triggers",
+                "coping/helpfulness",
+                "insights",
+                "integration-sessions",
+                "session-summaries",
+                "summary-agreements",
+                "due",
             ):
                 self._succeed("GET", f"/v1/patients/{who}/{kind}", headers=headers)
         for path in ("/v1/caseload", "/v1/flags", "/v1/me"):
@@ -489,6 +539,10 @@ class Story:
             "intention",
             "goal",
             "medication",
+            "practice",
+            "coping_strategy",
+            "logged_trigger",
+            "insight",
             "check_in",
             "patient",
             "account",

@@ -213,7 +213,8 @@ class Integration:
     """When the talk about a dose is due.
 
     within_hours: from and to, after the dose.
-    open_days: until when after the dose such a talk still counts as its own.
+    open_days: until when after the dose such a talk still counts as its own, and practices and
+        goals come before questionnaires (`clinical.window`).
     """
 
     within_hours: tuple[int, int]

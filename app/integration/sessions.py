@@ -1,0 +1,249 @@
+"""Integration sessions: when, what became of them, and what was agreed there."""
+
+from datetime import datetime, timedelta
+from typing import Any, Final, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import bindparam, literal_column, or_, select
+
+from app.checkins import schedule
+from app.clinical import integration
+from app.clinical.integration import Session, State
+from app.integration.schemas import (
+    AgreedSummaryOut,
+    IntegrationProposalOut,
+    IntegrationSessionIn,
+    IntegrationSessionOut,
+    ProposedSessionOut,
+    SessionSummaryIn,
+    SessionSummaryOut,
+    SummaryAgreementIn,
+    SummaryAgreementOut,
+)
+from app.integration.tables import IntegrationSession, SessionSummary, SummaryAgreement
+from app.journal.shelf import Kept, Shelf
+from app.kernel.clock import instant_of, microseconds
+from app.kernel.db import Db, Query, itself
+from app.kernel.entries import ENTERED_IN_ERROR, illegal_move
+from app.kernel.errors import invalid
+from app.kernel.tables import columns
+from app.people.chart import Chart, Right
+from app.treatment import service as treatment
+
+READ: Final = Right("integration_sessions.read")
+_THERAPY: Final = frozenset({"therapy"})
+_AHEAD: Final = timedelta(days=1)
+"""What took place is recorded, not foretold; a clinic's clock may be wrong by less than this."""
+
+_session = columns(IntegrationSession)
+_summary = columns(SessionSummary)
+_agreement = columns(SummaryAgreement)
+_WITHDRAWN: Final[Any] = literal_column(f"'{ENTERED_IN_ERROR}'")
+
+SUMMARY_OF: Final = Query(
+    select(_summary.id)
+    .where(
+        _summary.clinic_id == bindparam("clinic_id"),
+        _summary.patient_id == bindparam("patient_id"),
+        _summary.integration_session_id == bindparam("integration_session_id"),
+        _summary.status != _WITHDRAWN,
+    )
+    .order_by(_summary.effective_at.desc(), _summary.id.desc())
+    .limit(literal_column("1")),
+    itself,
+)
+# Of what was said to the newest version that anything was said to, the last word.
+SAID_TO: Final = Query(
+    select(_agreement.id)
+    .where(
+        _agreement.clinic_id == bindparam("clinic_id"),
+        _agreement.patient_id == bindparam("patient_id"),
+        _agreement.session_summary_id == bindparam("summary_id"),
+        _agreement.status != _WITHDRAWN,
+    )
+    .order_by(
+        _agreement.summary_version.desc(), _agreement.effective_at.desc(), _agreement.id.desc()
+    )
+    .limit(literal_column("1")),
+    itself,
+)
+
+
+def _check_session(
+    db: Db,
+    chart: Chart,
+    sent: IntegrationSessionIn,
+    row: Kept,
+    before: Kept | None,
+    now: datetime,
+) -> dict[str, Any]:
+    """Raises: Problem INVALID, ILLEGAL_MOVE."""
+    state = State(sent.status)
+    if before is not None and before.status != state:
+        was = State(before.status)
+        if not integration.may_move(was, state):
+            raise illegal_move(was, sorted(integration.MOVES[was]))
+    if state in integration.TOOK_ITS_TIME and sent.scheduled_at > now + _AHEAD:
+        raise invalid("/scheduled_at", "must not lie in the future of what was attended or missed")
+    if sent.reason is not None and state not in {State.MISSED, State.CANCELLED}:
+        raise invalid("/reason", "belongs to what was missed or cancelled")
+    return {}
+
+
+def _check_summary(
+    db: Db,
+    chart: Chart,
+    sent: SessionSummaryIn,
+    row: Kept,
+    before: Kept | None,
+    now: datetime,
+) -> dict[str, Any]:
+    """Raises: Problem INVALID."""
+    of = sent.integration_session_id
+    if before is not None and before.plain["integration_session_id"] != of:
+        raise invalid("/integration_session_id", "cannot change")
+    others = db.all(SUMMARY_OF, patient_id=chart.patient_id, integration_session_id=of)
+    if before is None and others:
+        raise invalid("/integration_session_id", "has a summary already, which can be amended")
+    if before is None and SESSIONS.read(db, chart, of).status != State.ATTENDED:
+        raise invalid("/integration_session_id", "was not attended")
+    return {}
+
+
+def _check_agreement(
+    db: Db,
+    chart: Chart,
+    sent: SummaryAgreementIn,
+    row: Kept,
+    before: Kept | None,
+    now: datetime,
+) -> dict[str, Any]:
+    """Raises: Problem INVALID. An earlier version may be agreed to: it was what was read."""
+    if sent.summary_version > SUMMARIES.read(db, chart, sent.session_summary_id).version:
+        raise invalid("/summary_version", "is no version of it")
+    return {}
+
+
+SESSIONS: Final = Shelf(
+    "integration_session",
+    IntegrationSession,
+    IntegrationSessionIn,
+    IntegrationSessionOut,
+    created="planned",
+    read=READ,
+    write=Right("integration_sessions.write", is_for_patient=False, privileges=_THERAPY),
+    derive=_check_session,
+)
+SUMMARIES: Final = Shelf(
+    "session_summary",
+    SessionSummary,
+    SessionSummaryIn,
+    SessionSummaryOut,
+    created="written",
+    read=READ,
+    write=Right("session_summaries.write", is_for_patient=False, privileges=_THERAPY),
+    derive=_check_summary,
+    part_of=(SESSIONS, "integration_session_id"),
+)
+AGREEMENTS: Final = Shelf(
+    "summary_agreement",
+    SummaryAgreement,
+    SummaryAgreementIn,
+    SummaryAgreementOut,
+    created="given",
+    read=READ,
+    write=Right("summary_agreements.write", privileges=frozenset()),
+    derive=_check_agreement,
+    part_of=(SUMMARIES, "session_summary_id"),
+)
+
+
+class _Dated(NamedTuple):
+    id: UUID
+    status: str
+    scheduled_at: datetime
+
+
+# Around one dose there are few; what was before it says nothing about it.
+TALKS_SINCE: Final = Query(
+    select(_session.id, _session.status, _session.scheduled_at)
+    .where(
+        _session.clinic_id == bindparam("clinic_id"),
+        _session.patient_id == bindparam("patient_id"),
+        _session.scheduled_at >= bindparam("since"),
+        or_(
+            _session.status == literal_column("'scheduled'"),
+            _session.status == literal_column("'attended'"),
+        ),
+    )
+    .order_by(_session.scheduled_at, _session.id)
+    .limit(literal_column("100")),
+    _Dated,
+)
+
+
+def read_proposal(db: Db, chart: Chart, now: datetime) -> IntegrationProposalOut:
+    """When to talk about the last dose, by the protocol that holds."""
+    in_force = schedule.protocol_in_force(db)
+    section = in_force.protocol.sections.integration
+    doses = treatment.doses(db, chart)
+    since = instant_of(max((dose for dose in doses if dose <= microseconds(now)), default=0))
+    talks = db.all(TALKS_SINCE, patient_id=chart.patient_id, since=since)
+    by_key = {str(one.id): one for one in talks}
+    found = integration.proposal(
+        doses,
+        [
+            Session(key, microseconds(one.scheduled_at), State(one.status))
+            for key, one in by_key.items()
+        ],
+        within_hours=section.within_hours,
+        open_days=section.open_days,
+        now=microseconds(now),
+    )
+    zone = schedule.zone_of(chart.time_zone)
+
+    def local(instant: int | None) -> datetime | None:
+        return None if instant is None else instant_of(instant).astimezone(zone)
+
+    its_own = by_key[found.session.key] if found and found.session else None
+    return IntegrationProposalOut(
+        dose_number=found.dose_number if found else None,
+        given_at=local(found.given_at if found else None),
+        from_at=local(found.from_at if found else None),
+        until_at=local(found.until_at if found else None),
+        counts_until=local(found.counts_until if found else None),
+        is_over=microseconds(now) >= found.until_at if found else None,
+        session=ProposedSessionOut(**its_own._asdict()) if its_own else None,
+        time_zone=chart.time_zone,
+        protocol_version=in_force.version,
+        source=section.source,
+        is_convention=section.convention,
+    )
+
+
+def read_summary(db: Db, chart: Chart, session_id: UUID) -> AgreedSummaryOut:
+    """The summary of a session, and whether both agree to it as it stands.
+
+    Raises: Problem NOT_FOUND.
+    """
+    session = SESSIONS.read(db, chart, session_id)
+    summary_id = db.first(
+        SUMMARY_OF, patient_id=chart.patient_id, integration_session_id=session.id
+    )
+    if summary_id is None:
+        return AgreedSummaryOut(
+            integration_session_id=session.id, summary=None, said=None, is_agreed=False
+        )
+    said_id = db.first(SAID_TO, patient_id=chart.patient_id, summary_id=summary_id)
+    summary = SUMMARIES.read(db, chart, summary_id)
+    said = AGREEMENTS.read(db, chart, said_id) if said_id else None
+    return AgreedSummaryOut(
+        integration_session_id=session.id,
+        summary=summary,
+        said=said,
+        is_agreed=_is_agreed(summary, said),
+    )
+
+
+def _is_agreed(summary: SessionSummaryOut, said: SummaryAgreementOut | None) -> bool:
+    return said is not None and said.status == "agreed" and said.summary_version == summary.version
