@@ -32,7 +32,13 @@ class CrisisLine(Open):
     hours: str
     languages: list[str]
     source: str
-    verified_on: Annotated[str, Field(description="Month in which the source was read.")]
+    is_second_hand: Annotated[
+        bool, Field(description="The source is not the page of whoever runs the line.")
+    ] = False
+    verified_on: Annotated[
+        str,
+        Field(description="Month in which the number was found at its source; nobody dialled it."),
+    ]
 
 
 class ClinicNumber(Open):

@@ -52,6 +52,18 @@ class TestTable:
             assert line["languages"]
             assert re.fullmatch(r"[a-z0-9.-]+\.[a-z]{2,}", line["source"]), line
 
+    def test_what_was_read_on_somebody_else_s_page_says_so(self) -> None:
+        told = {
+            line.name
+            for country in COUNTRIES
+            for found in (help_in(country),)
+            for line in (*found.emergency_channels, *found.crisis_lines)
+            if line.is_second_hand
+        }
+
+        assert "9-8-8 through video relay" in told
+        assert "Samaritans" not in told
+
     @pytest.mark.parametrize("country", COUNTRIES)
     def test_what_is_dialled_can_be_dialled(self, country: str) -> None:
         for line in every_line(country):
