@@ -10,6 +10,7 @@ from starlette.routing import Route as PlainRoute
 
 from app import __version__
 from app.checkins.routes import routes as checkins
+from app.course.routes import ROUTERS as COURSE
 from app.goals.routes import routes as goals
 from app.kernel import clock, outbox
 from app.kernel.channels import Channels
@@ -83,6 +84,7 @@ def create_app(
         live(hub),
         safety,
         treatment,
+        *COURSE,
         goals,
         trends,
         sync,

@@ -4,6 +4,10 @@ from alembic import context
 from sqlalchemy import create_engine, pool
 
 import app.checkins.tables
+import app.course.aftercare.tables
+import app.course.discharge.tables
+import app.course.side_effects.tables
+import app.course.vital_signs.tables
 import app.goals.tables
 import app.people.tables
 import app.reminders.tables

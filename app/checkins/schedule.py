@@ -72,6 +72,13 @@ PUBLISHED = Query(
     .limit(literal_column("1")),
     _Published,
 )
+PUBLISHED_AS = Query(
+    select(_protocol.version, cast(_protocol.content, Text), _protocol.published_at).where(
+        _protocol.clinic_id == bindparam("clinic_id"),
+        _protocol.version == bindparam("version"),
+    ),
+    _Published,
+)
 PUBLISH = Change(insert(ClinicProtocol))
 _recent = (
     select(_check_in.instrument, _check_in.effective_at, _check_in.id)
@@ -235,6 +242,27 @@ def read_protocol(db: Db, caller: Caller) -> ProtocolOut:
             "published_at": published.published_at if published else None,
         }
     )
+
+
+class InForce(NamedTuple):
+    """A protocol, and which of the clinic's versions it is."""
+
+    protocol: Protocol
+    version: int
+
+
+def protocol_in_force(db: Db) -> InForce:
+    """What the transaction's clinic goes by now."""
+    return InForce(*_held(db, db.first(PUBLISHED)))
+
+
+def protocol_of_version(db: Db, version: int) -> InForce:
+    """What the transaction's clinic went by when something was recorded under this version.
+
+    Version 0 is what ships, as it is today.
+    """
+    published = None if version == SHIPPED_VERSION else db.one(PUBLISHED_AS, version=version)
+    return InForce(*_held(db, published))
 
 
 def publish_protocol(

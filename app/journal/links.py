@@ -33,7 +33,11 @@ def check(db: Db, chart: Chart, kind: str, entry_id: UUID, came_from: LinkIn | N
         return
     if (came_from.kind, came_from.id) == (kind, entry_id):
         raise invalid(_POINTER, "is the entry itself")
-    if not db.one(
-        TIMES_SAID, patient_id=chart.patient_id, kind=came_from.kind, entry_id=came_from.id
-    ):
+    if not is_known(db, chart, came_from.kind, came_from.id):
         raise invalid(_POINTER, "is not one of the patient's entries")
+
+
+def is_known(db: Db, chart: Chart, kind: str, entry_id: UUID) -> bool:
+    """Whether the patient ever had such an entry, whichever feature keeps it."""
+    said: int = db.one(TIMES_SAID, patient_id=chart.patient_id, kind=kind, entry_id=entry_id)
+    return said > 0

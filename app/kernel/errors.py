@@ -27,6 +27,7 @@ class Kind(Enum):
     FLAG_CLOSED = 409, "This flag was closed"
     ALREADY_EXISTS = 409, "This already exists"
     WITHDRAWN = 409, "This was withdrawn"
+    CRITERIA_OPEN = 409, "Not every criterion for leaving is met or overridden; nothing was stored"
     INVITATION_USED = 409, "This invitation was already used"
     PRECONDITION_FAILED = 412, "Somebody changed this since you read it"
     VERSION_UNKNOWN = 412, "There is no such version yet"

@@ -95,6 +95,13 @@ def _note(chart: Chart, entry: _Entry) -> _Entry:
     return entry
 
 
+def _batch(_: Chart, entry: _Entry) -> _Entry:
+    """A monitor's upload without its readings, of which only the number is told: the series is
+    read where it belongs.
+    """
+    return {**entry, "readings": len(entry["readings"]["at"])}
+
+
 def _of(shelf: Shelf[Any, Any]) -> Callable[[Chart, _Entry], _Entry]:
     return lambda chart, entry: shelf.visible(chart, entry) or _HIDDEN
 
@@ -108,5 +115,6 @@ _VISIBLE: Final[dict[str, Callable[[Chart, _Entry], _Entry]]] = {
     "note": _note,
     "profile": _own,
     "safety_plan": _whole,
+    "vital_signs": _batch,
     **{kind: _of(shelf) for kind, shelf in SHELVES.items()},
 }

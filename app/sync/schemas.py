@@ -7,6 +7,8 @@ from uuid import UUID
 from pydantic import Field, SkipValidation
 
 from app.checkins.schemas import CheckInIn, CheckInOut, InstrumentOut
+from app.course.aftercare.schemas import AftercareReceiptIn, AftercareReceiptOut
+from app.course.side_effects.schemas import SideEffectIn, SideEffectOut
 from app.goals.schemas import GoalIn, GoalOut
 from app.kernel.edge import MAX_SYNC_CHANGES
 from app.kernel.fields import Instant
@@ -14,7 +16,7 @@ from app.kernel.strict import Open, Wire
 from app.safety.schemas import Help, SafetyOut, SafetyPlanIn, SafetyPlanOut
 from app.treatment.schemas import NoteIn, NoteOut
 
-EntryKind = Literal["check_in", "note", "goal", "safety_plan"]
+EntryKind = Literal["check_in", "note", "goal", "safety_plan", "side_effect", "aftercare_receipt"]
 
 
 class ChangeIn(Wire):
@@ -34,7 +36,9 @@ class ChangeIn(Wire):
         Field(ge=0, le=999_999_999, description="The version it was made on; 0 for a new entry."),
     ] = 0
     entry: Annotated[
-        SkipValidation[CheckInIn | NoteIn | GoalIn | SafetyPlanIn | None],
+        SkipValidation[
+            CheckInIn | NoteIn | GoalIn | SafetyPlanIn | SideEffectIn | AftercareReceiptIn | None
+        ],
         Field(description="What the entry says from now on; nothing for a withdrawal."),
     ] = None
 
@@ -83,7 +87,7 @@ class ChangeOut(Open):
     ]
     version: Annotated[int | None, Field(description="The entry's, as it now is.")] = None
     entry: Annotated[
-        CheckInOut | NoteOut | GoalOut | SafetyPlanOut | None,
+        CheckInOut | NoteOut | GoalOut | SafetyPlanOut | SideEffectOut | AftercareReceiptOut | None,
         Field(description="The server's copy."),
     ] = None
     kept_as: Annotated[

@@ -1,5 +1,6 @@
 """Dosing sessions."""
 
+import json
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -20,12 +21,15 @@ from sqlalchemy import (
 )
 from uuid_utils.compat import uuid7
 
+from app.clinical import exposure
+from app.journal import links
 from app.kernel import entries, ledger, timeline
 from app.kernel.clock import microseconds
 from app.kernel.db import Ahead, Change, Db, Query, itself
 from app.kernel.entries import ENTERED_IN_ERROR, Known
-from app.kernel.errors import Fault, Kind, Problem, not_found
+from app.kernel.errors import Fault, Kind, Problem, invalid, not_found
 from app.kernel.tables import columns, table
+from app.kernel.wire import as_json
 from app.people.chart import Chart, Right
 from app.treatment.schemas import (
     AdministrationOut,
@@ -34,6 +38,8 @@ from app.treatment.schemas import (
     DosingSessionPage,
     DosingSessionVersion,
     DosingSessionVersions,
+    PresentOut,
+    VitalsOut,
 )
 from app.treatment.tables import Administration, DosingSession
 
@@ -45,8 +51,12 @@ RECORD_SESSIONS: Final = Right(
 KIND: Final = "dosing_session"
 """As the ledger calls it."""
 _WITHOUT: Final = ("preparation", "not-done")
-AHEAD: Final = timedelta(days=1)
-"""A dose is recorded, not planned; a clinic's clock may be wrong by less than this."""
+AHEAD: Final = timedelta(minutes=10)
+"""A dose is recorded, not planned; a clinic's clock may be ahead by this much. One that is wrong by
+more is noticed here, and not when somebody wants to go home by it."""
+_IN_PROGRESS: Final = "in-progress"
+ELSEWHERE: Final = ("home", "practitioner-home")
+"""Settings that are not the clinic."""
 
 
 class SessionRow(NamedTuple):
@@ -59,6 +69,12 @@ class SessionRow(NamedTuple):
     ended_at: datetime | None
     effective_at: datetime
     received_at: datetime
+    setting: str | None
+    recorder: str | None
+    weight_kg: Decimal | None
+    course_id: UUID | None
+    words: bytes | None
+    vitals: dict[str, Any] | None
 
 
 class _Given(NamedTuple):
@@ -88,7 +104,8 @@ SESSIONS = timeline.newest_first(
     SessionRow,
     _session.status != literal_column(f"'{ENTERED_IN_ERROR}'"),
 )
-_CHANGED = tuple(name for name in SessionRow._fields if name not in {"id", "received_at"})
+# What the vital signs show is no part of what somebody says about the visit.
+_CHANGED = tuple(name for name in SessionRow._fields if name not in {"id", "received_at", "vitals"})
 CHANGE_SESSION = Change(
     update(DosingSession)
     .where(
@@ -96,7 +113,27 @@ CHANGE_SESSION = Change(
         _session.patient_id == bindparam("patient_id"),
         _session.id == bindparam("entry_id"),
     )
-    .values({name: bindparam(f"to_{name}") for name in _CHANGED})
+    .values(
+        {name: bindparam(f"to_{name}", type_=getattr(_session, name).type) for name in _CHANGED}
+    )
+)
+SUMMARISE = Change(
+    update(DosingSession)
+    .where(
+        _session.clinic_id == bindparam("clinic_id"),
+        _session.patient_id == bindparam("patient_id"),
+        _session.id == bindparam("entry_id"),
+    )
+    .values(vitals=bindparam("to_vitals", type_=_session.vitals.type))
+)
+OTHERS_IN_PROGRESS = Query(
+    select(_session.id).where(
+        _session.clinic_id == bindparam("clinic_id"),
+        _session.patient_id == bindparam("patient_id"),
+        _session.id != bindparam("but"),
+        _session.status == literal_column(f"'{_IN_PROGRESS}'"),
+    ),
+    itself,
 )
 GIVEN = Query(
     select(*(getattr(_given, name) for name in _Given._fields))
@@ -162,12 +199,16 @@ def record_session(
     Raises: Problem INVALID, ID_REUSED.
     """
     _check(sent, now)
-    earlier = entries.created_before(known, lambda entry: _says(entry, sent))
+    earlier = entries.created_before(known, lambda entry: _says(chart, entry, sent))
     if earlier is not None:
-        return _with_given(db, chart, earlier), False
-    row, given = _row(sent, sent.id or uuid7(), 1, now, now)
-    db.add(ADD_SESSION, **row._asdict(), patient_id=chart.patient_id, recorded_by=chart.actor_id)
-    return _record(db, chart, "dosing_session.recorded", row, given, known, now), True
+        return _with_given(db, chart, earlier, now), False
+    _check_course(db, chart, sent, None)
+    row, given = _row(chart, sent, sent.id or uuid7(), 1, now, now)
+    db.add(ADD_SESSION, **_stored(row), patient_id=chart.patient_id, recorded_by=chart.actor_id)
+    told = _record(db, chart, "dosing_session.recorded", row, given, known, now)
+    if row.status == _IN_PROGRESS:
+        _check_alone(db, chart, row)
+    return told, True
 
 
 def amend_session(
@@ -183,13 +224,17 @@ def amend_session(
     Raises: Problem as `entries.to_change`, INVALID.
     """
     _check(sent, now)
-    changing = entries.to_change(known, base_version, lambda entry: _says(entry, sent))
+    changing = entries.to_change(known, base_version, lambda entry: _says(chart, entry, sent))
     if changing is None:
         assert known.row is not None
-        return _with_given(db, chart, known.row)
-    row, given = _row(sent, changing.id, base_version + 1, changing.started_at, now)
-    row = row._replace(received_at=changing.received_at)
-    return _change(db, chart, "dosing_session.amended", row, given, known, now)
+        return _with_given(db, chart, known.row, now)
+    _check_course(db, chart, sent, changing.course_id)
+    row, given = _row(chart, sent, changing.id, base_version + 1, changing.started_at, now)
+    row = row._replace(received_at=changing.received_at, vitals=changing.vitals)
+    told = _change(db, chart, "dosing_session.amended", row, given, known, now)
+    if row.status == _IN_PROGRESS != changing.status:
+        _check_alone(db, chart, row)
+    return told
 
 
 def withdraw_session(
@@ -202,21 +247,23 @@ def withdraw_session(
     changing = entries.to_change(known, base_version, entries.is_withdrawn)
     if changing is None:
         assert known.row is not None
-        return _with_given(db, chart, known.row)
+        return _with_given(db, chart, known.row, now)
     given = _given_in(db, chart, [changing]).get(changing.id, [])
     row = changing._replace(version=base_version + 1, status=ENTERED_IN_ERROR)
     return _change(db, chart, "dosing_session.withdrawn", row, given, known, now)
 
 
-def read_session(db: Db, chart: Chart, session_id: UUID) -> DosingSessionOut:
+def read_session(db: Db, chart: Chart, session_id: UUID, now: datetime) -> DosingSessionOut:
     """One visit. Raises: Problem NOT_FOUND."""
     found = db.first(SESSION, patient_id=chart.patient_id, id=session_id)
     if found is None:
         raise not_found()
-    return _with_given(db, chart, found)
+    return _with_given(db, chart, found, now)
 
 
-def list_sessions(db: Db, chart: Chart, *, cursor: str | None, limit: int) -> DosingSessionPage:
+def list_sessions(
+    db: Db, chart: Chart, now: datetime, *, cursor: str | None, limit: int
+) -> DosingSessionPage:
     """The patient's visits, newest first."""
     page = timeline.page(
         db,
@@ -229,7 +276,9 @@ def list_sessions(db: Db, chart: Chart, *, cursor: str | None, limit: int) -> Do
     given = _given_in(db, chart, page.rows)
     instants = doses(db, chart)
     return DosingSessionPage(
-        dosing_sessions=[_out(row, given.get(row.id, []), instants) for row in page.rows],
+        dosing_sessions=[
+            _out(chart, row, given.get(row.id, []), instants, now) for row in page.rows
+        ],
         next_cursor=page.next_cursor,
     )
 
@@ -257,12 +306,14 @@ def doses(db: Db, chart: Chart) -> list[int]:
     return found
 
 
-def session_versions(db: Db, chart: Chart, session_id: UUID) -> DosingSessionVersions:
+def session_versions(
+    db: Db, chart: Chart, session_id: UUID, now: datetime
+) -> DosingSessionVersions:
     """Every version of a visit, the first one first. Raises: Problem NOT_FOUND.
 
     Each is numbered as if it were the one that holds, among the other doses as they are now.
     """
-    holds = read_session(db, chart, session_id)
+    holds = read_session(db, chart, session_id, now)
     others = doses(db, chart)
     if holds.number:
         others.remove(microseconds(holds.effective_at))
@@ -284,7 +335,74 @@ def session_versions(db: Db, chart: Chart, session_id: UUID) -> DosingSessionVer
     return DosingSessionVersions(versions=versions)
 
 
+class Dosed(NamedTuple):
+    """A visit as what stands on it goes by. dosed_at: microseconds, ascending; none for none."""
+
+    visit: SessionRow
+    dosed_at: list[int]
+
+
+def dosed(db: Db, chart: Chart, session_id: UUID) -> Dosed:
+    """A visit that stays as it is until this transaction ends, with its doses.
+
+    Raises: Problem NOT_FOUND, WITHDRAWN.
+    """
+    visit = db.first(SESSION_TO_CHANGE, patient_id=chart.patient_id, id=session_id)
+    if visit is None:
+        raise not_found()
+    if visit.status == ENTERED_IN_ERROR:
+        raise Problem(Kind.WITHDRAWN)
+    given = _given_in(db, chart, [visit]).get(visit.id, [])
+    return Dosed(visit, [microseconds(one.given_at) for one in given])
+
+
+def summarise(db: Db, chart: Chart, session_id: UUID, vitals: dict[str, Any]) -> None:
+    """Keep with a visit what its vital signs show; see `told_vitals` for its members."""
+    db.add(SUMMARISE, patient_id=chart.patient_id, entry_id=session_id, to_vitals=vitals)
+
+
+def told_vitals(
+    vitals: dict[str, Any] | None, ended_at: datetime | None, now: datetime
+) -> VitalsOut | None:
+    """What is kept of a visit's vital signs, as it is told.
+
+    Kept are the members of `VitalsOut` but the gaps, which depend on the time: `dose_at`
+        (microseconds, null without a dose), the minutes that were `missed`, `tolerance_minutes`.
+    """
+    if vitals is None:
+        return None
+    gaps: list[int] = []
+    if vitals["dose_at"] is not None:
+        until = microseconds(min(ended_at or now, now)) - vitals["dose_at"]
+        tolerance = vitals["tolerance_minutes"]
+        gaps = [one for one in vitals["missed"] if (one + tolerance) * 60_000_000 < until]
+    return VitalsOut(**vitals, gaps=gaps)
+
+
+def _check_course(db: Db, chart: Chart, sent: DosingSessionIn, before: UUID | None) -> None:
+    course_id = sent.course_id
+    if course_id is None or course_id == before:
+        return
+    if not links.is_known(db, chart, "course", course_id):
+        raise invalid("/course_id", "is not one of the patient's courses")
+
+
+def _check_alone(db: Db, chart: Chart, row: SessionRow) -> None:
+    """Asked after the ledger was written in, whose lock lets one change of a record by at a time:
+    of two visits that begin at once the later one sees the other.
+    """
+    if db.all(OTHERS_IN_PROGRESS, patient_id=chart.patient_id, but=row.id):
+        raise invalid("/status", "must wait: another visit of this patient is in progress")
+
+
+def _stored(row: SessionRow) -> dict[str, Any]:
+    stored = row._asdict()
+    stored["weight_kg"] = None if row.weight_kg is None else float(row.weight_kg)
+    return stored
+
+
 def _row(
+    chart: Chart,
     sent: DosingSessionIn,
     session_id: UUID,
     version: int,
@@ -305,8 +423,26 @@ def _row(
         ended_at=sent.ended_at,
         effective_at=given[0].given_at if given else started_at,
         received_at=now,
+        setting=sent.setting,
+        recorder=sent.recorded_by,
+        weight_kg=None if sent.weight_kg is None else Decimal(str(round(sent.weight_kg, 3))),
+        course_id=sent.course_id,
+        words=_sealed(chart, sent, session_id),
+        vitals=None,
     )
     return row, given
+
+
+def _sealed(chart: Chart, sent: DosingSessionIn, session_id: UUID) -> bytes | None:
+    if not sent.present and sent.emergency_plan is None:
+        return None
+    words = {
+        "present": [one.model_dump() for one in sent.present],
+        "emergency_plan": sent.emergency_plan,
+    }
+    return chart.data_key.seal(
+        as_json(words), table="dosing_session", column="words", row=session_id
+    )
 
 
 def _change(
@@ -318,7 +454,8 @@ def _change(
     known: Known[SessionRow],
     now: datetime,
 ) -> DosingSessionOut:
-    values = {f"to_{name}": getattr(row, name) for name in _CHANGED}
+    stored = _stored(row)
+    values = {f"to_{name}": stored[name] for name in _CHANGED}
     db.add(CHANGE_SESSION, patient_id=chart.patient_id, entry_id=row.id, **values)
     return _record(db, chart, action, row, given, known, now)
 
@@ -340,7 +477,7 @@ def _record(
             session_version=row.version,
             place=at,
         )
-    entry = _out(row, given, []).model_dump(mode="json", exclude={"number"})
+    entry = _out(chart, row, given, [], now).model_dump(mode="json", exclude={"number", "vitals"})
     ledger.record(
         db,
         chart,
@@ -352,12 +489,12 @@ def _record(
         now=now,
     )
     known.is_now(row, entry)
-    return _out(row, given, doses(db, chart))
+    return _out(chart, row, given, doses(db, chart), now)
 
 
-def _with_given(db: Db, chart: Chart, row: SessionRow) -> DosingSessionOut:
+def _with_given(db: Db, chart: Chart, row: SessionRow, now: datetime) -> DosingSessionOut:
     given = _given_in(db, chart, [row]).get(row.id, [])
-    return _out(row, given, doses(db, chart))
+    return _out(chart, row, given, doses(db, chart), now)
 
 
 def _given_in(db: Db, chart: Chart, sessions: list[SessionRow]) -> dict[UUID, list[_Given]]:
@@ -369,9 +506,18 @@ def _given_in(db: Db, chart: Chart, sessions: list[SessionRow]) -> dict[UUID, li
     return found
 
 
-def _out(session: SessionRow, given: list[_Given], instants: list[int]) -> DosingSessionOut:
+def _out(
+    chart: Chart, session: SessionRow, given: list[_Given], instants: list[int], now: datetime
+) -> DosingSessionOut:
     at = microseconds(session.effective_at)
     is_dose = given and session.status != ENTERED_IN_ERROR
+    weight_kg = None if session.weight_kg is None else float(session.weight_kg)
+    words: dict[str, Any] = {}
+    if session.words is not None:
+        opened = chart.data_key.open(
+            session.words, table="dosing_session", column="words", row=session.id
+        )
+        words = json.loads(opened)
     return DosingSessionOut(
         id=session.id,
         version=session.version,
@@ -380,23 +526,37 @@ def _out(session: SessionRow, given: list[_Given], instants: list[int]) -> Dosin
         started_at=session.started_at,
         ended_at=session.ended_at,
         effective_at=session.effective_at,
-        administrations=[
-            AdministrationOut(
-                drug=one.drug, route=one.route, dose_mg=float(one.dose_mg), given_at=one.given_at
-            )
-            for one in given
-        ],
+        administrations=[_administration(one, weight_kg) for one in given],
         received_at=session.received_at,
+        course_id=session.course_id,
+        setting=session.setting,
+        recorded_by=session.recorder,
+        emergency_plan=words.get("emergency_plan"),
+        present=[PresentOut(**one) for one in words.get("present", ())],
+        weight_kg=weight_kg,
+        vitals=told_vitals(session.vitals, session.ended_at, now),
     )
 
 
-def _says(entry: dict[str, Any], sent: DosingSessionIn) -> bool:
+def _administration(one: _Given, weight_kg: float | None) -> AdministrationOut:
+    dose_mg = float(one.dose_mg)
+    return AdministrationOut(
+        drug=one.drug,
+        route=one.route,
+        dose_mg=dose_mg,
+        given_at=one.given_at,
+        mg_per_kg=exposure.mg_per_kg(dose_mg, weight_kg),
+    )
+
+
+def _says(chart: Chart, entry: dict[str, Any], sent: DosingSessionIn) -> bool:
     """Whether a visit in the ledger is the one that was sent. One sent without a start began when
     it arrived, and still did at a retry.
     """
     kept = DosingSessionOut.model_validate({**entry, "number": 0})
-    row, given = _row(sent, kept.id, kept.version, kept.started_at, kept.received_at)
-    return kept == _out(row, given, []).model_copy(update={"number": 0})
+    row, given = _row(chart, sent, kept.id, kept.version, kept.started_at, kept.received_at)
+    said = _out(chart, row, given, [], kept.received_at)
+    return kept == said.model_copy(update={"number": 0})
 
 
 def _check(sent: DosingSessionIn, now: datetime) -> None:
@@ -414,10 +574,18 @@ def _wrong_with_visit(sent: DosingSessionIn) -> Iterator[Fault]:
         yield Fault("/started_at", "is required for a planned visit")
     if sent.started_at and sent.ended_at and sent.ended_at < sent.started_at:
         yield Fault("/ended_at", "must not be before the start")
+    if sent.setting in ELSEWHERE and sent.status != "not-done":
+        for member in ("recorded_by", "emergency_plan"):
+            if getattr(sent, member) is None:
+                yield Fault(f"/{member}", "is required where the visit is not at the clinic")
+    if sent.weight_kg is not None and (fault := exposure.weight_fault(sent.weight_kg)):
+        yield Fault("/weight_kg", fault)
 
 
 def _wrong_with_doses(sent: DosingSessionIn, now: datetime) -> Iterator[Fault]:
     for place, one in enumerate(sent.administrations):
+        if fault := exposure.dose_fault(one.drug, one.route, one.dose_mg):
+            yield Fault(f"/administrations/{place}/dose_mg", fault)
         pointer = f"/administrations/{place}/given_at"
         if one.given_at > now + AHEAD:
             yield Fault(pointer, "has not come yet")

@@ -1,0 +1,11 @@
+"""Every route of the course, the room, and what comes after."""
+
+from typing import Final
+
+from app.course.aftercare.routes import routes as aftercare
+from app.course.discharge.routes import routes as discharge
+from app.course.sessions.routes import routes as sessions
+from app.course.side_effects.routes import routes as side_effects
+from app.course.vital_signs.routes import routes as vital_signs
+
+ROUTERS: Final = (sessions, vital_signs, side_effects, discharge, aftercare)
