@@ -76,9 +76,7 @@ class TestRecord:
 
     @pytest.mark.parametrize("dose_mg", [0.001, 0.5, 40, 56.0, 4999.999])
     def test_a_dose_is_kept_to_a_thousandth(self, world: World, dose_mg: float) -> None:
-        told = recorded(
-            world, administrations=[an_administration(drug="another", dose_mg=dose_mg)]
-        )
+        told = recorded(world, administrations=[an_administration(drug="another", dose_mg=dose_mg)])
 
         read = world.patient.get(f"/v1/patients/me/dosing-sessions/{told['id']}").json()
         assert read["administrations"][0]["dose_mg"] == dose_mg
