@@ -23,7 +23,18 @@ from app.kernel.db import Db, Direct, Query, itself, libpq
 from app.kernel.settings import Settings
 from app.kernel.tables import METADATA
 from app.safety import escalation
-from tests.builders import Person, a_check_in, a_dosing_session, a_goal, a_note
+from tests.builders import (
+    Person,
+    a_batch,
+    a_check_in,
+    a_discharge,
+    a_dosing_session,
+    a_goal,
+    a_note,
+    a_reading,
+    a_side_effect,
+    an_aftercare,
+)
 from tests.clinical.definitions import DEFINITION
 from tests.contract.stage import (
     A_PLAN,
@@ -149,6 +160,25 @@ foreign admin       403     403    403      403      403    403
 gone patient        403     403    403      403      403    403
 gone therapist      403     401    401      401      401    401
 """
+# What the patient and those who care for them both send.
+RECORD_BY_BOTH = READ_CLINICAL.replace("200", "201")
+# The same at the clinic, where the patient's phone records nothing.
+RECORD_AT_CLINIC = """
+                     me  theirs  other  foreign  missing  mixed
+anonymous           401     401    401      401      401    401
+patient             403     403    404      404      404    404
+other patient       403     404    403      404      404    404
+therapist           403     201    404      404      404    404
+stranger            403     404    201      404      404    404
+coach               403     403    404      404      404    403
+administrator       403     403    403      403      403    403
+foreign patient     403     404    404      403      404    404
+foreign therapist   403     404    404      201      404    404
+foreign admin       403     403    403      403      403    403
+gone patient        401     401    401      401      401    401
+gone therapist      403     401    401      401      401    401
+"""
+LET_GO = CHANGE_DOSES.replace("200", "201")
 # Names no patient, and is about the one who sends it.
 SYNC = """
                    sync
@@ -258,12 +288,15 @@ gone therapist      403     401    401      401      401
 class Try:
     """One way to ask a route. column: of NAMING_NOBODY, where no patient is named.
 
+    kind: of the entry that the address names last; within: of the visit that it stands under. A
+    member `entry:<kind>` of the body is an entry of the target's.
     answer: what a public route says to everybody, where it is not 200.
     """
 
     table: str
     column: str = ""
     kind: str = ""
+    within: str = ""
     body: Any = None
     form: dict[str, str] | None = None
     query: str = ""
@@ -275,6 +308,16 @@ PUBLIC: Final = Try(NAMING_NOBODY, "public")
 CHECK_IN = a_check_in()
 A_DEVICE = {"channel": "webhook", "url": "https://phone.example/"}
 A_PROMPT = {"due_key": ALWAYS_DUE, "event": "prompted", "recorded_at": CHECK_IN["recorded_at"]}
+A_BATCH = a_batch()
+A_RECEIPT = {
+    "aftercare_id": "entry:aftercare",
+    "aftercare_version": 1,
+    "recorded_at": CHECK_IN["recorded_at"],
+}
+VITAL_SIGNS: Final = f"{PATIENT}/dosing-sessions/{{dosing_session_id}}/vital-signs"
+A_VITAL: Final = f"{VITAL_SIGNS}/{{vital_signs_id}}"
+GATE: Final = f"{PATIENT}/dosing-sessions/{{dosing_session_id}}/discharge"
+A_DISCHARGE: Final = f"{GATE}/{{discharge_id}}"
 A_POLICY = escalation.as_dict(escalation.shipped())
 GOAL_ID = "00000000-0000-4000-8000-000000000001"
 FIRST_VERSION = (("If-Match", '"1"'),)
@@ -345,6 +388,69 @@ EXPECTED: Final[dict[tuple[str, str], list[Try]]] = {
         Try(READ_CLINICAL, kind="dosing-sessions")
     ],
     ("POST", f"{PATIENT}/dosing-sessions"): [Try(RECORD_DOSES, body=a_dosing_session())],
+    ("POST", VITAL_SIGNS): [
+        Try(RECORD_BY_BOTH, kind="visits", body=A_BATCH),
+        Try(RECORD_AT_CLINIC, kind="dosing-sessions", body=A_BATCH),
+    ],
+    ("GET", VITAL_SIGNS): [Try(READ_CLINICAL, kind="visits")],
+    **{
+        (method, address): [Try(READ_CLINICAL, within="visits", kind="vital-signs")]
+        for method, address in (("GET", A_VITAL), ("GET", f"{A_VITAL}/versions"))
+    },
+    ("PUT", A_VITAL): [
+        Try(
+            READ_CLINICAL,
+            within="visits to amend",
+            kind="vital-signs to amend",
+            body=a_batch(a_reading(10, pulse=71)),
+            headers=FIRST_VERSION,
+        )
+    ],
+    ("DELETE", A_VITAL): [
+        Try(
+            READ_CLINICAL,
+            within="visits to withdraw",
+            kind="vital-signs to withdraw",
+            headers=FIRST_VERSION,
+        )
+    ],
+    ("GET", GATE): [Try(READ_CLINICAL, kind="visits"), Try(READ_CLINICAL, kind="visits fresh")],
+    ("POST", GATE): [Try(LET_GO, kind="visits fresh", body=a_discharge())],
+    ("PUT", A_DISCHARGE): [
+        Try(
+            CHANGE_DOSES,
+            within="visits to amend",
+            kind="discharges to amend",
+            body=a_discharge(),
+            headers=FIRST_VERSION,
+        )
+    ],
+    ("DELETE", A_DISCHARGE): [
+        Try(
+            CHANGE_DOSES,
+            within="visits to withdraw",
+            kind="discharges to withdraw",
+            headers=FIRST_VERSION,
+        )
+    ],
+    ("GET", f"{A_DISCHARGE}/versions"): [Try(READ_CLINICAL, within="visits", kind="discharges")],
+    **kept_on_a_shelf(
+        "side-effects",
+        "side_effect_id",
+        a_side_effect(),
+        a_side_effect(severity="moderate"),
+        creating=RECORD_BY_BOTH,
+        changing=READ_CLINICAL,
+    ),
+    **kept_on_a_shelf(
+        "aftercare",
+        "aftercare_id",
+        an_aftercare("entry:visits"),
+        an_aftercare("entry:visits to amend", words="Other."),
+        creating=RECORD_DOSES,
+        changing=CHANGE_DOSES,
+    ),
+    **kept_on_a_shelf("aftercare-receipts", "aftercare_receipt_id", A_RECEIPT, A_RECEIPT),
     ("POST", f"{PATIENT}/baselines"): [
         Try(RECORD_DOSES, body={"instrument": "phq-9", "check_in_id": None})
     ],
@@ -546,6 +652,9 @@ def ask(
         "{key}", own_instrument(stage.world.here) if column == "own" else "phq-9"
     )
     address = address.replace("{locale}", "de-AT")
+    if one.within:
+        visit = entry(stage, caller, column, one.within)
+        address = address.replace("{dosing_session_id}", visit)
     if one.kind:
         address = re.sub(r"\{.*\}", entry(stage, caller, column, one.kind), address)
     options: dict[str, Any] = {"headers": dict(one.headers)}
@@ -555,7 +664,12 @@ def ask(
             "of elsewhere": str(stage.world.elsewhere.therapist.membership_id),
         }
         given = one.body.get("clinician_id")
-        options["json"] = one.body | ({"clinician_id": clinicians[given]} if given else {})
+        named = {
+            member: entry(stage, caller, column, value.removeprefix("entry:"))
+            for member, value in one.body.items()
+            if isinstance(value, str) and value.startswith("entry:")
+        }
+        options["json"] = one.body | named | ({"clinician_id": clinicians[given]} if given else {})
     if one.form is not None:
         options["data"] = one.form
     ask_it = caller.request if caller else client.request
@@ -762,6 +876,9 @@ def parameters(stage: Stage, ids: Ids, name: str, kind: str) -> dict[str, Any]:
         "session_ids": [entries["dosing-sessions"]],
         "instrument": "phq-9",
         "versions": ["1"],
+        "version": 1,
+        "visit_id": entries["visits"],
+        "but": UUID(int=0),
         "key": own_instrument(here),
         "due_keys": [ALWAYS_DUE],
         "place": 9,
@@ -796,6 +913,8 @@ def parameters(stage: Stage, ids: Ids, name: str, kind: str) -> dict[str, Any]:
         "SESSION": {"id": entries["dosing-sessions"]},
         "SESSION_TO_CHANGE": {"id": entries["dosing-sessions"]},
         "PLANNED": {"after": long_ago},
+        "BATCH": {"id": entries["vital-signs"]},
+        "BATCH_TO_CHANGE": {"id": entries["vital-signs"]},
         "NOTE": {"id": entries["notes"]},
         "OWN_NOTE": {"id": entries["notes"]},
         "OWN_NOTE_TO_CHANGE": {"id": entries["notes"]},

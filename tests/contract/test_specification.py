@@ -218,7 +218,7 @@ class TestOperations:
             if method == "post" and "201" in operation["responses"] and "accept" not in path
         ]
 
-        assert len(creating) == 10
+        assert len(creating) == 15
         for operation in creating:
             if operation["operationId"] == "add_instrument":
                 continue  # known by the key and version in the definition
