@@ -579,7 +579,12 @@ EXPECTED: Final[dict[tuple[str, str], list[Try]]] = {
     ("GET", "/openapi.json"): [PUBLIC],
 }
 ASKED = [
-    pytest.param(method, path, one, id=f"{method} {path}{one.query} {one.column}".strip())
+    pytest.param(
+        method,
+        path,
+        one,
+        id=" ".join(f"{method} {path}{one.query} {one.column} {one.kind}".split()),
+    )
     for (method, path), tries in EXPECTED.items()
     for one in tries
 ]
