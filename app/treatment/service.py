@@ -35,7 +35,6 @@ from app.treatment.schemas import (
     AdministrationOut,
     DosingSessionIn,
     DosingSessionOut,
-    DosingSessionPage,
     DosingSessionVersion,
     DosingSessionVersions,
     PresentOut,
@@ -57,6 +56,7 @@ more is noticed here, and not when somebody wants to go home by it."""
 _IN_PROGRESS: Final = "in-progress"
 ELSEWHERE: Final = ("home", "practitioner-home")
 """Settings that are not the clinic."""
+_NO_WORDS: Final = b'{"present":[],"emergency_plan":null}'
 
 
 class SessionRow(NamedTuple):
@@ -98,12 +98,6 @@ _one = select(*_COLUMNS).where(
 )
 SESSION = Query(_one, SessionRow)
 SESSION_TO_CHANGE = Query(_one.with_for_update(), SessionRow)
-SESSIONS = timeline.newest_first(
-    table(DosingSession),
-    _COLUMNS,
-    SessionRow,
-    _session.status != literal_column(f"'{ENTERED_IN_ERROR}'"),
-)
 # What the vital signs show is no part of what somebody says about the visit.
 _CHANGED = tuple(name for name in SessionRow._fields if name not in {"id", "received_at", "vitals"})
 CHANGE_SESSION = Change(
@@ -261,28 +255,6 @@ def read_session(db: Db, chart: Chart, session_id: UUID, now: datetime) -> Dosin
     return _with_given(db, chart, found, now)
 
 
-def list_sessions(
-    db: Db, chart: Chart, now: datetime, *, cursor: str | None, limit: int
-) -> DosingSessionPage:
-    """The patient's visits, newest first."""
-    page = timeline.page(
-        db,
-        SESSIONS,
-        of=f"dosing-sessions/{chart.patient_id}",
-        sent_cursor=cursor,
-        limit=limit,
-        patient_id=chart.patient_id,
-    )
-    given = _given_in(db, chart, page.rows)
-    instants = doses(db, chart)
-    return DosingSessionPage(
-        dosing_sessions=[
-            _out(chart, row, given.get(row.id, []), instants, now) for row in page.rows
-        ],
-        next_cursor=page.next_cursor,
-    )
-
-
 class AskedDoses(NamedTuple):
     """`doses`, asked for before it is known whether the caller may hear of them."""
 
@@ -366,17 +338,34 @@ def told_vitals(
 ) -> VitalsOut | None:
     """What is kept of a visit's vital signs, as it is told.
 
-    Kept are the members of `VitalsOut` but the gaps, which depend on the time: `dose_at`
-        (microseconds, null without a dose), the minutes that were `missed`, `tolerance_minutes`.
+    Kept are `told` (the members of `VitalsOut` but the gaps, which depend on the time) and `timing`
+    (see `gaps`).
     """
     if vitals is None:
         return None
-    gaps: list[int] = []
-    if vitals["dose_at"] is not None:
-        until = microseconds(min(ended_at or now, now)) - vitals["dose_at"]
-        tolerance = vitals["tolerance_minutes"]
-        gaps = [one for one in vitals["missed"] if (one + tolerance) * 60_000_000 < until]
-    return VitalsOut(**vitals, gaps=gaps)
+    return VitalsOut(**vitals["told"], gaps=gaps(vitals["timing"], ended_at, now))
+
+
+def gaps(
+    timing: tuple[int | None, int, list[int]], ended_at: datetime | None, now: datetime
+) -> list[int]:
+    """Which record points are over, of those at which nothing was read.
+
+    timing: the dose (microseconds, null without one), the tolerance and the minutes that were
+        missed, whenever their time comes.
+    """
+    dose_at, tolerance, missed = timing
+    if dose_at is None or not missed:
+        return []
+    until = microseconds(min(ended_at or now, now)) - dose_at
+    return [one for one in missed if (one + tolerance) * 60_000_000 < until]
+
+
+def words_of(chart: Chart, session_id: UUID, sealed: bytes | None) -> bytes:
+    """What somebody wrote about a visit: JSON text of `present` and `emergency_plan`."""
+    if sealed is None:
+        return _NO_WORDS
+    return chart.data_key.open(sealed, table="dosing_session", column="words", row=session_id)
 
 
 def _check_course(db: Db, chart: Chart, sent: DosingSessionIn, before: UUID | None) -> None:
@@ -512,12 +501,7 @@ def _out(
     at = microseconds(session.effective_at)
     is_dose = given and session.status != ENTERED_IN_ERROR
     weight_kg = None if session.weight_kg is None else float(session.weight_kg)
-    words: dict[str, Any] = {}
-    if session.words is not None:
-        opened = chart.data_key.open(
-            session.words, table="dosing_session", column="words", row=session.id
-        )
-        words = json.loads(opened)
+    words = json.loads(words_of(chart, session.id, session.words))
     return DosingSessionOut(
         id=session.id,
         version=session.version,
@@ -531,8 +515,8 @@ def _out(
         course_id=session.course_id,
         setting=session.setting,
         recorded_by=session.recorder,
-        emergency_plan=words.get("emergency_plan"),
-        present=[PresentOut(**one) for one in words.get("present", ())],
+        emergency_plan=words["emergency_plan"],
+        present=[PresentOut(**one) for one in words["present"]],
         weight_kg=weight_kg,
         vitals=told_vitals(session.vitals, session.ended_at, now),
     )

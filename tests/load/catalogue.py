@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from tests.load.afterglow import AfterglowSubject, StreamSubject
 from tests.load.away import ChangesSubject, DueSubject, SyncSubject
 from tests.load.subjects import PlainSubject, Subject
+from tests.load.visits import VisitsSubject
 
 SUBJECTS: Mapping[str, Callable[[], Subject]] = {
     "floor": lambda: PlainSubject("floor", "tests.load.floor:app"),
@@ -14,6 +15,7 @@ SUBJECTS: Mapping[str, Callable[[], Subject]] = {
     "due": DueSubject,
     "changes": ChangesSubject,
     "sync": SyncSubject,
+    "visits": VisitsSubject,
 }
 COMPARED_WITH: Mapping[str, tuple[str, str]] = {
     "write": ("floor", "write"),
@@ -21,5 +23,7 @@ COMPARED_WITH: Mapping[str, tuple[str, str]] = {
     "due": ("floor", "read"),
     "changes": ("changes", "ledger of 200"),
     "sync": ("sync", "one by one"),
+    "sessions": ("floor", "read"),
+    "vitals": ("visits", "one check-in"),
 }
 """By `Kind.like`, in the order of the report: the subject and its kind that the ratios are to."""

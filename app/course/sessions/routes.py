@@ -8,7 +8,7 @@ from app.kernel.edge import Reply, Signed, router
 from app.kernel.etag import IfMatch, etag, version_named
 from app.kernel.paging import Cursor, Limit, next_link
 from app.people.chart import entry_id, open_chart
-from app.treatment import service
+from app.treatment import listing, service
 from app.treatment.schemas import (
     DosingSessionIn,
     DosingSessionOut,
@@ -41,9 +41,10 @@ def list_dosing_sessions(
 ) -> Reply:
     """The patient's visits, newest first."""
     chart = open_chart(visit.db, visit.caller, patient_id, service.READ_SESSIONS, visit.now)
-    page = service.list_sessions(visit.db, chart, visit.now, cursor=cursor, limit=limit)
+    page = listing.list_sessions(visit.db, chart, visit.now, cursor=cursor, limit=limit)
     return Reply(
-        page, headers=next_link(_SESSIONS.format(patient_id=patient_id), page.next_cursor, limit)
+        page.body,
+        headers=next_link(_SESSIONS.format(patient_id=patient_id), page.next_cursor, limit),
     )
 
 

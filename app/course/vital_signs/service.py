@@ -333,14 +333,14 @@ def _keep(
     missed: Sequence[int] = ()
     if dose_at is not None:
         missed = vitals.gaps(readings, dose_at, monitoring, until=_END_OF_TIME)
-    kept = {
+    shown = {
         "protocol_version": held.version,
         "readings": found.readings,
         "baseline": {sign.value: value for sign, value in found.baseline.items()},
         "peak": {
             sign.value: {
                 "value": peak.value,
-                "at": instant_of(peak.at).isoformat(),
+                "at": instant_of(peak.at).isoformat().replace("+00:00", "Z"),
                 "minutes": round(peak.minutes, 2),
             }
             for sign, peak in found.peak.items()
@@ -348,10 +348,8 @@ def _keep(
         "last": {sign.value: value for sign, value in found.last.items()},
         "dissociation_passed_minutes": found.dissociation_passed_minutes,
         "alarms": found.alarms,
-        "dose_at": dose_at,
-        "missed": list(missed),
-        "tolerance_minutes": monitoring.tolerance_minutes,
     }
+    kept = {"told": shown, "timing": [dose_at, monitoring.tolerance_minutes, list(missed)]}
     visit_id = visit.visit.id
     db.add(KEEP_SERIES, patient_id=chart.patient_id, dosing_session_id=visit_id, series=series)
     treatment.summarise(db, chart, visit_id, kept)
