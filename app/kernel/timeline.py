@@ -100,6 +100,11 @@ def page(
     """One page of a list. of: names the list in its cursors. Raises: Problem MALFORMED_REQUEST."""
     before, before_id = start(db, of, sent_cursor)
     rows = db.all(query, before=before, before_id=before_id, limit=limit + 1, **params)
+    return cut(db, rows, of=of, limit=limit)
+
+
+def cut(db: Db, rows: list[Any], *, of: str, limit: int) -> Page:
+    """A page, of rows that were asked for with one more than it may hold."""
     if len(rows) <= limit:
         return Page(rows, None)
     last = rows[limit - 1]

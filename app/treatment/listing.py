@@ -20,7 +20,7 @@ from sqlalchemy.types import BigInteger, DateTime, Uuid
 from app.clinical import exposure
 from app.kernel import timeline
 from app.kernel.clock import microseconds
-from app.kernel.db import Db, Query
+from app.kernel.db import Ahead, Db, Query
 from app.kernel.entries import ENTERED_IN_ERROR
 from app.kernel.tables import columns, table
 from app.people.chart import Chart
@@ -110,24 +110,37 @@ class Listed(NamedTuple):
     next_cursor: str | None
 
 
-def list_sessions(db: Db, chart: Chart, now: datetime, *, cursor: str | None, limit: int) -> Listed:
-    """The patient's visits. Raises: Problem MALFORMED_REQUEST."""
-    of = f"dosing-sessions/{chart.patient_id}"
-    before, before_id = timeline.start(db, of, cursor)
-    instants = db.ahead(DOSES, patient_id=chart.patient_id)
-    given = db.ahead(
-        GIVEN_ON_PAGE,
-        patient_id=chart.patient_id,
-        before=before,
-        before_id=before_id,
-        limit=limit,
+class Asked(NamedTuple):
+    """A page, asked for before it is known whether the caller may see it."""
+
+    patient_id: UUID
+    limit: int
+    visits: Ahead[_Visit]
+    given: Ahead[_Given]
+    doses: Ahead[list[int]]
+
+
+def ask_sessions(db: Db, patient_id: UUID, *, cursor: str | None, limit: int) -> Asked:
+    """Let the questions travel with the chart's. Raises: Problem MALFORMED_REQUEST."""
+    before, before_id = timeline.start(db, _list_of(patient_id), cursor)
+    page = {"patient_id": patient_id, "before": before, "before_id": before_id}
+    return Asked(
+        patient_id,
+        limit,
+        db.ahead(VISITS, **page, limit=limit + 1),
+        db.ahead(GIVEN_ON_PAGE, **page, limit=limit),
+        db.ahead(DOSES, patient_id=patient_id),
     )
-    page = timeline.page(
-        db, VISITS, of=of, sent_cursor=cursor, limit=limit, patient_id=chart.patient_id
-    )
-    doses: list[int] = instants.one()
+
+
+def list_sessions(db: Db, chart: Chart, asked: Asked, now: datetime) -> Listed:
+    """The patient's visits, now that the chart is open."""
+    chart.require(asked.patient_id)
+    of = _list_of(asked.patient_id)
+    page = timeline.cut(db, asked.visits.all(), of=of, limit=asked.limit)
+    doses = asked.doses.one()
     by_visit: dict[UUID, list[_Given]] = {}
-    for one in given.all():
+    for one in asked.given.all():
         by_visit.setdefault(one.dosing_session_id, []).append(one)
     listed = b",".join(
         [_told(chart, row, by_visit.get(row.id, []), doses, now) for row in page.rows]
@@ -136,6 +149,10 @@ def list_sessions(db: Db, chart: Chart, now: datetime, *, cursor: str | None, li
     return Listed(
         b'{"dosing_sessions":[' + listed + b'],"next_cursor":' + end + b"}", page.next_cursor
     )
+
+
+def _list_of(patient_id: UUID) -> str:
+    return f"dosing-sessions/{patient_id}"
 
 
 def _told(chart: Chart, row: _Visit, given: list[_Given], doses: list[int], now: datetime) -> bytes:

@@ -7,7 +7,7 @@ from app.kernel import entries
 from app.kernel.edge import Reply, Signed, router
 from app.kernel.etag import IfMatch, etag, version_named
 from app.kernel.paging import Cursor, Limit, next_link
-from app.people.chart import entry_id, open_chart
+from app.people.chart import entry_id, open_chart, whose
 from app.treatment import listing, service
 from app.treatment.schemas import (
     DosingSessionIn,
@@ -40,8 +40,11 @@ def list_dosing_sessions(
     visit: Signed, patient_id: str, cursor: Cursor = None, limit: Limit = 50
 ) -> Reply:
     """The patient's visits, newest first."""
+    asked = listing.ask_sessions(
+        visit.db, whose(visit.caller, patient_id), cursor=cursor, limit=limit
+    )
     chart = open_chart(visit.db, visit.caller, patient_id, service.READ_SESSIONS, visit.now)
-    page = listing.list_sessions(visit.db, chart, visit.now, cursor=cursor, limit=limit)
+    page = listing.list_sessions(visit.db, chart, asked, visit.now)
     return Reply(
         page.body,
         headers=next_link(_SESSIONS.format(patient_id=patient_id), page.next_cursor, limit),
