@@ -341,12 +341,12 @@ def _keep(
             sign.value: {
                 "value": peak.value,
                 "at": instant_of(peak.at).isoformat().replace("+00:00", "Z"),
-                "minutes": round(peak.minutes, 2),
+                "minutes": _rounded(peak.minutes),
             }
             for sign, peak in found.peak.items()
         },
         "last": {sign.value: value for sign, value in found.last.items()},
-        "dissociation_passed_minutes": found.dissociation_passed_minutes,
+        "dissociation_passed_minutes": _rounded(found.dissociation_passed_minutes),
         "alarms": found.alarms,
     }
     kept = {"told": shown, "timing": [dose_at, monitoring.tolerance_minutes, list(missed)]}
@@ -356,6 +356,10 @@ def _keep(
     told = treatment.told_vitals(kept, visit.visit.ended_at, now)
     assert told is not None
     return told
+
+
+def _rounded(minutes: float | None) -> float | None:
+    return None if minutes is None else round(minutes, 2)
 
 
 def _change(
