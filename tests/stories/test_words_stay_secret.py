@@ -28,7 +28,17 @@ import pytest
 from app.kernel import embedded
 from app.kernel.settings import Settings
 from app.operations import stack
-from tests.builders import a_check_in, a_goal, a_note, now
+from tests.builders import (
+    a_batch,
+    a_check_in,
+    a_discharge,
+    a_dosing_session,
+    a_goal,
+    a_note,
+    a_side_effect,
+    an_aftercare,
+    now,
+)
 from tests.stories.servers import LiveServer
 
 ROOT: Final = Path(__file__).parents[2]
@@ -192,6 +202,7 @@ class Story:
             therapist = self._join(administrator, "clinician", privileges=["therapy", "monitor"])
             patient = self._join(therapist, "patient")
             self._write(patient, "written")
+            self._treat(patient, therapist)
             self._read(patient, therapist)
             self._change_oneself(patient, therapist)
             self._sign_in_wrongly()
@@ -251,17 +262,53 @@ class Story:
             "notes": a_note(words=f"{sing(f'note {when}')} and\nmore"),
             "goals": a_goal(words=sing(f"goal {when}"), why=sing(f"reason {when}")),
         }
+        sent["side-effects"] = a_side_effect(
+            words=sing(f"side effect {when}"), action=sing(f"action {when}")
+        )
         private = a_note(tier="private", words=sing(f"private note {when}"))
         return [
             self._send("POST", f"{mine}/{kind}", json=body, headers=patient)
             for kind, body in [*sent.items(), ("notes", private)]
         ]
 
+    def _treat(self, patient: dict[str, str], therapist: dict[str, str]) -> None:
+        """A visit at home, and everything that is said at its end."""
+        sing = self.canaries.word
+        whose = self._succeed("GET", "/v1/me", headers=patient)["current"]["patient_id"]
+        path = f"/v1/patients/{whose}"
+
+        def sent(to: str, body: dict[str, Any]) -> dict[str, Any]:
+            told: dict[str, Any] = self._succeed("POST", to, json=body, headers=therapist)
+            return told
+
+        visit = a_dosing_session(
+            setting="home",
+            recorded_by="companion",
+            emergency_plan=sing("emergency plan"),
+            present=[{"role": "companion", "name": sing("companion")}],
+        )
+        one = f"{path}/dosing-sessions/{sent(f'{path}/dosing-sessions', visit)['id']}"
+        sent(f"{one}/vital-signs", a_batch())
+        leaving = a_discharge()
+        for override in leaving["overrides"]:
+            override["reason"] = sing("reason of an override")
+        sent(f"{one}/discharge", leaving)
+        given = an_aftercare(one.rpartition("/")[2], words=sing("aftercare"))
+        sent(f"{path}/aftercare", given)
+
     def _read(self, patient: dict[str, str], therapist: dict[str, str]) -> None:
         """Everything, by both; and what was written really arrives."""
         patient_id = self._succeed("GET", "/v1/me", headers=patient)["current"]["patient_id"]
         for who, headers in (("me", patient), (patient_id, therapist)):
-            for kind in ("check-ins", "notes", "goals", "dosing-sessions", "trajectories/phq-9"):
+            for kind in (
+                "check-ins",
+                "notes",
+                "goals",
+                "dosing-sessions",
+                "side-effects",
+                "aftercare",
+                "trajectories/phq-9",
+            ):
                 self._succeed("GET", f"/v1/patients/{who}/{kind}", headers=headers)
         for path in ("/v1/caseload", "/v1/flags", "/v1/me"):
             self._succeed("GET", path, headers=therapist)
@@ -365,7 +412,7 @@ class Story:
     def _be_refused_by_the_database(self, patient: dict[str, str]) -> None:
         """Everything is right and PostgreSQL refuses it, in every way it can."""
         url = self._server.libpq_url("postgres", "afterglow")
-        tables = ("experience_note", "goal", "check_in", "patient", "account")
+        tables = ("experience_note", "goal", "side_effect", "check_in", "patient", "account")
         with psycopg.connect(url, autocommit=True) as connection:
             for table in tables:
                 connection.execute(f"ALTER TABLE {table} ADD CHECK (false) NOT VALID".encode())
