@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, Final, Generic, NamedTuple, TypeVar
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from sqlalchemy import ARRAY, Uuid, any_, bindparam, insert, literal_column, or_, select, update
 from sqlalchemy.dialects.postgresql import JSONB
@@ -12,8 +12,8 @@ from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.types import Boolean
 from uuid_utils.compat import uuid7
 
-from app.clinical.risk import NOT_ASSESSED, Finding
-from app.journal import links
+from app.journal import danger, links
+from app.journal.danger import NO_DANGER, Danger, Found, Source
 from app.journal.schemas import EntryIn, EntryOut
 from app.journal.tables import Entry
 from app.kernel import entries, ledger, timeline
@@ -24,9 +24,6 @@ from app.kernel.errors import not_found
 from app.kernel.tables import table
 from app.kernel.wire import as_json
 from app.people.chart import Chart, Right
-from app.safety import service as safety
-from app.safety.schemas import FlagRef
-from app.safety.service import Sign
 
 S = TypeVar("S", bound=EntryIn)
 O = TypeVar("O", bound=EntryOut)  # noqa: E741 -- what goes Out, beside what was Sent
@@ -81,16 +78,6 @@ class Said(NamedTuple, Generic[O]):
     entry: O
 
 
-class Danger(NamedTuple):
-    """A danger to the body that an entry tells of, and when there was any last."""
-
-    finding: Finding
-    at: datetime
-
-
-NO_DANGER: Final = (NOT_ASSESSED, None)
-
-
 Derive = Callable[[Db, Chart, S, Kept, Kept | None, datetime], dict[str, Any]]
 """(db, chart, sent, row, before, now). row: the entry to be, without what it says."""
 Follow = Callable[[Db, Chart, O, str, datetime], None]
@@ -108,7 +95,7 @@ class Shelf(Generic[S, O]):
         the rules that need more than what was sent: it may raise a Problem. Called only when
         something is to be written; before: the entry as it is, None for a new one.
     follow: what comes of an entry that was kept, amended or withdrawn, in the same transaction.
-    danger: a danger to the body that an entry tells of, if any: it raises a flag with it. An
+    tells: of a danger to the body, if an entry tells of any: it raises a flag with it. An
         amendment flags what it adds, and takes no flag back.
     guard: (chart, entry) before an entry is amended or withdrawn; raises a Problem for who may not.
     """
@@ -125,7 +112,7 @@ class Shelf(Generic[S, O]):
         write: Right,
         derive: Derive[S] | None = None,
         follow: Follow[O] | None = None,
-        danger: Callable[[O], Danger | None] | None = None,
+        tells: Callable[[O], Danger | None] | None = None,
         guard: Callable[[Chart, O], None] | None = None,
     ) -> None:
         self.kind: Final = kind
@@ -138,9 +125,9 @@ class Shelf(Generic[S, O]):
         self._made_private = f"{kind}.made_private"
         self._derive = derive
         self._follow = follow
-        self._danger = danger
+        self._danger = tells
         self._guard = guard
-        self.tells_of_danger: Final = danger is not None
+        self.tells_of_danger: Final = tells is not None
         kept = table(table_)
         self._table_name = str(kept.name)
         own = {"clinic_id", "patient_id", *_FRAME}
@@ -229,21 +216,17 @@ class Shelf(Generic[S, O]):
         row = changing._replace(version=base_version + 1, status=ENTERED_IN_ERROR)
         return self._change(db, chart, row, f"{self.kind}.withdrawn", known, now), True
 
-    def found(self, db: Db, chart: Chart, entry: O) -> tuple[Finding, FlagRef | None]:
+    def found(self, db: Db, chart: Chart, entry: O) -> Found:
         """For the answer to who sent an entry: the danger it tells of, and its flag."""
-        danger = self._danger(entry) if self._danger else None
-        if danger is None and (self._danger is None or entry.version == 1):
+        if self._danger is None:
             return NO_DANGER
-        finding = NOT_ASSESSED if danger is None else danger.finding
-        return finding, safety.flag_of(db, chart, self.kind, entry.id)
+        told = self._danger(entry)
+        return danger.found(db, chart, self._source(entry), told, is_first=entry.version == 1)
 
     def flag_overtaken(
         self, db: Db, chart: Chart, sent: S, known: Known[Kept], now: datetime
-    ) -> tuple[Finding, FlagRef | None]:
-        """An amendment that came too late for its version is not stored, and danger in it flags.
-
-        Its evidence has an id made from what was sent, so that sending it again adds nothing.
-        """
+    ) -> Found:
+        """An amendment that came too late for its version is not stored, and danger in it flags."""
         standing = known.row
         if self._danger is None or standing is None:
             return NO_DANGER
@@ -253,17 +236,9 @@ class Shelf(Generic[S, O]):
         said = sent.model_dump(include=type(sent).model_fields.keys() - _NOT_SAID)
         kept = self.model(**self._opened(chart, standing))
         entry = kept.model_copy(update={**said, "effective_at": effective_at})
-        danger = self._danger(entry)
-        if danger is None:
-            return NO_DANGER
-        kind = f"{self.kind}_overtaken"
-        as_sent = as_json(sent.model_dump(mode="json", exclude=_NOT_SAID)).decode()
-        source_id = uuid5(standing.id, db.vault.blind_index(as_sent, purpose="overtaken").hex())
-        flag = safety.flag_of(db, chart, kind, source_id)
-        if flag is None:
-            sign = Sign(kind, source_id, sent.recorded_at, danger.at, "physical")
-            flag = safety.raise_flag(db, chart, danger.finding, sign, now)
-        return danger.finding, flag
+        as_sent = as_json(sent.model_dump(mode="json", exclude=_NOT_SAID))
+        source, told = self._source(entry), self._danger(entry)
+        return danger.flag_overtaken(db, chart, source, told, as_sent, now)
 
     def read(self, db: Db, chart: Chart, entry_id: UUID) -> O:
         """One entry. Raises: Problem NOT_FOUND, also for a private one and whoever may not."""
@@ -331,17 +306,14 @@ class Shelf(Generic[S, O]):
             self._guard(chart, self.model(**self._opened(chart, row)))
 
     def _flag(self, db: Db, chart: Chart, row: Kept, before: Kept | None, now: datetime) -> None:
-        """Raise a flag for danger that was not told of before."""
         if self._danger is None:
             return
-        danger = self._danger(self.model(**self._opened(chart, row)))
-        if danger is None:
-            return
+        entry = self.model(**self._opened(chart, row))
         was = None if before is None else self._danger(self.model(**self._opened(chart, before)))
-        if was is not None and not _is_worse(danger.finding, was.finding):
-            return
-        sign = Sign(self.kind, row.id, row.recorded_at, danger.at, "physical")
-        safety.raise_flag(db, chart, danger.finding, sign, now)
+        danger.flag(db, chart, self._source(entry), self._danger(entry), was, now)
+
+    def _source(self, entry: O) -> Source:
+        return Source(self.kind, entry.id, entry.recorded_at)
 
     def _opened(self, chart: Chart, row: Kept) -> dict[str, Any]:
         words = chart.data_key.open(row.words, table=self._table_name, column="words", row=row.id)
@@ -412,10 +384,6 @@ class Shelf(Generic[S, O]):
         if self._follow is not None:
             self._follow(db, chart, kept, action, now)
         return self.told(chart, row)
-
-
-def _is_worse(finding: Finding, than: Finding) -> bool:
-    return finding.level > than.level or bool(set(finding.reasons) - set(than.reasons))
 
 
 def _of_patient(kept: Any) -> tuple[ColumnElement[bool], ColumnElement[bool]]:

@@ -1,8 +1,7 @@
 """Dosing sessions."""
 
 import json
-from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 from uuid import UUID
@@ -27,10 +26,11 @@ from app.kernel import entries, ledger, timeline
 from app.kernel.clock import microseconds
 from app.kernel.db import Ahead, Change, Db, Query, itself
 from app.kernel.entries import ENTERED_IN_ERROR, Known
-from app.kernel.errors import Fault, Kind, Problem, invalid, not_found
+from app.kernel.errors import Kind, Problem, invalid, not_found
 from app.kernel.tables import columns, table
 from app.kernel.wire import as_json
 from app.people.chart import Chart, Right
+from app.treatment import faults, shown
 from app.treatment.schemas import (
     AdministrationOut,
     DosingSessionIn,
@@ -38,7 +38,6 @@ from app.treatment.schemas import (
     DosingSessionVersion,
     DosingSessionVersions,
     PresentOut,
-    VitalsOut,
 )
 from app.treatment.tables import Administration, DosingSession
 
@@ -49,13 +48,7 @@ RECORD_SESSIONS: Final = Right(
 
 KIND: Final = "dosing_session"
 """As the ledger calls it."""
-_WITHOUT: Final = ("preparation", "not-done")
-AHEAD: Final = timedelta(minutes=10)
-"""A dose is recorded, not planned; a clinic's clock may be ahead by this much. One that is wrong by
-more is noticed here, and not when somebody wants to go home by it."""
 _IN_PROGRESS: Final = "in-progress"
-ELSEWHERE: Final = ("home", "practitioner-home")
-"""Settings that are not the clinic."""
 _NO_WORDS: Final = b'{"present":[],"emergency_plan":null}'
 
 
@@ -110,15 +103,6 @@ CHANGE_SESSION = Change(
     .values(
         {name: bindparam(f"to_{name}", type_=getattr(_session, name).type) for name in _CHANGED}
     )
-)
-SUMMARISE = Change(
-    update(DosingSession)
-    .where(
-        _session.clinic_id == bindparam("clinic_id"),
-        _session.patient_id == bindparam("patient_id"),
-        _session.id == bindparam("entry_id"),
-    )
-    .values(vitals=bindparam("to_vitals", type_=_session.vitals.type))
 )
 OTHERS_IN_PROGRESS = Query(
     select(_session.id).where(
@@ -192,7 +176,7 @@ def record_session(
     known: what there is under its id already.
     Raises: Problem INVALID, ID_REUSED.
     """
-    _check(sent, now)
+    faults.check(sent, now)
     earlier = entries.created_before(known, lambda entry: _says(chart, entry, sent))
     if earlier is not None:
         return _with_given(db, chart, earlier, now), False
@@ -217,7 +201,7 @@ def amend_session(
 
     Raises: Problem as `entries.to_change`, INVALID.
     """
-    _check(sent, now)
+    faults.check(sent, now)
     changing = entries.to_change(known, base_version, lambda entry: _says(chart, entry, sent))
     if changing is None:
         assert known.row is not None
@@ -326,39 +310,6 @@ def dosed(db: Db, chart: Chart, session_id: UUID) -> Dosed:
         raise Problem(Kind.WITHDRAWN)
     given = _given_in(db, chart, [visit]).get(visit.id, [])
     return Dosed(visit, [microseconds(one.given_at) for one in given])
-
-
-def summarise(db: Db, chart: Chart, session_id: UUID, vitals: dict[str, Any]) -> None:
-    """Keep with a visit what its vital signs show; see `told_vitals` for its members."""
-    db.add(SUMMARISE, patient_id=chart.patient_id, entry_id=session_id, to_vitals=vitals)
-
-
-def told_vitals(
-    vitals: dict[str, Any] | None, ended_at: datetime | None, now: datetime
-) -> VitalsOut | None:
-    """What is kept of a visit's vital signs, as it is told.
-
-    Kept are `told` (the members of `VitalsOut` but the gaps, which depend on the time) and `timing`
-    (see `gaps`).
-    """
-    if vitals is None:
-        return None
-    return VitalsOut(**vitals["told"], gaps=gaps(vitals["timing"], ended_at, now))
-
-
-def gaps(
-    timing: tuple[int | None, int, list[int]], ended_at: datetime | None, now: datetime
-) -> list[int]:
-    """Which record points are over, of those at which nothing was read.
-
-    timing: the dose (microseconds, null without one), the tolerance and the minutes that were
-        missed, whenever their time comes.
-    """
-    dose_at, tolerance, missed = timing
-    if dose_at is None or not missed:
-        return []
-    until = microseconds(min(ended_at or now, now)) - dose_at
-    return [one for one in missed if (one + tolerance) * 60_000_000 < until]
 
 
 def words_of(chart: Chart, session_id: UUID, sealed: bytes | None) -> bytes:
@@ -518,7 +469,7 @@ def _out(
         emergency_plan=words["emergency_plan"],
         present=[PresentOut(**one) for one in words["present"]],
         weight_kg=weight_kg,
-        vitals=told_vitals(session.vitals, session.ended_at, now),
+        vitals=shown.told_vitals(session.vitals, session.ended_at, now),
     )
 
 
@@ -541,39 +492,3 @@ def _says(chart: Chart, entry: dict[str, Any], sent: DosingSessionIn) -> bool:
     row, given = _row(chart, sent, kept.id, kept.version, kept.started_at, kept.received_at)
     said = _out(chart, row, given, [], kept.received_at)
     return kept == said.model_copy(update={"number": 0})
-
-
-def _check(sent: DosingSessionIn, now: datetime) -> None:
-    faults = [*_wrong_with_visit(sent), *_wrong_with_doses(sent, now)]
-    if faults:
-        raise Problem(Kind.INVALID, faults=faults)
-
-
-def _wrong_with_visit(sent: DosingSessionIn) -> Iterator[Fault]:
-    if sent.status in _WITHOUT and sent.administrations:
-        yield Fault("/administrations", "must be empty when nothing was given")
-    if sent.status not in _WITHOUT and not sent.administrations:
-        yield Fault("/administrations", "must name what was given; a visit without is not-done")
-    if sent.status == "preparation" and sent.started_at is None:
-        yield Fault("/started_at", "is required for a planned visit")
-    if sent.started_at and sent.ended_at and sent.ended_at < sent.started_at:
-        yield Fault("/ended_at", "must not be before the start")
-    if sent.setting in ELSEWHERE and sent.status != "not-done":
-        for member in ("recorded_by", "emergency_plan"):
-            if getattr(sent, member) is None:
-                yield Fault(f"/{member}", "is required where the visit is not at the clinic")
-    if sent.weight_kg is not None and (fault := exposure.weight_fault(sent.weight_kg)):
-        yield Fault("/weight_kg", fault)
-
-
-def _wrong_with_doses(sent: DosingSessionIn, now: datetime) -> Iterator[Fault]:
-    for place, one in enumerate(sent.administrations):
-        if fault := exposure.dose_fault(one.drug, one.route, one.dose_mg):
-            yield Fault(f"/administrations/{place}/dose_mg", fault)
-        pointer = f"/administrations/{place}/given_at"
-        if one.given_at > now + AHEAD:
-            yield Fault(pointer, "has not come yet")
-        if sent.started_at and one.given_at < sent.started_at:
-            yield Fault(pointer, "must not be before the start")
-        if sent.ended_at and one.given_at > sent.ended_at:
-            yield Fault(pointer, "must not be after the end")

@@ -7,7 +7,8 @@ from app.clinical import side_effects
 from app.course.side_effects.schemas import SideEffectIn, SideEffectOut
 from app.course.side_effects.tables import SideEffect
 from app.journal import links
-from app.journal.shelf import Danger, Kept, Shelf
+from app.journal.danger import Danger
+from app.journal.shelf import Kept, Shelf
 from app.kernel.db import Db
 from app.kernel.errors import Kind, Problem, invalid
 from app.people.chart import CARE, Chart, Right
@@ -57,6 +58,6 @@ SIDE_EFFECTS: Final = Shelf(
     read=Right("side_effects.read"),
     write=Right("side_effects.report", privileges=CARE),
     derive=_derive,
-    danger=_danger,
+    tells=_danger,
     guard=_guard,
 )

@@ -35,8 +35,10 @@ from app.kernel.errors import Fault, Kind, Problem, invalid, not_found
 from app.kernel.tables import columns
 from app.people.chart import Chart, Right
 from app.treatment import service as treatment
+from app.treatment import shown
+from app.treatment.faults import AHEAD, ELSEWHERE
 from app.treatment.schemas import VitalsOut
-from app.treatment.service import AHEAD, Dosed
+from app.treatment.service import Dosed
 
 READ_VITAL_SIGNS: Final = Right("vital_signs.read")
 RECORD_VITAL_SIGNS: Final = Right(
@@ -283,7 +285,7 @@ def _visit(db: Db, chart: Chart, visit_id: UUID) -> Dosed:
     """The visit, locked, so that of two batches at once the second one sees the first."""
     visit = treatment.dosed(db, chart, visit_id)
     if chart.is_own and not (
-        visit.visit.recorder in _ON_THEIR_OWN and visit.visit.setting in treatment.ELSEWHERE
+        visit.visit.recorder in _ON_THEIR_OWN and visit.visit.setting in ELSEWHERE
     ):
         raise Problem(Kind.FORBIDDEN)
     return visit
@@ -333,7 +335,7 @@ def _keep(
     missed: Sequence[int] = ()
     if dose_at is not None:
         missed = vitals.gaps(readings, dose_at, monitoring, until=_END_OF_TIME)
-    shown = {
+    vitals_now = {
         "protocol_version": held.version,
         "readings": found.readings,
         "baseline": {sign.value: value for sign, value in found.baseline.items()},
@@ -349,11 +351,11 @@ def _keep(
         "dissociation_passed_minutes": _rounded(found.dissociation_passed_minutes),
         "alarms": found.alarms,
     }
-    kept = {"told": shown, "timing": [dose_at, monitoring.tolerance_minutes, list(missed)]}
+    kept = {"told": vitals_now, "timing": [dose_at, monitoring.tolerance_minutes, list(missed)]}
     visit_id = visit.visit.id
     db.add(KEEP_SERIES, patient_id=chart.patient_id, dosing_session_id=visit_id, series=series)
-    treatment.summarise(db, chart, visit_id, kept)
-    told = treatment.told_vitals(kept, visit.visit.ended_at, now)
+    shown.summarise(db, chart, visit_id, kept)
+    told = shown.told_vitals(kept, visit.visit.ended_at, now)
     assert told is not None
     return told
 
@@ -424,7 +426,7 @@ def _out(row: BatchRow) -> VitalSignsOut:
 def _as_sent(db: Db, row: BatchRow, visit: Dosed, now: datetime) -> SentVitalSignsOut:
     """The answer to a retry: the batch as it is now."""
     held = schedule.protocol_of_version(db, row.protocol_version)
-    told = treatment.told_vitals(visit.visit.vitals, visit.visit.ended_at, now)
+    told = shown.told_vitals(visit.visit.vitals, visit.visit.ended_at, now)
     assert told is not None  # there is a batch, so they were computed
     return _told(row, vital_series.readings(row.readings), held, told)
 
