@@ -41,7 +41,7 @@ class OverrideOut(Open):
     reason: str
 
 
-class CriterionOut(Open):
+class JudgedCriterionOut(Open):
     """A criterion, held against what is known."""
 
     key: str
@@ -62,7 +62,7 @@ class DischargeOut(EntryOut):
     discharged_by: Annotated[UUID, Field(description="The member who signed it last.")]
     attested: dict[str, bool]
     overrides: list[OverrideOut]
-    criteria: Annotated[list[CriterionOut], Field(description="As they stood then.")]
+    criteria: Annotated[list[JudgedCriterionOut], Field(description="As they stood then.")]
 
 
 class GateOut(Open):
@@ -73,7 +73,7 @@ class GateOut(Open):
     as_of: datetime
     may_leave: Annotated[bool, Field(description="Whether nothing is open.")]
     open: Annotated[list[str], Field(description="Criteria that are not met, or not known.")]
-    criteria: list[CriterionOut]
+    criteria: list[JudgedCriterionOut]
     discharge: Annotated[DischargeOut | None, Field(description="Null until somebody was let go.")]
 
 

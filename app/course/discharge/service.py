@@ -16,12 +16,12 @@ from app.clinical.discharge import Gate
 from app.clinical.protocol import CriterionKind
 from app.clinical.risk import Finding
 from app.course.discharge.schemas import (
-    CriterionOut,
     DischargeIn,
     DischargeOut,
     DischargeVersion,
     DischargeVersions,
     GateOut,
+    JudgedCriterionOut,
     Leaving,
 )
 from app.course.discharge.tables import Discharge
@@ -241,9 +241,9 @@ def _check(sent: Leaving, gate: Gate) -> None:
         raise Problem(Kind.INVALID, faults=faults)
 
 
-def _criteria(gate: Gate) -> list[CriterionOut]:
+def _criteria(gate: Gate) -> list[JudgedCriterionOut]:
     return [
-        CriterionOut(
+        JudgedCriterionOut(
             key=one.criterion.key,
             label=one.criterion.label,
             kind=one.criterion.kind.value,
