@@ -11,10 +11,7 @@ from starlette.routing import Route as PlainRoute
 from app import __version__
 from app.checkins.routes import routes as checkins
 from app.console.routes import console, problem_response
-from app.course.courses.routes import routes as courses
-from app.course.eligibility.routes import routes as eligibility
-from app.course.exposure.routes import routes as exposure
-from app.course.preparation.routes import routes as preparation
+from app.course.routes import ROUTERS as COURSE
 from app.experience.routes import routes as experience
 from app.goals.routes import routes as goals
 from app.integration.routes import routes as integration
@@ -43,7 +40,6 @@ from app.safety.routes import routes as safety
 from app.safety.stream import Hub
 from app.safety.waiting import note_waiting, waiting_rounds
 from app.sync.routes import routes as sync
-from app.treatment.routes import routes as treatment
 from app.trends.routes import routes as trends
 
 
@@ -97,13 +93,9 @@ def create_app(
         checkins,
         live(hub),
         safety,
-        treatment,
+        *COURSE,
         experience,
         goals,
-        eligibility,
-        courses,
-        preparation,
-        exposure,
         practices,
         integration,
         trends,

@@ -4,9 +4,13 @@ from alembic import context
 from sqlalchemy import create_engine, pool
 
 import app.checkins.tables
+import app.course.aftercare.tables
 import app.course.courses.tables
+import app.course.discharge.tables
 import app.course.eligibility.tables
 import app.course.preparation.tables
+import app.course.side_effects.tables
+import app.course.vital_signs.tables
 import app.experience.tables
 import app.goals.tables
 import app.integration.tables

@@ -279,6 +279,59 @@ def a_summary_agreement(summary_id: str, version: int = 1, **changes: Any) -> di
     } | changes
 
 
+def ago(minutes: float) -> str:
+    """So many minutes before now, as a client sends it."""
+    return (now() - timedelta(minutes=minutes)).isoformat()
+
+
+def a_reading(minutes_ago: float, **changes: Any) -> dict[str, Any]:
+    """A calm reading of a monitor."""
+    return {
+        "at": ago(minutes_ago),
+        "systolic": 120,
+        "diastolic": 78,
+        "spo2": 98,
+        "pulse": 70,
+    } | changes
+
+
+def a_batch(*readings: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    """Readings of a monitor; one, ten minutes old, unless they are given."""
+    return {"readings": list(readings) or [a_reading(10)]} | changes
+
+
+def a_side_effect(**changes: Any) -> dict[str, Any]:
+    """Mild nausea since ten minutes ago."""
+    return {
+        "code": "nausea",
+        "severity": "mild",
+        "onset_at": ago(10),
+        "recorded_at": now().isoformat(),
+    } | changes
+
+
+def a_discharge(**changes: Any) -> dict[str, Any]:
+    """Everything that a clinician attests, and an override of all that nobody measured."""
+    return {
+        "attested": {"alert": True, "escort": True, "instructions": True},
+        "overrides": [
+            {"criterion": criterion, "reason": "Seen and spoken with."}
+            for criterion in ("time", "blood-pressure", "dissociation", "risk-screen")
+        ],
+        "recorded_at": now().isoformat(),
+    } | changes
+
+
+def an_aftercare(dosing_session_id: str, **changes: Any) -> dict[str, Any]:
+    """What was given to take home after a visit."""
+    return {
+        "dosing_session_id": dosing_session_id,
+        "instructions": ["rest", "no-driving"],
+        "words": "Call me tomorrow.",
+        "recorded_at": now().isoformat(),
+    } | changes
+
+
 def a_safety_plan(**changes: Any) -> dict[str, Any]:
     """A plan with something in every list."""
     return {

@@ -197,7 +197,7 @@ def amend(
         flag = _raise_flag(db, chart, row, body, now, "physical")
         if not finding.flagged:
             return Kept(row, body, flag, True)
-    before = _finding(db, changing, chart)
+    before = finding_of(db, changing, chart)
     # An answer that was taken back is no new sign.
     signs = set(finding.reasons) - {*before.reasons, *NOT_ASSESSED.reasons}
     is_worse = finding.level > before.level or signs
@@ -407,7 +407,7 @@ def _assess(instrument: Instrument, answers: Sequence[int | None], chart: Chart)
     return finding
 
 
-def _finding(db: Db, row: CheckInRow, chart: Chart) -> Finding:
+def finding_of(db: Db, row: CheckInRow, chart: Chart) -> Finding:
     """What a stored check-in says about danger; as the clinic's levels are now."""
     if not row.answers:
         return NOT_ASSESSED

@@ -9,6 +9,8 @@
     course         the states of a course, and the moves between them
     preparation    the checklist before a dose: met, not met, unknown
     vitals         vital signs around a dose: bounds, alarms, a summary
+    vital_series   the readings of one visit, from however many batches
+    side_effects   what they are called, how severe, when somebody has to look
     discharge      what has to be so before somebody leaves
     exposure       what was given so far, by drug and route
     trajectory     scores and doses over time -> Trajectory

@@ -15,7 +15,7 @@ from app.kernel.db import Db
 from app.people.chart import Chart, open_chart
 from app.safety import plan
 from app.safety.schemas import SafetyPlanOut
-from app.treatment import service as treatment
+from app.treatment import listing
 from app.treatment.schemas import DosingSessionOut
 from app.trends.schemas import TrajectoryOut
 
@@ -65,7 +65,7 @@ def summary_page(visit: Inside, patient_id: str) -> Answer:
     db, now = visit.db, visit.now
     chart = open_chart(db, visit.caller, patient_id, READ_SUMMARY, now)
     asked = today.ask(db, chart.patient_id, now, is_own=chart.is_own)
-    sessions = treatment.list_sessions(db, chart, cursor=None, limit=3)
+    sessions = listing.read_sessions(db, chart, cursor=None, limit=3, now=now)
     known = answered(db, chart)
     scores = []
     for instrument in known:

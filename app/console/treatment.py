@@ -10,12 +10,13 @@ from uuid_utils.compat import uuid7
 from app.console.door import Answer, GoTo, Inside, Shown, Visit, page_router, with_query
 from app.console.forms import Fields, instant, read, version, wall
 from app.console.patient import shown
+from app.course.sessions import service as sessions
 from app.kernel import entries
 from app.kernel.entries import ENTERED_IN_ERROR
 from app.kernel.errors import Kind, Problem, not_found
 from app.kernel.paging import Cursor
 from app.people.chart import Chart, entry_id, open_chart
-from app.treatment import service
+from app.treatment import listing, service
 from app.treatment.schemas import DosingSessionIn, DosingSessionOut, DosingSessionVersion
 
 routes = page_router()
@@ -105,7 +106,7 @@ def record_visit(visit: Inside, patient_id: str) -> Answer:
 def visit_page(visit: Inside, patient_id: str, dosing_session_id: str) -> Answer:
     """One visit and every version of it."""
     chart = open_chart(visit.db, visit.caller, patient_id, service.READ_SESSIONS, visit.now)
-    session = service.read_session(visit.db, chart, entry_id(dosing_session_id))
+    session = service.read_session(visit.db, chart, entry_id(dosing_session_id), visit.now)
     return _visit(visit, chart, session, _of(session, chart))
 
 
@@ -125,14 +126,14 @@ def change_visit(visit: Inside, patient_id: str, dosing_session_id: str) -> Answ
         if act == "withdraw":
             service.withdraw_session(visit.db, chart, known, base_version, visit.now)
             return GoTo(done + "withdrawn")
-        stood = service.read_session(visit.db, chart, session_id)
+        stood = service.read_session(visit.db, chart, session_id, visit.now)
         sent = _read(fields, chart, session_id, stood)
-        service.amend_session(visit.db, chart, sent, known, base_version, visit.now)
+        sessions.amend_session(visit.db, chart, sent, known, base_version, visit.now)
     except _Refused as refused:
-        session = service.read_session(visit.db, chart, session_id)
+        session = service.read_session(visit.db, chart, session_id, visit.now)
         return _visit(visit, chart, session, refused.fields, status=422)
     except Problem as problem:
-        session = service.read_session(visit.db, chart, session_id)
+        session = service.read_session(visit.db, chart, session_id, visit.now)
         if problem.kind in {*entries.CONFLICTS, Kind.VERSION_UNKNOWN}:
             # What was typed stays; sent again, it is made on the version that holds now.
             typed = fields if act == "amend" else _of(session, chart)
@@ -141,6 +142,11 @@ def change_visit(visit: Inside, patient_id: str, dosing_session_id: str) -> Answ
             )
         return _visit(visit, chart, session, _refused(fields, problem), status=422)
     return GoTo(done + "amended")
+
+
+_NOT_SHOWN: Final = {
+    name for name in DosingSessionIn.model_fields if name in DosingSessionOut.model_fields
+} - {"id", "status", "started_at", "ended_at", "administrations"}
 
 
 class _Refused(Exception):
@@ -216,9 +222,12 @@ def _read(
         )
     if wrong.errors:
         raise _Refused(wrong)
+    # What the form does not show stands as it was.
+    stands = stood.model_dump(mode="json", include=_NOT_SHOWN) if stood is not None else {}
     return read(
         DosingSessionIn,
         {
+            **stands,
             "id": str(session_id),
             "status": status,
             "started_at": at["started_at"],
@@ -276,7 +285,7 @@ def _visits(
     status: int = 200,
     done: str = "",
 ) -> Shown:
-    page = service.list_sessions(visit.db, chart, cursor=cursor, limit=20)
+    page = listing.read_sessions(visit.db, chart, cursor=cursor, limit=20, now=visit.now)
     here = f"/console/patients/{chart.patient_id}/treatment"
     view = Visits(
         sessions=page.dosing_sessions,
@@ -299,7 +308,7 @@ def _visit(
     may = is_there and service.RECORD_SESSIONS.is_granted(chart)
     view = OneVisit(
         session=session,
-        versions=service.session_versions(visit.db, chart, session.id).versions[::-1],
+        versions=service.session_versions(visit.db, chart, session.id, visit.now).versions[::-1],
         form=_form(fields, session.id, session.version, chart) if may else None,
         is_overtaken=is_overtaken,
     )

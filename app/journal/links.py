@@ -43,13 +43,17 @@ def check(
     if kind not in set(Kind):
         raise invalid(_POINTER, "is not said of this kind of entry")
     entry, source = Ref(Kind(kind), entry_id), Ref(Kind(came_from.kind), came_from.id)
-    if not db.one(
-        TIMES_SAID, patient_id=chart.patient_id, kind=came_from.kind, entry_id=came_from.id
-    ):
+    if not is_known(db, chart, came_from.kind, came_from.id):
         raise invalid(_POINTER, "is not one of the patient's entries")
     above = [] if is_new else _above(db, chart, source)
     if (fault := first_fault(above, entry, [source])) is not None:
         raise invalid(_POINTER, fault.reason)
+
+
+def is_known(db: Db, chart: Chart, kind: str, entry_id: UUID) -> bool:
+    """Whether the patient ever had such an entry, whichever feature keeps it."""
+    said: int = db.one(TIMES_SAID, patient_id=chart.patient_id, kind=kind, entry_id=entry_id)
+    return said > 0
 
 
 def _above(db: Db, chart: Chart, entry: Ref) -> list[Link]:

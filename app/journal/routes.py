@@ -25,7 +25,7 @@ from app.kernel.paging import Cursor, Limit, next_link
 from app.kernel.strict import Open
 from app.people.chart import Chart, Right, entry_id, open_chart
 from app.safety.schemas import SafetyOut
-from app.safety.service import unasked_block
+from app.safety.service import safety_block
 
 _PATIENT: Final = "/v1/patients/{patient_id}"
 
@@ -250,9 +250,15 @@ class _Routes:
     def _answer(self, visit: Visit, chart: Chart, entry: Any, status: int) -> Reply:
         body: BaseModel = entry
         if self.is_own:
-            safety = unasked_block(visit.db, chart, visit.now) if chart.is_own else None
-            body = self.answered(**{**dict(entry), "safety": safety})
+            body = self.answered(**{**dict(entry), "safety": self._safety(visit, chart, entry)})
         return Reply(body, status, {"ETag": etag(entry.version)})
+
+    def _safety(self, visit: Visit, chart: Chart, entry: Any) -> SafetyOut | None:
+        """For the patient; and for whoever told of a danger."""
+        finding, flag = self.shelf.danger_in(visit.db, chart, entry)
+        if flag is None and not chart.is_own:
+            return None
+        return safety_block(visit.db, chart, finding, flag, country=None, now=visit.now)
 
 
 def _parameter(name: str, annotation: Any, default: Any = Parameter.empty) -> Parameter:

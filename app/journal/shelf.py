@@ -12,7 +12,8 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.sql.elements import ColumnElement
 from uuid_utils.compat import uuid7
 
-from app.journal import links, statements
+from app.journal import danger, links, statements
+from app.journal.danger import NO_DANGER, Danger, Found, Source
 from app.journal.schemas import EntryIn, EntryOut
 from app.journal.statements import Closed, Parent
 from app.journal.tables import Entry
@@ -113,6 +114,9 @@ class Shelf(Generic[S, O]):
         part has no tier of its own; it is shown to whom that entry is shown.
     words_before: how the words of this kind were read before there was a shelf for it; those are
         sealed under the column `words`, and its own under `members`.
+    tells: of a danger to the body, if an entry tells of any: it raises a flag with it. An
+        amendment flags what it adds, and takes no flag back.
+    guard: (chart, entry) before an entry is amended or withdrawn; raises a Problem for who may not.
     """
 
     def __init__(
@@ -133,6 +137,8 @@ class Shelf(Generic[S, O]):
         is_authors_alone: bool = False,
         part_of: "tuple[Shelf[Any, Any], str] | None" = None,
         words_before: Callable[[bytes], dict[str, Any]] | None = None,
+        tells: Callable[[O], Danger | None] | None = None,
+        guard: Callable[[Chart, O], None] | None = None,
     ) -> None:
         self.kind: Final = kind
         self.sent: Final = sent
@@ -149,6 +155,9 @@ class Shelf(Generic[S, O]):
         self._words_before = words_before
         self._column = "members" if words_before else "words"
         self._is_authors_alone = is_authors_alone
+        self._danger = tells
+        self._guard = guard
+        self.tells_of_danger: Final = tells is not None
         self.table: Final[Any] = table(table_)
         kept = self.table
         self._table_name = str(kept.name)
@@ -219,7 +228,9 @@ class Shelf(Generic[S, O]):
         )
         row = self._filled(db, chart, row, sent, None, now, also or {})
         db.add(self.add, patient_id=chart.patient_id, **self._columns_of(row))
-        return self._record(db, chart, row, self._created, known, now), True
+        told = self._record(db, chart, row, self._created, known, now)
+        self._flag(db, chart, row, None, now)
+        return told, True
 
     def amend(
         self, db: Db, chart: Chart, sent: S, known: Known[Kept], base_version: int, now: datetime
@@ -236,12 +247,15 @@ class Shelf(Generic[S, O]):
         if changing is None:
             assert known.row is not None
             return self.told(chart, known.row), False
+        self._check_guard(chart, changing)
         row = changing._replace(version=base_version + 1)
         if sent.recorded_at != changing.recorded_at:
             arrival = place(sent.recorded_at, sent.sent_at, now)
             row = row._replace(recorded_at=sent.recorded_at, **arrival._asdict())
         row = self._filled(db, chart, row, sent, changing, now, {})
-        return self._change(db, chart, row, self._amended(changing, row), known, now), True
+        told = self._change(db, chart, row, self._amended(changing, row), known, now)
+        self._flag(db, chart, row, changing, now)
+        return told, True
 
     def make_private(self, db: Db, chart: Chart, known: Known[Kept], now: datetime) -> None:
         """Take a tiered entry out of everybody else's sight, as it stands."""
@@ -267,8 +281,33 @@ class Shelf(Generic[S, O]):
             return self.told(chart, known.row), False
         if self._check_withdrawal is not None:
             self._check_withdrawal(db, chart, changing)
+        self._check_guard(chart, changing)
         row = changing._replace(version=base_version + 1, status=ENTERED_IN_ERROR)
         return self._change(db, chart, row, f"{self.kind}.withdrawn", known, now), True
+
+    def danger_in(self, db: Db, chart: Chart, entry: O) -> Found:
+        """For the answer to who sent an entry: the danger it tells of, and its flag."""
+        if self._danger is None:
+            return NO_DANGER
+        told = self._danger(entry)
+        return danger.found(db, chart, self._source(entry), told, is_first=entry.version == 1)
+
+    def flag_overtaken(
+        self, db: Db, chart: Chart, sent: S, known: Known[Kept], now: datetime
+    ) -> Found:
+        """An amendment that came too late for its version is not stored, and danger in it flags."""
+        standing = known.row
+        if self._danger is None or standing is None:
+            return NO_DANGER
+        if known.was_said(lambda entry: self._says(chart, entry, sent)):
+            return NO_DANGER
+        effective_at = place(sent.recorded_at, sent.sent_at, now).effective_at
+        said = sent.model_dump(include=type(sent).model_fields.keys() - _NOT_SAID)
+        kept = self.model(**self._opened(chart, standing))
+        entry = kept.model_copy(update={**said, "effective_at": effective_at})
+        as_sent = as_json(sent.model_dump(mode="json", exclude=_NOT_SAID))
+        source, told = self._source(entry), self._danger(entry)
+        return danger.flag_overtaken(db, chart, source, told, as_sent, now)
 
     def read(self, db: Db, chart: Chart, entry_id: UUID) -> O:
         """One entry. Raises: Problem NOT_FOUND, also for a private one and whoever may not."""
@@ -370,6 +409,20 @@ class Shelf(Generic[S, O]):
         if after.status != before.status:
             return f"{self.kind}.{after.status.replace('-', '_')}"
         return f"{self.kind}.amended"
+
+    def _check_guard(self, chart: Chart, row: Kept) -> None:
+        if self._guard is not None:
+            self._guard(chart, self.model(**self._opened(chart, row)))
+
+    def _flag(self, db: Db, chart: Chart, row: Kept, before: Kept | None, now: datetime) -> None:
+        if self._danger is None:
+            return
+        entry = self.model(**self._opened(chart, row))
+        was = None if before is None else self._danger(self.model(**self._opened(chart, before)))
+        danger.flag(db, chart, self._source(entry), self._danger(entry), was, now)
+
+    def _source(self, entry: O) -> Source:
+        return Source(self.kind, entry.id, entry.recorded_at)
 
     def _opened(self, chart: Chart, row: Kept) -> dict[str, Any]:
         frame = {name: getattr(row, name) for name in _FRAME if name != "words"}

@@ -38,6 +38,7 @@ class Kind(Enum):
     COURSE_OPEN = 409, "Another course of this patient has not ended"
     NOT_SCREENED = 409, "There is no screening of this patient"
     HARD_STOP = 409, "A hard stop stands that no prescriber has resolved"
+    CRITERIA_OPEN = 409, "Not every criterion for leaving is met or overridden; nothing was stored"
     INVITATION_USED = 409, "This invitation was already used"
     PRECONDITION_FAILED = 412, "Somebody changed this since you read it"
     VERSION_UNKNOWN = 412, "There is no such version yet"

@@ -83,15 +83,28 @@ def instant_columns(instant: ColumnElement[datetime]) -> tuple[Any, Any]:
     )
 
 
+def start(db: Db, of: str, sent_cursor: str | None) -> tuple[datetime, UUID]:
+    """Before which entry a page begins: what `:before` and `:before_id` are.
+
+    Raises: Problem MALFORMED_REQUEST.
+    """
+    if sent_cursor is None:
+        return _END, _LAST_ID
+    instant, last_id = read_cursor(db.vault, of, sent_cursor, 2)
+    return instant_of(instant), UUID(last_id)
+
+
 def page(
     db: Db, query: Query[R], *, of: str, sent_cursor: str | None, limit: int, **params: Any
 ) -> Page:
     """One page of a list. of: names the list in its cursors. Raises: Problem MALFORMED_REQUEST."""
-    before, before_id = _END, _LAST_ID
-    if sent_cursor is not None:
-        instant, last_id = read_cursor(db.vault, of, sent_cursor, 2)
-        before, before_id = instant_of(instant), UUID(last_id)
+    before, before_id = start(db, of, sent_cursor)
     rows = db.all(query, before=before, before_id=before_id, limit=limit + 1, **params)
+    return cut(db, rows, of=of, limit=limit)
+
+
+def cut(db: Db, rows: list[Any], *, of: str, limit: int) -> Page:
+    """A page, of rows that were asked for with one more than it may hold."""
     if len(rows) <= limit:
         return Page(rows, None)
     last = rows[limit - 1]

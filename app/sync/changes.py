@@ -89,6 +89,13 @@ def _attachment(chart: Chart, entry: _Entry) -> _Entry:
     return attachments.visible(chart, entry) or _HIDDEN
 
 
+def _batch(_: Chart, entry: _Entry) -> _Entry:
+    """A monitor's upload without its readings, of which only the number is told: the series is
+    read where it belongs.
+    """
+    return {**entry, "readings": len(entry["readings"]["at"])}
+
+
 def _of(shelf: Shelf[Any, Any]) -> Callable[[Chart, _Entry], _Entry]:
     return lambda chart, entry: shelf.visible(chart, entry) or _HIDDEN
 
@@ -102,5 +109,6 @@ _VISIBLE: Final[dict[str, Callable[[Chart, _Entry], _Entry]]] = {
     "flag": _whole,
     "profile": _own,
     "safety_plan": _whole,
+    "vital_signs": _batch,
     **{kind: _of(shelf) for kind, shelf in SHELVES.items()},
 }

@@ -7,8 +7,10 @@ from uuid import UUID
 from pydantic import Field, SkipValidation
 
 from app.checkins.schemas import CheckInIn, CheckInOut, InstrumentOut
+from app.course.aftercare.schemas import AftercareReceiptIn, AftercareReceiptOut
 from app.course.eligibility.schemas import MedicationIn, MedicationOut
 from app.course.preparation.schemas import PreparationIn, PreparationOut
+from app.course.side_effects.schemas import SideEffectIn, SideEffectOut
 from app.experience.schemas import IntentionIn, IntentionOut, NoteIn, NoteOut
 from app.goals.schemas import (
     GoalIn,
@@ -54,6 +56,8 @@ EntryKind = Literal[
     "summary_agreement",
     "medication",
     "preparation",
+    "side_effect",
+    "aftercare_receipt",
     "safety_plan",
 ]
 SentEntry = (
@@ -71,6 +75,8 @@ SentEntry = (
     | SummaryAgreementIn
     | MedicationIn
     | PreparationIn
+    | SideEffectIn
+    | AftercareReceiptIn
     | SafetyPlanIn
 )
 KeptEntry = (
@@ -88,6 +94,8 @@ KeptEntry = (
     | SummaryAgreementOut
     | MedicationOut
     | PreparationOut
+    | SideEffectOut
+    | AftercareReceiptOut
     | SafetyPlanOut
 )
 

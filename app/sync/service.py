@@ -199,6 +199,9 @@ def _make(upload: _Upload, index: int, one: _Change, known: _Known) -> ChangeOut
                 upload.db, upload.chart, one.sent, known, upload.now
             )
             upload.note(*overtaken)
+        elif change.kind in SHELVES and one.sent is not None:
+            shelf = SHELVES[change.kind]
+            upload.note(*shelf.flag_overtaken(upload.db, upload.chart, one.sent, known, upload.now))
         known.fail_at(change.base_version)
         copy = kind.copy(upload, known.row)
         return _out(index, change, "conflict", copy, kept_as=kept_as, problem=_told(problem))
@@ -266,12 +269,19 @@ def _check_in(upload: _Upload, row: checkins.CheckInRow) -> CheckInOut:
 
 
 def _kept_on(shelf: Shelf[Any, Any]) -> _Kind:
+    def told(upload: _Upload, entry: Any, is_new: bool) -> _Done:
+        if shelf.tells_of_danger:
+            upload.note(*shelf.danger_in(upload.db, upload.chart, entry))
+        return _Done(entry, is_new)
+
     return _Kind(
         model=shelf.sent,
         existing=shelf.all_to_change,
-        create=lambda up, sent, known: _Done(*shelf.create(up.db, up.chart, sent, known, up.now)),
-        amend=lambda up, sent, known, base: _Done(
-            *shelf.amend(up.db, up.chart, sent, known, base, up.now)
+        create=lambda up, sent, known: told(
+            up, *shelf.create(up.db, up.chart, sent, known, up.now)
+        ),
+        amend=lambda up, sent, known, base: told(
+            up, *shelf.amend(up.db, up.chart, sent, known, base, up.now)
         ),
         withdraw=lambda up, known, base: _Done(
             *shelf.withdraw(up.db, up.chart, known, base, up.now)

@@ -6,9 +6,12 @@ psychotherapy notes are on purpose.
 
 from typing import Any, Final
 
+from app.course.aftercare.service import AFTERCARE, RECEIPTS
 from app.course.courses.service import COURSES
+from app.course.discharge.service import DISCHARGES
 from app.course.eligibility.service import MEDICATIONS, RESOLUTIONS, SCREENINGS, TRIALS
 from app.course.preparation.service import CHECKS, PREPARATIONS
+from app.course.side_effects.service import SIDE_EFFECTS
 from app.experience.clinicians import CLINICIAN_NOTES
 from app.experience.intentions import INTENTIONS
 from app.experience.notes import NOTES
@@ -33,6 +36,10 @@ _ALL: Final[tuple[Shelf[Any, Any], ...]] = (
     COURSES,
     PREPARATIONS,
     CHECKS,
+    SIDE_EFFECTS,
+    DISCHARGES,
+    AFTERCARE,
+    RECEIPTS,
     INSIGHTS,
     PRACTICES,
     TICKS,

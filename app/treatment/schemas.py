@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from app.kernel.fields import Code, Instant
+from app.kernel.fields import Code, Instant, Sentence, ShortWords
 from app.kernel.strict import Open, Wire
 
 DoseMg = Annotated[
@@ -23,6 +23,13 @@ class AdministrationIn(Wire):
     given_at: Instant
 
 
+class PresentIn(Wire):
+    """Somebody who was in the room."""
+
+    role: Annotated[Code, Field(description="Such as prescriber, therapist, nurse or companion.")]
+    name: Annotated[ShortWords | None, Field(description="Sealed when stored.")] = None
+
+
 class DosingSessionIn(Wire):
     """One visit for a dose."""
 
@@ -36,6 +43,23 @@ class DosingSessionIn(Wire):
     ] = None
     ended_at: Instant | None = None
     administrations: Annotated[list[AdministrationIn], Field(max_length=20)] = []
+    course_id: Annotated[UUID | None, Field(description="The course that it is part of.")] = None
+    setting: Annotated[
+        Literal["clinic", "home", "practitioner-home"] | None,
+        Field(description="Where; outside of the clinic two more members are required."),
+    ] = None
+    recorded_by: Annotated[
+        Literal["clinician", "companion", "patient"] | None,
+        Field(description="Who records what happens there; required outside of the clinic."),
+    ] = None
+    emergency_plan: Annotated[
+        Sentence | None,
+        Field(description="Who comes, and how; required outside of the clinic. Sealed."),
+    ] = None
+    present: Annotated[list[PresentIn], Field(max_length=10)] = []
+    weight_kg: Annotated[
+        float | None, Field(gt=0, le=1000, description="Kilograms, to a thousandth.")
+    ] = None
 
 
 class AdministrationOut(Open):
@@ -45,6 +69,53 @@ class AdministrationOut(Open):
     route: str
     dose_mg: float
     given_at: datetime
+    mg_per_kg: Annotated[
+        float | None, Field(description="The dose by weight; null where the weight is not known.")
+    ] = None
+
+
+class PresentOut(Open):
+    """Somebody who was in the room."""
+
+    role: str
+    name: str | None
+
+
+class PeakOut(Open):
+    """An extreme, when it came first, and how many minutes after the dose."""
+
+    value: int
+    at: datetime
+    minutes: float
+
+
+class VitalsOut(Open):
+    """What the vital signs of a visit show. It highlights, and diagnoses nothing."""
+
+    protocol_version: Annotated[int, Field(description="Whose alarms and record points these are.")]
+    readings: Annotated[int, Field(description="Those of one instant and source count once.")]
+    baseline: Annotated[
+        dict[str, int], Field(description="By sign, the last value at or before the dose.")
+    ]
+    peak: Annotated[
+        dict[str, PeakOut],
+        Field(
+            description="By sign, the highest since the dose; of spo2 and respiration the lowest."
+        ),
+    ]
+    last: dict[str, int]
+    dissociation_passed_minutes: Annotated[
+        float | None,
+        Field(description="Until dissociation was read as 1 or less and stayed so; else null."),
+    ]
+    alarms: Annotated[int, Field(description="Values that reached a threshold of the protocol.")]
+    gaps: Annotated[
+        list[int],
+        Field(
+            description="Minutes from the dose at which blood pressure or oxygen saturation was"
+            " to be taken and was not."
+        ),
+    ]
 
 
 class DosingSessionOut(Open):
@@ -59,6 +130,15 @@ class DosingSessionOut(Open):
     effective_at: Annotated[datetime, Field(description="t = 0: the first administration.")]
     administrations: list[AdministrationOut]
     received_at: datetime
+    course_id: UUID | None = None
+    setting: Annotated[str | None, Field(description="Null where nobody said.")] = None
+    recorded_by: str | None = None
+    emergency_plan: str | None = None
+    present: list[PresentOut] = []
+    weight_kg: float | None = None
+    vitals: Annotated[
+        VitalsOut | None, Field(description="Null while there are no vital signs; no version.")
+    ] = None
 
 
 class DosingSessionVersion(Open):

@@ -1,7 +1,7 @@
 """Dosing sessions."""
 
-from collections.abc import Iterator
-from datetime import datetime, timedelta
+import json
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 from uuid import UUID
@@ -20,20 +20,24 @@ from sqlalchemy import (
 )
 from uuid_utils.compat import uuid7
 
+from app.clinical import exposure
+from app.journal import links
 from app.kernel import entries, ledger, timeline
 from app.kernel.clock import microseconds
 from app.kernel.db import Ahead, Change, Db, Query, itself
 from app.kernel.entries import ENTERED_IN_ERROR, Known
-from app.kernel.errors import Fault, Kind, Problem, not_found
+from app.kernel.errors import Kind, Problem, invalid, not_found
 from app.kernel.tables import columns, table
+from app.kernel.wire import as_json
 from app.people.chart import Chart, Right
+from app.treatment import faults, shown
 from app.treatment.schemas import (
     AdministrationOut,
     DosingSessionIn,
     DosingSessionOut,
-    DosingSessionPage,
     DosingSessionVersion,
     DosingSessionVersions,
+    PresentOut,
 )
 from app.treatment.tables import Administration, DosingSession
 
@@ -44,9 +48,8 @@ RECORD_SESSIONS: Final = Right(
 
 KIND: Final = "dosing_session"
 """As the ledger calls it."""
-_WITHOUT: Final = ("preparation", "not-done")
-AHEAD: Final = timedelta(days=1)
-"""A dose is recorded, not planned; a clinic's clock may be wrong by less than this."""
+_IN_PROGRESS: Final = "in-progress"
+_NO_WORDS: Final = b'{"present":[],"emergency_plan":null}'
 
 
 class SessionRow(NamedTuple):
@@ -59,6 +62,12 @@ class SessionRow(NamedTuple):
     ended_at: datetime | None
     effective_at: datetime
     received_at: datetime
+    setting: str | None
+    recorder: str | None
+    weight_kg: Decimal | None
+    course_id: UUID | None
+    words: bytes | None
+    vitals: dict[str, Any] | None
 
 
 class _Given(NamedTuple):
@@ -82,13 +91,8 @@ _one = select(*_COLUMNS).where(
 )
 SESSION = Query(_one, SessionRow)
 SESSION_TO_CHANGE = Query(_one.with_for_update(), SessionRow)
-SESSIONS = timeline.newest_first(
-    table(DosingSession),
-    _COLUMNS,
-    SessionRow,
-    _session.status != literal_column(f"'{ENTERED_IN_ERROR}'"),
-)
-_CHANGED = tuple(name for name in SessionRow._fields if name not in {"id", "received_at"})
+# What the vital signs show is no part of what somebody says about the visit.
+_CHANGED = tuple(name for name in SessionRow._fields if name not in {"id", "received_at", "vitals"})
 CHANGE_SESSION = Change(
     update(DosingSession)
     .where(
@@ -96,7 +100,18 @@ CHANGE_SESSION = Change(
         _session.patient_id == bindparam("patient_id"),
         _session.id == bindparam("entry_id"),
     )
-    .values({name: bindparam(f"to_{name}") for name in _CHANGED})
+    .values(
+        {name: bindparam(f"to_{name}", type_=getattr(_session, name).type) for name in _CHANGED}
+    )
+)
+OTHERS_IN_PROGRESS = Query(
+    select(_session.id).where(
+        _session.clinic_id == bindparam("clinic_id"),
+        _session.patient_id == bindparam("patient_id"),
+        _session.id != bindparam("but"),
+        _session.status == literal_column(f"'{_IN_PROGRESS}'"),
+    ),
+    itself,
 )
 GIVEN = Query(
     select(*(getattr(_given, name) for name in _Given._fields))
@@ -163,13 +178,17 @@ def record_session(
     known: what there is under its id already.
     Raises: Problem INVALID, ID_REUSED.
     """
-    _check(sent, now)
-    earlier = entries.created_before(known, lambda entry: _says(entry, sent))
+    faults.check(sent, now)
+    earlier = entries.created_before(known, lambda entry: _says(chart, entry, sent))
     if earlier is not None:
-        return _with_given(db, chart, earlier), False
-    row, given = _row(sent, sent.id or uuid7(), 1, now, now)
-    db.add(ADD_SESSION, **row._asdict(), patient_id=chart.patient_id, recorded_by=chart.actor_id)
-    return _record(db, chart, "dosing_session.recorded", row, given, known, now), True
+        return _with_given(db, chart, earlier, now), False
+    _check_course(db, chart, sent, None)
+    row, given = _row(chart, sent, sent.id or uuid7(), 1, now, now)
+    db.add(ADD_SESSION, **_stored(row), patient_id=chart.patient_id, recorded_by=chart.actor_id)
+    told = _record(db, chart, "dosing_session.recorded", row, given, known, now)
+    if row.status == _IN_PROGRESS:
+        _check_alone(db, chart, row)
+    return told, True
 
 
 def amend_session(
@@ -184,14 +203,18 @@ def amend_session(
 
     Raises: Problem as `entries.to_change`, INVALID.
     """
-    _check(sent, now)
-    changing = entries.to_change(known, base_version, lambda entry: _says(entry, sent))
+    faults.check(sent, now)
+    changing = entries.to_change(known, base_version, lambda entry: _says(chart, entry, sent))
     if changing is None:
         assert known.row is not None
-        return _with_given(db, chart, known.row)
-    row, given = _row(sent, changing.id, base_version + 1, changing.started_at, now)
-    row = row._replace(received_at=changing.received_at)
-    return _change(db, chart, "dosing_session.amended", row, given, known, now)
+        return _with_given(db, chart, known.row, now)
+    _check_course(db, chart, sent, changing.course_id)
+    row, given = _row(chart, sent, changing.id, base_version + 1, changing.started_at, now)
+    row = row._replace(received_at=changing.received_at, vitals=changing.vitals)
+    told = _change(db, chart, "dosing_session.amended", row, given, known, now)
+    if row.status == _IN_PROGRESS != changing.status:
+        _check_alone(db, chart, row)
+    return told
 
 
 def withdraw_session(
@@ -204,36 +227,18 @@ def withdraw_session(
     changing = entries.to_change(known, base_version, entries.is_withdrawn)
     if changing is None:
         assert known.row is not None
-        return _with_given(db, chart, known.row)
+        return _with_given(db, chart, known.row, now)
     given = _given_in(db, chart, [changing]).get(changing.id, [])
     row = changing._replace(version=base_version + 1, status=ENTERED_IN_ERROR)
     return _change(db, chart, "dosing_session.withdrawn", row, given, known, now)
 
 
-def read_session(db: Db, chart: Chart, session_id: UUID) -> DosingSessionOut:
+def read_session(db: Db, chart: Chart, session_id: UUID, now: datetime) -> DosingSessionOut:
     """One visit. Raises: Problem NOT_FOUND."""
     found = db.first(SESSION, patient_id=chart.patient_id, id=session_id)
     if found is None:
         raise not_found()
-    return _with_given(db, chart, found)
-
-
-def list_sessions(db: Db, chart: Chart, *, cursor: str | None, limit: int) -> DosingSessionPage:
-    """The patient's visits, newest first."""
-    page = timeline.page(
-        db,
-        SESSIONS,
-        of=f"dosing-sessions/{chart.patient_id}",
-        sent_cursor=cursor,
-        limit=limit,
-        patient_id=chart.patient_id,
-    )
-    given = _given_in(db, chart, page.rows)
-    instants = doses(db, chart)
-    return DosingSessionPage(
-        dosing_sessions=[_out(row, given.get(row.id, []), instants) for row in page.rows],
-        next_cursor=page.next_cursor,
-    )
+    return _with_given(db, chart, found, now)
 
 
 class AskedDoses(NamedTuple):
@@ -259,12 +264,14 @@ def doses(db: Db, chart: Chart) -> list[int]:
     return found
 
 
-def session_versions(db: Db, chart: Chart, session_id: UUID) -> DosingSessionVersions:
+def session_versions(
+    db: Db, chart: Chart, session_id: UUID, now: datetime
+) -> DosingSessionVersions:
     """Every version of a visit, the first one first. Raises: Problem NOT_FOUND.
 
     Each is numbered as if it were the one that holds, among the other doses as they are now.
     """
-    holds = read_session(db, chart, session_id)
+    holds = read_session(db, chart, session_id, now)
     others = doses(db, chart)
     if holds.number:
         others.remove(microseconds(holds.effective_at))
@@ -286,7 +293,58 @@ def session_versions(db: Db, chart: Chart, session_id: UUID) -> DosingSessionVer
     return DosingSessionVersions(versions=versions)
 
 
+class Dosed(NamedTuple):
+    """A visit as what stands on it goes by. dosed_at: microseconds, ascending; none for none."""
+
+    visit: SessionRow
+    dosed_at: list[int]
+
+
+def dosed(db: Db, chart: Chart, session_id: UUID) -> Dosed:
+    """A visit that stays as it is until this transaction ends, with its doses.
+
+    Raises: Problem NOT_FOUND, WITHDRAWN.
+    """
+    visit = db.first(SESSION_TO_CHANGE, patient_id=chart.patient_id, id=session_id)
+    if visit is None:
+        raise not_found()
+    if visit.status == ENTERED_IN_ERROR:
+        raise Problem(Kind.WITHDRAWN)
+    given = _given_in(db, chart, [visit]).get(visit.id, [])
+    return Dosed(visit, [microseconds(one.given_at) for one in given])
+
+
+def words_of(chart: Chart, session_id: UUID, sealed: bytes | None) -> bytes:
+    """What somebody wrote about a visit: JSON text of `present` and `emergency_plan`."""
+    if sealed is None:
+        return _NO_WORDS
+    return chart.data_key.open(sealed, table="dosing_session", column="words", row=session_id)
+
+
+def _check_course(db: Db, chart: Chart, sent: DosingSessionIn, before: UUID | None) -> None:
+    course_id = sent.course_id
+    if course_id is None or course_id == before:
+        return
+    if not links.is_known(db, chart, "course", course_id):
+        raise invalid("/course_id", "is not one of the patient's courses")
+
+
+def _check_alone(db: Db, chart: Chart, row: SessionRow) -> None:
+    """Asked after the ledger was written in, whose lock lets one change of a record by at a time:
+    of two visits that begin at once the later one sees the other.
+    """
+    if db.all(OTHERS_IN_PROGRESS, patient_id=chart.patient_id, but=row.id):
+        raise invalid("/status", "must wait: another visit of this patient is in progress")
+
+
+def _stored(row: SessionRow) -> dict[str, Any]:
+    stored = row._asdict()
+    stored["weight_kg"] = None if row.weight_kg is None else float(row.weight_kg)
+    return stored
+
+
 def _row(
+    chart: Chart,
     sent: DosingSessionIn,
     session_id: UUID,
     version: int,
@@ -307,8 +365,26 @@ def _row(
         ended_at=sent.ended_at,
         effective_at=given[0].given_at if given else started_at,
         received_at=now,
+        setting=sent.setting,
+        recorder=sent.recorded_by,
+        weight_kg=None if sent.weight_kg is None else Decimal(str(round(sent.weight_kg, 3))),
+        course_id=sent.course_id,
+        words=_sealed(chart, sent, session_id),
+        vitals=None,
     )
     return row, given
+
+
+def _sealed(chart: Chart, sent: DosingSessionIn, session_id: UUID) -> bytes | None:
+    if not sent.present and sent.emergency_plan is None:
+        return None
+    words = {
+        "present": [one.model_dump() for one in sent.present],
+        "emergency_plan": sent.emergency_plan,
+    }
+    return chart.data_key.seal(
+        as_json(words), table="dosing_session", column="words", row=session_id
+    )
 
 
 def _change(
@@ -320,7 +396,8 @@ def _change(
     known: Known[SessionRow],
     now: datetime,
 ) -> DosingSessionOut:
-    values = {f"to_{name}": getattr(row, name) for name in _CHANGED}
+    stored = _stored(row)
+    values = {f"to_{name}": stored[name] for name in _CHANGED}
     db.add(CHANGE_SESSION, patient_id=chart.patient_id, entry_id=row.id, **values)
     return _record(db, chart, action, row, given, known, now)
 
@@ -342,7 +419,7 @@ def _record(
             session_version=row.version,
             place=at,
         )
-    entry = _out(row, given, []).model_dump(mode="json", exclude={"number"})
+    entry = _out(chart, row, given, [], now).model_dump(mode="json", exclude={"number", "vitals"})
     ledger.record(
         db,
         chart,
@@ -354,12 +431,12 @@ def _record(
         now=now,
     )
     known.is_now(row, entry)
-    return _out(row, given, doses(db, chart))
+    return _out(chart, row, given, doses(db, chart), now)
 
 
-def _with_given(db: Db, chart: Chart, row: SessionRow) -> DosingSessionOut:
+def _with_given(db: Db, chart: Chart, row: SessionRow, now: datetime) -> DosingSessionOut:
     given = _given_in(db, chart, [row]).get(row.id, [])
-    return _out(row, given, doses(db, chart))
+    return _out(chart, row, given, doses(db, chart), now)
 
 
 def _given_in(db: Db, chart: Chart, sessions: list[SessionRow]) -> dict[UUID, list[_Given]]:
@@ -371,9 +448,13 @@ def _given_in(db: Db, chart: Chart, sessions: list[SessionRow]) -> dict[UUID, li
     return found
 
 
-def _out(session: SessionRow, given: list[_Given], instants: list[int]) -> DosingSessionOut:
+def _out(
+    chart: Chart, session: SessionRow, given: list[_Given], instants: list[int], now: datetime
+) -> DosingSessionOut:
     at = microseconds(session.effective_at)
     is_dose = given and session.status != ENTERED_IN_ERROR
+    weight_kg = None if session.weight_kg is None else float(session.weight_kg)
+    words = json.loads(words_of(chart, session.id, session.words))
     return DosingSessionOut(
         id=session.id,
         version=session.version,
@@ -382,48 +463,34 @@ def _out(session: SessionRow, given: list[_Given], instants: list[int]) -> Dosin
         started_at=session.started_at,
         ended_at=session.ended_at,
         effective_at=session.effective_at,
-        administrations=[
-            AdministrationOut(
-                drug=one.drug, route=one.route, dose_mg=float(one.dose_mg), given_at=one.given_at
-            )
-            for one in given
-        ],
+        administrations=[_administration(one, weight_kg) for one in given],
         received_at=session.received_at,
+        course_id=session.course_id,
+        setting=session.setting,
+        recorded_by=session.recorder,
+        emergency_plan=words["emergency_plan"],
+        present=[PresentOut(**one) for one in words["present"]],
+        weight_kg=weight_kg,
+        vitals=shown.told_vitals(session.vitals, session.ended_at, now),
     )
 
 
-def _says(entry: dict[str, Any], sent: DosingSessionIn) -> bool:
+def _administration(one: _Given, weight_kg: float | None) -> AdministrationOut:
+    dose_mg = float(one.dose_mg)
+    return AdministrationOut(
+        drug=one.drug,
+        route=one.route,
+        dose_mg=dose_mg,
+        given_at=one.given_at,
+        mg_per_kg=exposure.mg_per_kg(dose_mg, weight_kg),
+    )
+
+
+def _says(chart: Chart, entry: dict[str, Any], sent: DosingSessionIn) -> bool:
     """Whether a visit in the ledger is the one that was sent. One sent without a start began when
     it arrived, and still did at a retry.
     """
     kept = DosingSessionOut.model_validate({**entry, "number": 0})
-    row, given = _row(sent, kept.id, kept.version, kept.started_at, kept.received_at)
-    return kept == _out(row, given, []).model_copy(update={"number": 0})
-
-
-def _check(sent: DosingSessionIn, now: datetime) -> None:
-    faults = [*_wrong_with_visit(sent), *_wrong_with_doses(sent, now)]
-    if faults:
-        raise Problem(Kind.INVALID, faults=faults)
-
-
-def _wrong_with_visit(sent: DosingSessionIn) -> Iterator[Fault]:
-    if sent.status in _WITHOUT and sent.administrations:
-        yield Fault("/administrations", "must be empty when nothing was given")
-    if sent.status not in _WITHOUT and not sent.administrations:
-        yield Fault("/administrations", "must name what was given; a visit without is not-done")
-    if sent.status == "preparation" and sent.started_at is None:
-        yield Fault("/started_at", "is required for a planned visit")
-    if sent.started_at and sent.ended_at and sent.ended_at < sent.started_at:
-        yield Fault("/ended_at", "must not be before the start")
-
-
-def _wrong_with_doses(sent: DosingSessionIn, now: datetime) -> Iterator[Fault]:
-    for place, one in enumerate(sent.administrations):
-        pointer = f"/administrations/{place}/given_at"
-        if one.given_at > now + AHEAD:
-            yield Fault(pointer, "has not come yet")
-        if sent.started_at and one.given_at < sent.started_at:
-            yield Fault(pointer, "must not be before the start")
-        if sent.ended_at and one.given_at > sent.ended_at:
-            yield Fault(pointer, "must not be after the end")
+    row, given = _row(chart, sent, kept.id, kept.version, kept.started_at, kept.received_at)
+    said = _out(chart, row, given, [], kept.received_at)
+    return kept == said.model_copy(update={"number": 0})

@@ -2,24 +2,44 @@
 
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, Column, ForeignKeyConstraint, Index, Numeric
 from sqlalchemy import text as sql
 from sqlmodel import Field, SQLModel
 
-from app.kernel.tables import DISTRIBUTED, instant, key, of_clinic, one_of, text
+from app.kernel.tables import (
+    DISTRIBUTED,
+    instant,
+    json,
+    key,
+    of_clinic,
+    one_of,
+    sealed,
+    text,
+)
 
 ROUTES = ("iv", "im", "subcutaneous", "intranasal", "sublingual", "oral")
+SETTINGS = ("clinic", "home", "practitioner-home")
+RECORDERS = ("clinician", "companion", "patient")
 
 
 class DosingSession(SQLModel, table=True):
-    """One visit for a dose. status: FHIR event status; in `preparation` it is planned."""
+    """One visit for a dose. status: FHIR event status; in `preparation` it is planned.
+
+    recorder: who records what happens, where that is not at the clinic; recorded_by: the membership
+    that recorded the visit. words: sealed `{"present", "emergency_plan"}`. vitals: what the vital
+    signs of this visit show; derived, and written by who keeps them.
+    """
 
     __tablename__ = "dosing_session"
     __table_args__ = (
         of_clinic("patient_id", "patient"),
         one_of("status", "preparation", "in-progress", "completed", "not-done", "entered-in-error"),
+        one_of("setting", *SETTINGS),
+        one_of("recorder", *RECORDERS),
+        CheckConstraint("weight_kg > 0", name="weight_kg"),
         Index(None, "clinic_id", "patient_id", "effective_at"),
         {"info": DISTRIBUTED},
     )
@@ -33,6 +53,12 @@ class DosingSession(SQLModel, table=True):
     effective_at: datetime = instant()
     recorded_by: UUID
     received_at: datetime = instant()
+    setting: str | None = text(nullable=True)
+    recorder: str | None = text(nullable=True)
+    weight_kg: Decimal | None = Field(sa_column=Column(Numeric(6, 3), nullable=True))
+    course_id: UUID | None
+    words: bytes | None = sealed(nullable=True)
+    vitals: dict[str, Any] | None = json(nullable=True)
 
 
 class Administration(SQLModel, table=True):

@@ -19,7 +19,7 @@ from app.kernel.pages import paper_policy, style_sheet
 from app.people.admission import open_contact
 from app.people.chart import Chart, Right
 from app.people.profile import PROFILE
-from app.treatment import service as treatment
+from app.treatment import listing
 from app.trends.assets import FOLDER, TEMPLATES
 from app.trends.charts import course
 from app.trends.charts.look import Spec, plain
@@ -65,7 +65,7 @@ def read_report(
     """Everything on the page. told: the trajectory, as JSON."""
     trajectory = TrajectoryOut.model_validate_json(told)
     numbers = trajectory.model_dump(mode="json")
-    sessions = treatment.list_sessions(db, chart, cursor=None, limit=_VISITS)
+    sessions = listing.read_sessions(db, chart, cursor=None, limit=_VISITS, now=now)
     contact = db.one(PROFILE, patient_id=chart.patient_id).contact
     name = str(open_contact(chart.data_key, chart.patient_id, contact)["name"])
     if chart.is_own:

@@ -74,9 +74,9 @@ class TestRecord:
 
         assert told["administrations"][0]["route"] == route
 
-    @pytest.mark.parametrize("dose_mg", [0.001, 0.5, 40, 56.0, 4999.999, 5000])
+    @pytest.mark.parametrize("dose_mg", [0.001, 0.5, 40, 56.0, 4999.999])
     def test_a_dose_is_kept_to_a_thousandth(self, world: World, dose_mg: float) -> None:
-        told = recorded(world, administrations=[an_administration(dose_mg=dose_mg)])
+        told = recorded(world, administrations=[an_administration(drug="another", dose_mg=dose_mg)])
 
         read = world.patient.get(f"/v1/patients/me/dosing-sessions/{told['id']}").json()
         assert read["administrations"][0]["dose_mg"] == dose_mg
@@ -92,14 +92,15 @@ class TestRecord:
 
     def test_a_dose_is_recorded_and_not_planned(self, world: World) -> None:
         given, planned = (
-            an_administration(given_at=(now() + timedelta(days=1, minutes=minutes)).isoformat())
-            for minutes in (-5, 5)
+            an_administration(given_at=(now() + timedelta(minutes=minutes)).isoformat())
+            for minutes in (5, 15)
         )
 
         kept = record(world, a_dosing_session(administrations=[given]))
         refused = record(world, a_dosing_session(administrations=[given, planned]))
 
-        # A clinic's clock may be wrong by hours; nobody gives a dose tomorrow.
+        # A clinic's clock may be a little ahead. One that is wrong by more is noticed when the dose
+        # is recorded, and not by who waits for two hours to pass.
         assert kept.status_code == 201
         assert (refused.status_code, refused.json()["errors"]) == (
             422,
@@ -164,7 +165,7 @@ class TestRetry:
         [
             {},
             {"administrations": [an_administration(), an_administration(route="iv")]},
-            {"administrations": [an_administration(dose_mg=0.12345)]},
+            {"administrations": [an_administration(dose_mg=40.12345)]},
             {"started_at": (now() - timedelta(hours=2)).isoformat()},
             {"status": "not-done", "administrations": []},
             {"status": "in-progress"},

@@ -25,6 +25,7 @@ ANSWERED: dict[str, tuple[Any, Any, str | None, dict[str, Any], dict[str, Any]]]
         {},
         {"positive-women-or-unknown": True, "positive-men": True},
     ),
+    "aftercare": ([1, 0, 0, 0, 2, 0, 1, 0], None, None, {}, {"clinician-task": False}),
     "bladder": ([1, 0, 0, 0, 0], None, None, {}, {"clinician-task": False}),
     "c-ssrs-screener": ([0, 0, None, None, None, 0, None], None, None, {}, {}),
     "c-ssrs-since-last-contact": ([0, 0, None, None, None, 0], None, None, {}, {}),

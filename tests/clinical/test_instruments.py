@@ -82,7 +82,15 @@ def test_each_questionnaire_is_shipped_in_the_file_named_after_it() -> None:
     assert names == {
         *("phq-9", "phq-8", "phq-2", "gad-7", "pcl-5", "who-5", "peg", "audit-c", "drug-use"),
         *("c-ssrs-screener", "c-ssrs-since-last-contact"),
-        *("momentary", "daily", "bladder", "craving", "ketamine-use", "use-outside"),
+        *(
+            "aftercare",
+            "momentary",
+            "daily",
+            "bladder",
+            "craving",
+            "ketamine-use",
+            "use-outside",
+        ),
         *("isi", "meq-30", "ebi", "ies", "eis", "cadss", "cadss-6", "madrs", "dast-10"),
     }
 

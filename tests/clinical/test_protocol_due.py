@@ -36,6 +36,7 @@ RECALL_DAYS = {
     "gad-7": 14,
     "pcl-5": 30,
     "momentary": 0,
+    "aftercare": 0,
     "daily": 1,
     "bladder": 7,
     "craving": 0,
@@ -445,7 +446,7 @@ class TestAnAnswer:
         (item,) = (
             item
             for item in items(now=DOSE + DAY, doses=[DOSE], answered=answered)
-            if item.point == "4h"
+            if (item.point, item.instrument) == ("4h", "momentary")
         )
 
         assert item == DueItem(

@@ -26,6 +26,7 @@ RECALL_DAYS = {
     "gad-7": 14,
     "pcl-5": 30,
     "momentary": 0,
+    "aftercare": 0,
     "daily": 1,
     "bladder": 7,
     "craving": 0,

@@ -22,11 +22,13 @@ from tests.builders import (
     Clinic,
     Person,
     World,
+    a_batch,
     a_check,
     a_check_in,
     a_clinicians_note,
     a_coping_strategy,
     a_course,
+    a_discharge,
     a_dosing_session,
     a_goal,
     a_goal_rating,
@@ -42,10 +44,12 @@ from tests.builders import (
     a_safety_plan,
     a_screening,
     a_session_summary,
+    a_side_effect,
     a_summary_agreement,
     a_trigger,
     a_world,
     amended,
+    an_aftercare,
     an_attachment,
     an_insight,
     an_integration_session,
@@ -96,6 +100,10 @@ ADDRESS_OF: Final = {
     "integration_session": "integration-sessions",
     "session_summary": "session-summaries",
     "summary_agreement": "summary-agreements",
+    "side_effect": "side-effects",
+    "aftercare": "aftercare",
+    "aftercare_receipt": "aftercare-receipts",
+    "discharge": "discharges",
 }
 """Of every kind of entry that is kept on a shelf, its place in an address."""
 A_PHONE: Final = "https://phone.example/"
@@ -288,6 +296,7 @@ def live(patient: Person, carer: Person) -> dict[str, str]:
     assert comment.status_code == 200, comment.text
     assert patient.post("/v1/patients/me/flags", {"note": canary}).status_code == 201
     assert patient.put(f"{path}/safety-plan", A_PLAN, base=1).status_code == 200
+    entries |= went_through(patient, carer, canary)
     note = {"due_key": ALWAYS_DUE, "event": "prompted", "recorded_at": now().isoformat()}
     assert patient.post("/v1/me/reminders", note).status_code == 200
     entries |= {kind: made.json()["id"] for kind, made in begun(patient, entries).items()}
@@ -365,6 +374,52 @@ def practised_and_agreed(
     dated = a_goal_step(whole["goals"], due_on="2026-12-24")
     more["goal-steps dated"] = patient.post(f"{path}/goal-steps", dated)
     return more
+
+
+def went_through(patient: Person, carer: Person, canary: str) -> dict[str, str]:
+    """What was recorded at two visits and after them. A discharge and a batch stand under their
+    visit, so `discharges` and `vital-signs` have an address of their own for each.
+    """
+    path = f"/v1/patients/{patient.patient_id}"
+    made: dict[str, str] = {}
+    for meant_for in ("", " to amend", " to withdraw"):
+        visit = carer.post(
+            f"{path}/dosing-sessions",
+            a_dosing_session(
+                setting="home",
+                recorded_by="patient",
+                emergency_plan=canary,
+                present=[{"role": "companion", "name": canary}],
+                weight_kg=70,
+            ),
+        )
+        assert visit.status_code == 201, visit.text
+        one = visit.json()["id"]
+        given = carer.post(f"{path}/aftercare", an_aftercare(one, words=canary))
+        receipt = {"aftercare_id": given.json()["id"], "aftercare_version": 1}
+        leaving = a_discharge()
+        for override in leaving["overrides"]:
+            override["reason"] = canary
+        answers = {
+            "visits": visit,
+            "vital-signs": carer.post(f"{path}/dosing-sessions/{one}/vital-signs", a_batch()),
+            "discharges": carer.post(f"{path}/dosing-sessions/{one}/discharge", leaving),
+            "aftercare": given,
+            "aftercare-receipts": patient.post(
+                f"{path}/aftercare-receipts", receipt | {"recorded_at": now().isoformat()}
+            ),
+            "side-effects": patient.post(
+                f"{path}/side-effects", a_side_effect(words=canary, action=canary)
+            ),
+        }
+        assert {answer.status_code for answer in answers.values()} == {201}
+        made |= {f"{kind}{meant_for}": answer.json()["id"] for kind, answer in answers.items()}
+    # Where nothing was read yet and nobody was let go.
+    going_on = a_dosing_session(status="in-progress")
+    fresh = carer.post(f"{path}/dosing-sessions", going_on)
+    assert fresh.status_code == 201, fresh.text
+    made["visits fresh"] = fresh.json()["id"]
+    return made
 
 
 def changed_twice(patient: Person, note_id: str, words: str) -> str:

@@ -28,11 +28,13 @@ from app.trends.pictures import VEGA_LITE
 from tests.builders import (
     PASSWORD,
     Person,
+    a_batch,
     a_check,
     a_check_in,
     a_clinicians_note,
     a_coping_strategy,
     a_course,
+    a_discharge,
     a_dosing_session,
     a_goal,
     a_goal_rating,
@@ -43,11 +45,14 @@ from tests.builders import (
     a_practice,
     a_practice_tick,
     a_preparation,
+    a_reading,
     a_resolution,
     a_screening,
     a_session_summary,
+    a_side_effect,
     a_summary_agreement,
     a_trigger,
+    an_aftercare,
     an_insight,
     an_integration_session,
     an_intention,
@@ -258,6 +263,25 @@ foreign admin       403     403    403      403      403    403
 gone patient        401     401    401      401      401    401
 gone therapist      403     401    401      401      401    401
 """
+# What the patient and those who care for them both send.
+RECORD_BY_BOTH = READ_CLINICAL.replace("200", "201")
+# The same at the clinic, where the patient's phone records nothing.
+RECORD_AT_CLINIC = """
+                     me  theirs  other  foreign  missing  mixed
+anonymous           401     401    401      401      401    401
+patient             403     403    404      404      404    404
+other patient       403     404    403      404      404    404
+therapist           403     201    404      404      404    404
+stranger            403     404    201      404      404    404
+coach               403     403    404      404      404    403
+administrator       403     403    403      403      403    403
+foreign patient     403     404    404      403      404    404
+foreign therapist   403     404    404      201      404    404
+foreign admin       403     403    403      403      403    403
+gone patient        401     401    401      401      401    401
+gone therapist      403     401    401      401      401    401
+"""
+LET_GO = CHANGE_DOSES.replace("200", "201")
 # Names no patient, and is about the one who sends it.
 SYNC = """
                    sync
@@ -458,6 +482,7 @@ gone therapist     200  303       303    303   303  303   303     303     303   
 class Try:
     """One way to ask a route. column: of NAMING_NOBODY, where no patient is named.
 
+    kind: of the entry that the address names last; within: of the visit that it stands under.
     answer: what a public route says to everybody, where it is not 200. On a page, `form` is what a
     form has beside its token.
     """
@@ -465,6 +490,7 @@ class Try:
     table: str
     column: str = ""
     kind: str = ""
+    within: str = ""
     body: Any = None
     form: dict[str, str] | None = None
     query: str = ""
@@ -477,10 +503,22 @@ class Try:
         return self.column == "any"
 
 
+# What stands for an entry of the patient that is asked about, in a body.
+THEIR: Final = "entry of the patient: "
 PUBLIC: Final = Try(NAMING_NOBODY, "public")
 CHECK_IN = a_check_in()
 A_DEVICE = {"channel": "webhook", "url": "https://phone.example/"}
 A_PROMPT = {"due_key": ALWAYS_DUE, "event": "prompted", "recorded_at": CHECK_IN["recorded_at"]}
+A_BATCH = a_batch()
+A_RECEIPT = {
+    "aftercare_id": f"{THEIR}aftercare",
+    "aftercare_version": 1,
+    "recorded_at": CHECK_IN["recorded_at"],
+}
+VITAL_SIGNS: Final = f"{PATIENT}/dosing-sessions/{{dosing_session_id}}/vital-signs"
+A_VITAL: Final = f"{VITAL_SIGNS}/{{vital_signs_id}}"
+GATE: Final = f"{PATIENT}/dosing-sessions/{{dosing_session_id}}/discharge"
+A_DISCHARGE: Final = f"{GATE}/{{discharge_id}}"
 A_POLICY = escalation.as_dict(escalation.shipped())
 A_PROOF = {"password": PASSWORD, "otp": "000000"}
 AN_ATTACHMENT = {"media_type": "image/png", "size": 1, "sha256": "0" * 64}
@@ -492,8 +530,6 @@ NOTHING_YET = (
 GOAL_ID = "00000000-0000-4000-8000-000000000001"
 FIRST_VERSION = (("If-Match", '"1"'),)
 SECOND_VERSION = (("If-Match", '"2"'),)
-# What stands for an entry of the patient that is asked about, in a body.
-THEIR: Final = "entry of the patient: "
 A_RESOLUTION = a_resolution(f"{THEIR}screenings", "mania")
 A_PREPARATION = a_preparation(f"{THEIR}dosing-sessions planned")
 A_CHECK = a_check(f"{THEIR}dosing-sessions planned")
@@ -565,6 +601,69 @@ EXPECTED: Final[dict[tuple[str, str], list[Try]]] = {
         Try(READ_CLINICAL, kind="dosing-sessions")
     ],
     ("POST", f"{PATIENT}/dosing-sessions"): [Try(RECORD_DOSES, body=a_dosing_session())],
+    ("POST", VITAL_SIGNS): [
+        Try(RECORD_BY_BOTH, kind="visits", body=A_BATCH),
+        Try(RECORD_AT_CLINIC, kind="dosing-sessions", body=A_BATCH),
+    ],
+    ("GET", VITAL_SIGNS): [Try(READ_CLINICAL, kind="visits")],
+    **{
+        (method, address): [Try(READ_CLINICAL, within="visits", kind="vital-signs")]
+        for method, address in (("GET", A_VITAL), ("GET", f"{A_VITAL}/versions"))
+    },
+    ("PUT", A_VITAL): [
+        Try(
+            READ_CLINICAL,
+            within="visits to amend",
+            kind="vital-signs to amend",
+            body=a_batch(a_reading(10, pulse=71)),
+            headers=FIRST_VERSION,
+        )
+    ],
+    ("DELETE", A_VITAL): [
+        Try(
+            READ_CLINICAL,
+            within="visits to withdraw",
+            kind="vital-signs to withdraw",
+            headers=FIRST_VERSION,
+        )
+    ],
+    ("GET", GATE): [Try(READ_CLINICAL, kind="visits"), Try(READ_CLINICAL, kind="visits fresh")],
+    ("POST", GATE): [Try(LET_GO, kind="visits fresh", body=a_discharge())],
+    ("PUT", A_DISCHARGE): [
+        Try(
+            CHANGE_DOSES,
+            within="visits to amend",
+            kind="discharges to amend",
+            body=a_discharge(),
+            headers=FIRST_VERSION,
+        )
+    ],
+    ("DELETE", A_DISCHARGE): [
+        Try(
+            CHANGE_DOSES,
+            within="visits to withdraw",
+            kind="discharges to withdraw",
+            headers=FIRST_VERSION,
+        )
+    ],
+    ("GET", f"{A_DISCHARGE}/versions"): [Try(READ_CLINICAL, within="visits", kind="discharges")],
+    **kept_on_a_shelf(
+        "side-effects",
+        "side_effect_id",
+        a_side_effect(),
+        a_side_effect(severity="moderate"),
+        creating=RECORD_BY_BOTH,
+        changing=READ_CLINICAL,
+    ),
+    **kept_on_a_shelf(
+        "aftercare",
+        "aftercare_id",
+        an_aftercare(f"{THEIR}visits"),
+        an_aftercare(f"{THEIR}visits to amend", words="Other."),
+        creating=RECORD_DOSES,
+        changing=CHANGE_DOSES,
+    ),
+    **kept_on_a_shelf("aftercare-receipts", "aftercare_receipt_id", A_RECEIPT, A_RECEIPT),
     ("POST", f"{PATIENT}/baselines"): [
         Try(RECORD_DOSES, body={"instrument": "phq-9", "check_in_id": None})
     ],
@@ -970,7 +1069,12 @@ EXPECTED.update(
     }
 )
 ASKED = [
-    pytest.param(method, path, one, id=f"{method} {path}{one.query} {one.column}".strip())
+    pytest.param(
+        method,
+        path,
+        one,
+        id=" ".join(f"{method} {path}{one.query} {one.column} {one.kind}".split()),
+    )
     for (method, path), tries in EXPECTED.items()
     for one in tries
 ]
@@ -1046,6 +1150,9 @@ def ask(
         "{key}", own_instrument(stage.world.here) if column == "own" else "phq-9"
     )
     address = address.replace("{locale}", "de-AT")
+    if one.within:
+        visit = entry(stage, caller, column, one.within)
+        address = address.replace("{dosing_session_id}", visit)
     if one.kind:
         address = re.sub(r"\{.*\}", entry(stage, caller, column, one.kind), address)
     therapist = stage.world.here.therapist.membership_id
@@ -1309,6 +1416,9 @@ def parameters(stage: Stage, ids: Ids, name: str, kind: str) -> dict[str, Any]:
         "planned_since": long_ago,
         "part": "b",
         "versions": ["1"],
+        "version": 1,
+        "visit_id": entries["visits"],
+        "but": UUID(int=0),
         "key": own_instrument(here),
         "due_keys": [ALWAYS_DUE],
         "place": 9,
@@ -1356,6 +1466,8 @@ def parameters(stage: Stage, ids: Ids, name: str, kind: str) -> dict[str, Any]:
         "OF_HIDDEN_NOTES": {"ids": [entries["attachments private"]]},
         "STORED_CHUNK": {"attachment_id": entries["attachments"], "number": 0},
         "ABANDONED": {"before": later},
+        "BATCH": {"id": entries["vital-signs"]},
+        "BATCH_TO_CHANGE": {"id": entries["vital-signs"]},
         "COPIES": {"id": entries["notes in conflict"]},
         "NAMED_STRATEGIES": {"ids": [entries["coping-strategies"]]},
         "TIMES_RATED": {"goal_id": entries["goals"]},

@@ -16,6 +16,8 @@ access log:
   back;
 - *seals*: opening sealed words of three lengths beside AES-GCM alone on the same bytes, in one
   process and without a server;
+- *visits* (`visits.py`): one more, asked for thirty dosing sessions with what their vital signs
+  show, and sent five hundred readings at a time;
 - *pgbench* with the floor's INSERT and no server at all: what PostgreSQL alone can commit. A
   floor under a fifth of it is too slow to be called one, and the run says so.
 
@@ -25,8 +27,9 @@ connection keeps to its own, so no row is hot and what is read does not grow. *D
 patient of 6 doses and 200 check-ins has to answer, and one of 300 and 5,000, beside the floor's
 read; *changes* is the newest page of a ledger of 200 entries and of one of 20,000; *sync* is 500
 check-ins in one upload, and the same upload once more, beside one check-in per request on a
-connection that is kept. There, one connection is one phone, and rates and CPU are told for each
-check-in, milliseconds for each request.
+connection that is kept. A list of thirty *sessions* stands beside the floor's read, and each of the
+500 readings of an upload of *vitals* beside one check-in. In both uploads one connection is one
+phone, and rates and CPU are told for each check-in or reading, milliseconds for each request.
 
 **How.** The load generator is a process of its own that keeps every connection busy (closed
 loop, keep-alive, no pipelining). Rounds interleave the subjects, every other round backwards,

@@ -7,6 +7,7 @@ from tests.load.away import ChangesSubject, DueSubject, SyncSubject
 from tests.load.pictures import AloneSubject, ChartSubject
 from tests.load.subjects import PlainSubject, Subject
 from tests.load.trends import ByHandSubject, CaseloadSubject, OutcomesSubject, TrajectorySubject
+from tests.load.visits import VisitsSubject
 
 SUBJECTS: Mapping[str, Callable[[], Subject]] = {
     "floor": lambda: PlainSubject("floor", "tests.load.floor:app"),
@@ -23,6 +24,7 @@ SUBJECTS: Mapping[str, Callable[[], Subject]] = {
     "caseload-large": lambda: CaseloadSubject("caseload-large", 100_000),
     "by-hand": ByHandSubject,
     "outcomes": OutcomesSubject,
+    "visits": VisitsSubject,
 }
 COMPARED_WITH: Mapping[str, tuple[str, str]] = {
     "write": ("floor", "write"),
@@ -34,5 +36,7 @@ COMPARED_WITH: Mapping[str, tuple[str, str]] = {
     "trajectory": ("trajectory", "200 points"),
     "caseload": ("caseload", "page of 50, 1,000 patients"),
     "outcomes": ("by-hand", "SQL aggregate"),
+    "sessions": ("floor", "read"),
+    "vitals": ("visits", "one check-in"),
 }
 """By `Kind.like`, in the order of the report: the subject and its kind that the ratios are to."""

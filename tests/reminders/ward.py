@@ -199,5 +199,10 @@ def a_ward(
     application = create_app(settings, keyring, SigningKeys.parse(SIGNING_KEYS), now=clock)
     with TestClient(application, client=(uuid4().hex, 1)) as client:
         clinic = a_clinic(client, database, time_zone=time_zone, at=clock())
+        # One thing opens at a time: the aftercare check opens with the momentary questions.
+        off = clinic.administrator.put(
+            "/v1/clinic/instruments/aftercare", {"is_on": False}, base=None
+        )
+        assert off.status_code == 200, off.text
         yield Ward(settings, database, client, clinic, clock)
     database.close()

@@ -30,11 +30,14 @@ from app.kernel import embedded
 from app.kernel.settings import Settings
 from app.operations import stack
 from tests.builders import (
+    a_batch,
     a_check,
     a_check_in,
     a_clinicians_note,
     a_coping_strategy,
     a_course,
+    a_discharge,
+    a_dosing_session,
     a_goal,
     a_medication,
     a_note,
@@ -46,8 +49,10 @@ from tests.builders import (
     a_resolution,
     a_screening,
     a_session_summary,
+    a_side_effect,
     a_summary_agreement,
     a_trigger,
+    an_aftercare,
     an_attachment,
     an_insight,
     an_integration_session,
@@ -223,6 +228,7 @@ class Story:
             self._write_about(patient, therapist)
             self._treat(patient, therapist)
             self._talk(patient, therapist)
+            self._visit_at_home(patient, therapist)
             self._read(patient, therapist)
             self._change_oneself(patient, therapist)
             self._sign_in_wrongly()
@@ -316,6 +322,9 @@ class Story:
             "triggers": a_trigger(words=sing(f"trigger {when}")),
             "insights": an_insight(words=sing(f"insight {when}")),
         }
+        sent["side-effects"] = a_side_effect(
+            words=sing(f"side effect {when}"), action=sing(f"action {when}")
+        )
         private = a_note(tier="private", words=sing(f"private note {when}"))
         return [
             self._send("POST", f"{mine}/{kind}", json=body, headers=patient)
@@ -406,6 +415,31 @@ class Story:
         )
         made(patient, "summary-agreements", agreement)
 
+    def _visit_at_home(self, patient: dict[str, str], therapist: dict[str, str]) -> None:
+        """A visit at home, and everything that is said at its end."""
+        sing = self.canaries.word
+        whose = self._succeed("GET", "/v1/me", headers=patient)["current"]["patient_id"]
+        path = f"/v1/patients/{whose}"
+
+        def sent(to: str, body: dict[str, Any]) -> dict[str, Any]:
+            told: dict[str, Any] = self._succeed("POST", to, json=body, headers=therapist)
+            return told
+
+        visit = a_dosing_session(
+            setting="home",
+            recorded_by="companion",
+            emergency_plan=sing("emergency plan"),
+            present=[{"role": "companion", "name": sing("companion")}],
+        )
+        one = f"{path}/dosing-sessions/{sent(f'{path}/dosing-sessions', visit)['id']}"
+        sent(f"{one}/vital-signs", a_batch())
+        leaving = a_discharge()
+        for override in leaving["overrides"]:
+            override["reason"] = sing("reason of an override")
+        sent(f"{one}/discharge", leaving)
+        given = an_aftercare(one.rpartition("/")[2], words=sing("aftercare"))
+        sent(f"{path}/aftercare", given)
+
     def _read(self, patient: dict[str, str], therapist: dict[str, str]) -> None:
         """Everything, by both; and what was written really arrives."""
         patient_id = self._succeed("GET", "/v1/me", headers=patient)["current"]["patient_id"]
@@ -427,6 +461,11 @@ class Story:
                 "session-summaries",
                 "summary-agreements",
                 "due",
+                "goals",
+                "dosing-sessions",
+                "side-effects",
+                "aftercare",
+                "trajectories/phq-9",
             ):
                 self._succeed("GET", f"/v1/patients/{who}/{kind}", headers=headers)
         for path in ("/v1/caseload", "/v1/flags", "/v1/me"):
@@ -539,6 +578,7 @@ class Story:
             "intention",
             "goal",
             "medication",
+            "side_effect",
             "practice",
             "coping_strategy",
             "logged_trigger",

@@ -38,6 +38,7 @@ from app.people.chart import CARE, Chart, Right
 from app.people.consents import Holds, treatment_consent
 from app.safety.tables import Flag
 from app.treatment import service as treatment
+from app.treatment.faults import AHEAD
 from app.treatment.service import SessionRow
 
 READ_PREPARATION: Final = Right("preparation.read")
@@ -192,7 +193,7 @@ def _wrong_with(sent: PreparationCheckIn, sections: Sections, now: datetime) -> 
     if sent.answers.get(PRESSURE) == "yes" and sent.reading is None:
         yield Fault("/reading", "is required where blood pressure is said to be taken")
     if sent.reading is not None:
-        if sent.reading.measured_at > now + treatment.AHEAD:
+        if sent.reading.measured_at > now + AHEAD:
             yield Fault("/reading/measured_at", "has not come yet")
         reading = _measured(sent.reading)
         assert reading is not None

@@ -1,11 +1,14 @@
 """Dosing sessions."""
 
+from typing import Final
+
+from app.course.sessions import service as visits
 from app.kernel import entries
 from app.kernel.edge import Reply, Signed, router
 from app.kernel.etag import IfMatch, etag, version_named
 from app.kernel.paging import Cursor, Limit, next_link
-from app.people.chart import entry_id, open_chart
-from app.treatment import service
+from app.people.chart import entry_id, open_chart, whose
+from app.treatment import listing, service
 from app.treatment.schemas import (
     DosingSessionIn,
     DosingSessionOut,
@@ -13,9 +16,9 @@ from app.treatment.schemas import (
     DosingSessionVersions,
 )
 
-routes = router("treatment")
+routes: Final = router("treatment")
 
-_SESSIONS = "/v1/patients/{patient_id}/dosing-sessions"
+_SESSIONS: Final = "/v1/patients/{patient_id}/dosing-sessions"
 
 
 @routes.post(
@@ -37,10 +40,14 @@ def list_dosing_sessions(
     visit: Signed, patient_id: str, cursor: Cursor = None, limit: Limit = 50
 ) -> Reply:
     """The patient's visits, newest first."""
+    asked = listing.ask_sessions(
+        visit.db, whose(visit.caller, patient_id), cursor=cursor, limit=limit
+    )
     chart = open_chart(visit.db, visit.caller, patient_id, service.READ_SESSIONS, visit.now)
-    page = service.list_sessions(visit.db, chart, cursor=cursor, limit=limit)
+    page = listing.list_sessions(visit.db, chart, asked, visit.now)
     return Reply(
-        page, headers=next_link(_SESSIONS.format(patient_id=patient_id), page.next_cursor, limit)
+        page.body,
+        headers=next_link(_SESSIONS.format(patient_id=patient_id), page.next_cursor, limit),
     )
 
 
@@ -52,7 +59,7 @@ def list_dosing_sessions(
 def read_dosing_session(visit: Signed, patient_id: str, dosing_session_id: str) -> Reply:
     """One visit."""
     chart = open_chart(visit.db, visit.caller, patient_id, service.READ_SESSIONS, visit.now)
-    session = service.read_session(visit.db, chart, entry_id(dosing_session_id))
+    session = service.read_session(visit.db, chart, entry_id(dosing_session_id), visit.now)
     return Reply(session, headers={"ETag": etag(session.version)})
 
 
@@ -73,7 +80,7 @@ def amend_dosing_session(
     chart = open_chart(visit.db, visit.caller, patient_id, service.RECORD_SESSIONS, visit.now)
     entry = entries.same_id(entry_id(dosing_session_id), sent.id)
     known = entries.look_up(visit.db, chart, service.KIND, service.SESSION_TO_CHANGE, entry)
-    session = service.amend_session(visit.db, chart, sent, known, base_version, visit.now)
+    session = visits.amend_session(visit.db, chart, sent, known, base_version, visit.now)
     return Reply(session, headers={"ETag": etag(session.version)})
 
 
@@ -103,4 +110,5 @@ def withdraw_dosing_session(
 def list_dosing_session_versions(visit: Signed, patient_id: str, dosing_session_id: str) -> Reply:
     """A visit as it was recorded, amended and withdrawn."""
     chart = open_chart(visit.db, visit.caller, patient_id, service.READ_SESSIONS, visit.now)
-    return Reply(service.session_versions(visit.db, chart, entry_id(dosing_session_id)))
+    session = entry_id(dosing_session_id)
+    return Reply(service.session_versions(visit.db, chart, session, visit.now))
