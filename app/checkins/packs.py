@@ -121,13 +121,20 @@ def added(db: Db) -> Iterator[Instrument]:
 
 def triaging(db: Db, keys: Set[str]) -> set[str]:
     """Which of these instruments triage for suicide; one question for all that are a clinic's."""
-    shipped = {one.key: one for one in instruments.shipped() if one.key in keys}
-    own = {one.key: one for one in added(db)} if keys - shipped.keys() else {}
-    return {
-        key
-        for key, one in (own | shipped).items()
-        if key in keys and due_kind(one) is DueKind.SAFETY_CHECK
-    }
+    shipped = _shipped_that_triage()
+    found = {key for key in keys if shipped.get(key)}
+    if not keys <= shipped.keys():
+        found |= {one.key for one in added(db) if one.key in keys and _triages(one)}
+    return found
+
+
+@lru_cache(1)
+def _shipped_that_triage() -> dict[str, bool]:
+    return {one.key: _triages(one) for one in instruments.shipped()}
+
+
+def _triages(instrument: Instrument) -> bool:
+    return due_kind(instrument) is DueKind.SAFETY_CHECK
 
 
 def offered(db: Db, switches: dict[str, bool]) -> list[Instrument]:

@@ -1,7 +1,7 @@
 """A clinic's protocol, and what is due for a patient by it."""
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -202,8 +202,9 @@ def told(chart: Chart, known: Course, found: Sequence[DueItem], now: datetime) -
     """What the protocol asks, in the patient's time zone."""
     zone = zone_of(chart.time_zone)
     items: dict[str, list[DueItemOut]] = {"open": [], "next": [], "recent": []}
+    local = _on_the_wall(zone)
     for item in found:
-        items.get(item.state, items["recent"]).append(_out(item, zone))
+        items.get(item.state, items["recent"]).append(_out(item, local))
     return DueOut(
         protocol_version=known.version,
         time_zone=chart.time_zone,
@@ -428,10 +429,20 @@ def _switched_on(chart: Chart, held: Protocol) -> set[str]:
     }
 
 
-def _out(item: DueItem, zone: ZoneInfo) -> DueItemOut:
-    def local(instant: int) -> datetime:
-        return instant_of(instant).astimezone(zone)
+def _on_the_wall(zone: ZoneInfo) -> Callable[[int], datetime]:
+    """From microseconds since 1970 to the patient's clock; questionnaires share their windows."""
+    known: dict[int, datetime] = {}
 
+    def local(instant: int) -> datetime:
+        found = known.get(instant)
+        if found is None:
+            found = known[instant] = instant_of(instant).astimezone(zone)
+        return found
+
+    return local
+
+
+def _out(item: DueItem, local: Callable[[int], datetime]) -> DueItemOut:
     return DueItemOut.model_construct(
         key=item.key,
         point=item.point,

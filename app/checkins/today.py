@@ -7,16 +7,16 @@ days after a dose what is done before what is filled in.
 
 from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from app.checkins import packs, schedule
 from app.checkins.schedule import AskedDue, Course, zone_of
-from app.checkins.schemas import DueOut, OpenWindowOut, ToDoOut
+from app.checkins.schemas import DueItemOut, DueOut, OpenWindowOut, ToDoOut
 from app.clinical import window
 from app.clinical.practice import is_due
-from app.clinical.protocol import Anchor, DueItem
+from app.clinical.protocol import Anchor
 from app.clinical.protocol.schedule import instant
 from app.clinical.window import Due, Kind
 from app.goals.steps import StepDue, ask_steps_due
@@ -37,12 +37,30 @@ class Asked(NamedTuple):
 
 
 class _Item(NamedTuple):
-    """Something to do, and what is told of it besides its place."""
+    """Something to do: what its place depends on, and what is told of it besides."""
 
     due: Due
-    instrument: str | None
-    entry_id: UUID | None
-    expires_at: int | None
+    told: dict[str, Any]
+
+
+class _Midnights:
+    """When days begin where the patient is. today: their date."""
+
+    def __init__(self, today: date, zone: ZoneInfo) -> None:
+        self.today = today
+        self._zone = zone
+        self._known: dict[date, tuple[int, datetime]] = {}
+
+    def of(self, day: date) -> tuple[int, datetime]:
+        """Its beginning, in microseconds since 1970 and on the patient's clock."""
+        if day not in self._known:
+            self._known[day] = self.at(day, time())
+        return self._known[day]
+
+    def at(self, day: date, clock: time) -> tuple[int, datetime]:
+        """The same of any time of the day."""
+        found = instant(datetime.combine(day, clock), self._zone)
+        return found, _local(found, self._zone)
 
 
 def ask(db: Db, patient_id: UUID, now: datetime, *, is_own: bool) -> Asked:
@@ -59,37 +77,42 @@ def ask(db: Db, patient_id: UUID, now: datetime, *, is_own: bool) -> Asked:
 def read_due(db: Db, chart: Chart, asked: Asked, now: datetime) -> DueOut:
     """The patient's list, in their own time zone."""
     known = schedule.course(db, chart, asked.due)
-    found = schedule.due(chart, known, now)
-    answer = schedule.told(chart, known, found, now)
+    answer = schedule.told(chart, known, schedule.due(chart, known, now), now)
     zone = zone_of(chart.time_zone)
-    today = now.astimezone(zone).date()
+    midnights = _Midnights(now.astimezone(zone).date(), zone)
     items = {
         one.due.key: one
         for one in (
-            *_questionnaires(db, known, found),
-            *_practices(asked.practised.all(), today, zone),
-            *_steps(asked.steps.all(), today, zone),
+            *_questionnaires(db, known, answer.open),
+            *_practices(asked.practised.all(), midnights),
+            *_steps(asked.steps.all(), midnights),
         )
     }
     at = microseconds(now)
-    open_days = known.protocol.sections.integration.open_days
-    is_open = window.open_window(known.doses, open_days, at)
-    placed = window.order_due([one.due for one in items.values()], at, is_open)
-    in_order = [_out(items[one.item.key], one.reason, zone) for one in placed]
-    opened = None
-    if is_open is not None:
-        opened = OpenWindowOut(
-            opens_at=_local(is_open.opens_at, zone), closes_at=_local(is_open.closes_at, zone)
+    opened = window.open_window(known.doses, known.protocol.sections.integration.open_days, at)
+    placed = window.order_due([one.due for one in items.values()], at, opened)
+    in_order = [
+        ToDoOut.model_construct(
+            key=one.item.key,
+            kind=one.item.kind.value,
+            reason=one.reason,
+            **items[one.item.key].told,
         )
-    return answer.model_copy(update={"in_order": in_order, "open_window": opened})
+        for one in placed
+    ]
+    open_window = None
+    if opened is not None:
+        open_window = OpenWindowOut(
+            opens_at=_local(opened.opens_at, zone), closes_at=_local(opened.closes_at, zone)
+        )
+    return answer.model_copy(update={"in_order": in_order, "open_window": open_window})
 
 
-def _questionnaires(db: Db, known: Course, found: list[DueItem]) -> Iterator[_Item]:
+def _questionnaires(db: Db, known: Course, open_now: list[DueItemOut]) -> Iterator[_Item]:
     """Those that are open. What is asked in the hours after a dose is a check on how somebody is.
 
     Source: our convention, as `window.due_kind`; rather one safety check too many.
     """
-    open_now = [item for item in found if item.state == "open"]
     screening = packs.triaging(db, {item.instrument for item in open_now})
     after_dose = {
         point.key
@@ -99,53 +122,49 @@ def _questionnaires(db: Db, known: Course, found: list[DueItem]) -> Iterator[_It
     for item in open_now:
         is_check = item.instrument in screening or item.point in after_dose
         kind = Kind.SAFETY_CHECK if is_check else Kind.QUESTIONNAIRE
-        due = Due(item.key, kind, item.opens_at, item.due_at)
-        yield _Item(due, item.instrument, None, item.expires_at)
+        due = Due(item.key, kind, microseconds(item.opens_at), microseconds(item.due_at))
+        told = _told(item.opens_at, item.due_at, item.expires_at, instrument=item.instrument)
+        yield _Item(due, told)
 
 
-def _practices(practised: list[Practised], today: date, zone: ZoneInfo) -> Iterator[_Item]:
+def _practices(practised: list[Practised], midnights: _Midnights) -> Iterator[_Item]:
     """Those still to be done today; by the time they are to be reminded of, or by its end."""
-    begins, ends = _midnight(today, zone), _midnight(today + _DAY, zone)
+    today = midnights.today
+    begins, ends = midnights.of(today), midnights.of(today + _DAY)
     for one in practised:
         if is_due(one.schedule, one.kept, today):
             due_at = ends
             if one.remind_at is not None:
-                wall = datetime.combine(today, time.fromisoformat(one.remind_at))
-                due_at = instant(wall, zone)
-            due = Due(f"practice/{one.id}/{today}", Kind.PRACTICE, begins, due_at)
-            yield _Item(due, None, one.id, ends)
+                due_at = midnights.at(today, time.fromisoformat(one.remind_at))
+            due = Due(f"practice/{one.id}/{today}", Kind.PRACTICE, begins[0], due_at[0])
+            yield _Item(due, _told(begins[1], due_at[1], ends[1], entry_id=one.id))
 
 
-def _steps(steps: list[StepDue], today: date, zone: ZoneInfo) -> Iterator[_Item]:
+def _steps(steps: list[StepDue], midnights: _Midnights) -> Iterator[_Item]:
     """Those that have begun, until they are done: what is overdue does not go away."""
     for one in steps:
-        if one.shown_from <= today:
-            due = Due(
-                f"step/{one.id}",
-                Kind.STEP,
-                _midnight(one.shown_from, zone),
-                _midnight(one.due_on + _DAY, zone),
-            )
-            yield _Item(due, None, one.id, None)
+        if one.shown_from <= midnights.today:
+            begins, ends = midnights.of(one.shown_from), midnights.of(one.due_on + _DAY)
+            due = Due(f"step/{one.id}", Kind.STEP, begins[0], ends[0])
+            yield _Item(due, _told(begins[1], ends[1], None, entry_id=one.id))
 
 
-def _midnight(day: date, zone: ZoneInfo) -> int:
-    return instant(datetime.combine(day, time()), zone)
+def _told(
+    opens_at: datetime,
+    due_at: datetime,
+    expires_at: datetime | None,
+    *,
+    instrument: str | None = None,
+    entry_id: UUID | None = None,
+) -> dict[str, Any]:
+    return {
+        "instrument": instrument,
+        "entry_id": entry_id,
+        "opens_at": opens_at,
+        "due_at": due_at,
+        "expires_at": expires_at,
+    }
 
 
 def _local(at: int, zone: ZoneInfo) -> datetime:
     return instant_of(at).astimezone(zone)
-
-
-def _out(item: _Item, reason: str, zone: ZoneInfo) -> ToDoOut:
-    due = item.due
-    return ToDoOut.model_construct(
-        key=due.key,
-        kind=due.kind.value,
-        reason=reason,
-        instrument=item.instrument,
-        entry_id=item.entry_id,
-        opens_at=_local(due.opens_at, zone),
-        due_at=_local(due.due_at, zone),
-        expires_at=None if item.expires_at is None else _local(item.expires_at, zone),
-    )

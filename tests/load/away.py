@@ -200,6 +200,46 @@ class DueSubject(Deployment):
         for points, (doses, count, over) in _COURSES.items():
             self._patients[points] = self.admit(direct, count, over=over)
             self.seed(self._patients[points], points=points, doses=doses, over=over)
+            self._practise(self._patients[points])
+
+    def _practise(self, patients: Sequence[Standing]) -> None:
+        """Three practices each, ticked for months and not yet today, and a goal with four steps.
+
+        Nobody reads their words here, so there are none.
+        """
+        patient_ids = [standing.patient_id for standing in patients]
+        frame = "'\\x', now(), now(), now(), NULL"
+        with database.connect(self.postgres, self.name) as connection:
+            for many, kind, columns in (
+                (3, "practice", "'care-team', NULL, 'walk', %s::jsonb, '07:30'"),
+                (1, "goal", "NULL, 'care-team', NULL, 1, NULL, NULL, NULL"),
+            ):
+                connection.execute(
+                    f"""
+                    INSERT INTO {kind} ({_FRAME}, {_COLUMNS[kind]})
+                    SELECT %s, patient_id, gen_random_uuid(), 1, 'active', {frame}, {columns}
+                    FROM unnest(%s::uuid[]) AS patient_id, generate_series(1, %s)
+                    """.encode(),
+                    [
+                        self.therapist.clinic_id,
+                        *([_SCHEDULE] if kind == "practice" else []),
+                        patient_ids,
+                        many,
+                    ],
+                )
+            for part, whole, status, column, day in (
+                ("practice_tick", "practice", "done", '"on"', "current_date - n"),
+                ("goal_step", "goal", "planned", "due_on", "current_date + n"),
+            ):
+                connection.execute(
+                    f"""
+                    INSERT INTO {part} ({_FRAME}, {whole}_id, {column})
+                    SELECT clinic_id, patient_id, gen_random_uuid(), 1, %s, {frame}, id, {day}
+                    FROM {whole}, generate_series(1, %s) AS n
+                    WHERE patient_id = ANY(%s)
+                    """.encode(),
+                    [status, _TICKS if part == "practice_tick" else 4, patient_ids],
+                )
 
     def _request(self, i: int, points: int) -> bytes:
         patients = self._patients[points]
@@ -212,8 +252,25 @@ class DueSubject(Deployment):
             raise ValueError(f"nothing about dose {doses}: {body[:500]!r}")
         if not any(one["check_in_id"] for one in items):
             raise ValueError(f"nothing was answered: {body[:500]!r}")
+        kinds = [one["kind"] for one in answer["in_order"]]
+        if (kinds.count("practice"), kinds.count("step")) != (3, 4):
+            raise ValueError(f"not three practices and four steps: {kinds}")
 
 
+_FRAME = (
+    "clinic_id, patient_id, id, version, status, words, recorded_at, received_at, effective_at,"
+    " clock_ahead_seconds"
+)
+_COLUMNS = {
+    "practice": "tier, came_from, activity, schedule, remind_at",
+    "goal": "life_area, tier, came_from, weight, baseline_level, starts_on, target_on",
+}
+_SCHEDULE = (
+    '{"kind": "daily", "from_on": "2020-01-01", "until_on": null, "weekdays": [], "every": null,'
+    ' "times": null, "pauses": []}'
+)
+_TICKS = 135
+"""Of each practice: some 400 in all."""
 _LEDGERS = {200: timedelta(days=POINTS), 20_000: LONG}
 """Entries, and over how long."""
 _HISTORIES = 2

@@ -18,6 +18,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from itertools import count
 from typing import Final, Literal, NamedTuple
 from uuid import UUID
@@ -433,6 +434,8 @@ class _Clock:
         return instant(self._wall + timedelta(days=amount), self._zone)
 
 
+# A phone asks again after every answer, and most of what it is told lies where it lay.
+@lru_cache(4096)
 def instant(wall: datetime, zone: ZoneInfo) -> int:
     """When the clock on the wall first shows this time, or first shows a later one.
 
