@@ -1,11 +1,12 @@
 """What is wrong, in words."""
 
+from contextlib import closing
 from datetime import UTC, datetime
 
 from sqlalchemy import literal_column, select
 
 from app.kernel import outbox
-from app.kernel.db import Query
+from app.kernel.db import Direct, Query
 from app.kernel.errors import Kind, Problem
 from app.kernel.settings import Settings
 from app.operations import stack
@@ -45,6 +46,11 @@ def examine(settings: Settings) -> list[str]:
         if problem.kind is Kind.INTERNAL:
             return ["The tables are not there; run `afterglow migrate`."]
         return [_NO_ANSWER]
+    with closing(database):
+        return _complaints(database)
+
+
+def _complaints(database: Direct) -> list[str]:
     complaints: list[str] = []
     try:
         stack.require_durability(database)
