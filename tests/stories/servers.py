@@ -145,16 +145,18 @@ class LiveServer:
 
     def _await_ready(self) -> None:
         deadline = time.monotonic() + START_SECONDS
-        while time.monotonic() < deadline:
-            for part, process in self._running.items():
-                if process.poll() is not None:
-                    raise DidNotStart(f"{part} ended:\n{self.log(part)[-2000:]}")
-            try:
-                if httpx.get(f"{self.base_url}/readyz", timeout=2).status_code == 200:
-                    return
-            except httpx.TransportError:
-                pass
-            time.sleep(0.02)
+        # One client for all: making one takes longer than asking, and the server needs the core.
+        with httpx.Client(timeout=2) as client:
+            while time.monotonic() < deadline:
+                for part, process in self._running.items():
+                    if process.poll() is not None:
+                        raise DidNotStart(f"{part} ended:\n{self.log(part)[-2000:]}")
+                try:
+                    if client.get(f"{self.base_url}/readyz").status_code == 200:
+                        return
+                except httpx.TransportError:
+                    pass
+                time.sleep(0.02)
         raise DidNotStart(f"not ready in {START_SECONDS} s:\n{self.log('serve')[-2000:]}")
 
     def _end(self, parts: tuple[Part, ...], number: signal.Signals) -> dict[Part, int]:
