@@ -1,6 +1,6 @@
 """The command line. Each command imports what it needs, so that `serve` starts fast.
 
-The commands of `afterglow clinic` are in `clinics`, all others here.
+Those of `afterglow clinic` are in `operations.clinics`, all others here.
 """
 
 import json
@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from app.cli.clinics import clinic
+from app.operations.clinics import clinic
 
 app = typer.Typer(
     name="afterglow",
