@@ -17,8 +17,9 @@ BIN := .venv/bin
 # One environment serves everything: where the development one was made, `run` uses that.
 DEVELOPMENT := .venv/.development
 RUNTIME := $(if $(wildcard $(DEVELOPMENT)),$(DEVELOPMENT),.venv/.runtime)
-# Two workers: each has a database of its own, and more would only share the same cores.
-PYTEST := $(BIN)/python -m pytest --numprocesses=auto --maxprocesses=2
+# Two workers: each has a database of its own, and more would only share the same cores. Each begins
+# with a half of its own, so that what a module shares is made once; who is done helps the other.
+PYTEST := $(BIN)/python -m pytest --numprocesses=auto --maxprocesses=2 --dist=worksteal
 
 .PHONY: run test check format-check lint types imports bench soak format lock
 

@@ -1,12 +1,17 @@
-"""The command line. Each command imports what it needs, so that `serve` starts fast."""
+"""The command line. Each command imports what it needs, so that `serve` starts fast.
+
+Those of `afterglow clinic` are in `operations.clinics`, all others here.
+"""
 
 import json
 import sys
-from datetime import UTC, datetime
+from contextlib import closing
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 import typer
+
+from app.operations.clinics import clinic
 
 app = typer.Typer(
     name="afterglow",
@@ -15,7 +20,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-clinic = typer.Typer(help="Clinics.", no_args_is_help=True)
 audit = typer.Typer(help="The ledger's evidence.", no_args_is_help=True)
 keys = typer.Typer(help="The keys of everything sealed.", no_args_is_help=True)
 app.add_typer(clinic, name="clinic")
@@ -51,9 +55,10 @@ def main() -> None:
 @app.command()
 def up() -> None:
     """Everything on this machine: database, migrations, demo on the first run, API and worker."""
+    from app.operations import stack
     from app.operations.up import up as run_everything
 
-    raise typer.Exit(run_everything(_settings()))
+    raise typer.Exit(run_everything(stack.read_settings()))
 
 
 @app.command()
@@ -73,7 +78,7 @@ def migrate() -> None:
     """Bring the tables to this version, as the role of AFTERGLOW_MIGRATION_URL."""
     from app.operations import stack
 
-    with stack.database(_settings()) as settings:
+    with stack.database(stack.read_settings()) as settings:
         stack.migrate(settings)
     typer.echo("The tables are up to date.")
 
@@ -85,14 +90,15 @@ def demo(*, as_json: Annotated[bool, typer.Option("--json", help="For scripts.")
     from app.operations.demo import RealClinicExists
     from app.operations.up import sign_ins
 
-    with stack.database(_settings()) as settings:
+    with stack.database(stack.read_settings()) as settings:
         stack.migrate(settings)
         try:
-            people = sign_ins(settings, stack.direct(settings))
+            with closing(stack.direct(settings)) as database:
+                people = sign_ins(settings, database)
         except RealClinicExists:
-            _fail("A real clinic exists here; synthetic people do not belong beside it.")
+            stack.refuse("A real clinic exists here; synthetic people do not belong beside it.")
     if people is None:
-        _fail(
+        stack.refuse(
             "The synthetic clinics are here already, and their sign-ins are kept in the data"
             " directory of whoever loaded them."
         )
@@ -104,200 +110,6 @@ def demo(*, as_json: Annotated[bool, typer.Option("--json", help="For scripts.")
                 f"{person['role']:14} {person['clinic']:28} {person['username']:30}"
                 f" {person['password']}"
             )
-
-
-@clinic.command("add")
-def add_clinic(
-    name: str,
-    country: Annotated[str, typer.Option(help="ISO 3166-1 alpha-2, such as DE.")],
-    time_zone: Annotated[str, typer.Option(help="IANA, such as Europe/Berlin.")],
-    admin: Annotated[str, typer.Option(help="E-mail address of its first administrator.")],
-    phone: Annotated[str | None, typer.Option(help="The clinic's number for patients.")] = None,
-    after_hours_phone: Annotated[
-        str | None, typer.Option(help="The number that holds while it is off duty.")
-    ] = None,
-) -> None:
-    """Make a real clinic and print a one-time invitation for its first administrator."""
-    from pydantic import TypeAdapter, ValidationError
-
-    from app.kernel.db import Db
-    from app.kernel.fields import Country, TimeZone
-    from app.operations import stack
-    from app.people.clinics import found_clinic
-    from app.people.invitations import create_invitation
-    from app.people.schemas import InvitationOut
-
-    for option, kind, value in (
-        ("--country", Country, country),
-        ("--time-zone", TimeZone, time_zone),
-    ):
-        try:
-            TypeAdapter(kind).validate_python(value)
-        except ValidationError:
-            _fail(f"{option} is not valid.")
-    if "@" not in admin or not name.strip():
-        _fail("A clinic needs a name, and --admin an e-mail address.")
-    now = datetime.now(UTC)
-
-    def found(db: Db) -> InvitationOut:
-        clinic_id = found_clinic(
-            db,
-            name=name,
-            country=country,
-            time_zone=time_zone,
-            phone=phone,
-            after_hours_phone=after_hours_phone,
-            is_synthetic=False,
-            coverage={},
-            now=now,
-        )
-        typer.echo(f"Clinic {clinic_id}")
-        return create_invitation(
-            db,
-            invitation_id=None,
-            role="administrator",
-            privileges=[],
-            care_by=None,
-            invited_by=None,
-            now=now,
-        )
-
-    with stack.database(_settings()) as settings:
-        stack.migrate(settings)
-        invitation = stack.direct(settings).run(found)
-    typer.echo(
-        f"Invitation for {admin}: {invitation.code}\n"
-        f"It works once, until {invitation.expires_at:%Y-%m-%d %H:%M} UTC:"
-        f" POST {settings.base_url}/v1/invitations/accept\n"
-        "Clinicians and administrators set up a second factor first; see docs/operations.md."
-    )
-
-
-@clinic.command("list")
-def list_clinics() -> None:
-    """Print every clinic's id, name and hours of duty."""
-    from app.operations import stack
-    from app.operations.hours import describe_all
-
-    with stack.database(_settings()) as settings:
-        for line in describe_all(stack.direct(settings)):
-            typer.echo(line)
-
-
-@clinic.command("hours")
-def set_hours(
-    clinic_id: str,
-    shifts: Annotated[
-        list[str] | None,
-        typer.Argument(help="Such as mon-fri=09:00-17:00 sat=10:00-12:00; none: not declared."),
-    ] = None,
-    holiday: Annotated[
-        list[str] | None, typer.Option(help="A date off duty, such as 2026-12-25.")
-    ] = None,
-) -> None:
-    """Declare when a clinic is on duty, on its own clock. Patients are told so."""
-    from uuid import UUID
-
-    from app.operations import stack
-    from app.operations.hours import declare, read_shifts
-    from app.safety.coverage import CoverageRefused
-
-    try:
-        coverage = read_shifts(shifts or [], holiday or [])
-        clinic_uuid = UUID(clinic_id)
-    except CoverageRefused as refused:
-        _fail(f"Not set: {refused}.")
-    except ValueError:
-        _fail("There is no such clinic.")
-    with stack.database(_settings()) as settings:
-        if not declare(stack.direct(settings), clinic_uuid, coverage):
-            _fail("There is no such clinic.")
-    typer.echo("Set. Answers to patients say so from now on.")
-
-
-@clinic.command("phones")
-def set_phones(
-    clinic_id: str,
-    phone: Annotated[
-        str | None, typer.Option(help="The clinic's number for patients; none: it has none.")
-    ] = None,
-    after_hours: Annotated[
-        str | None, typer.Option(help="The number that holds while it is off duty, if another.")
-    ] = None,
-) -> None:
-    """Set a clinic's own numbers. Patients in danger are shown the one that holds first."""
-    from uuid import UUID
-
-    from pydantic import TypeAdapter, ValidationError
-
-    from app.kernel.fields import Phone
-    from app.operations import stack
-    from app.operations.hours import set_numbers
-
-    try:
-        for number in (phone, after_hours):
-            TypeAdapter(Phone | None).validate_python(number)
-    except ValidationError:
-        _fail("Not set: that is no telephone number.")
-    try:
-        clinic_uuid = UUID(clinic_id)
-    except ValueError:
-        _fail("There is no such clinic.")
-    with stack.database(_settings()) as settings:
-        if not set_numbers(stack.direct(settings), clinic_uuid, phone, after_hours):
-            _fail("There is no such clinic.")
-    typer.echo("Set. Answers to patients say so from now on.")
-
-
-@clinic.command("second-factor")
-def require_second_factor(
-    clinic_id: str,
-    require: Annotated[
-        list[str] | None,
-        typer.Option(help="A role that needs one: clinician or administrator. May be repeated."),
-    ] = None,
-    optional: Annotated[
-        bool, typer.Option("--optional", help="Require it of nobody any more.")
-    ] = False,
-) -> None:
-    """Say of whom a clinic requires a second factor, or change that."""
-    from uuid import UUID
-
-    from app.kernel.second_factor import STAFF
-    from app.operations import second_factor, stack
-
-    roles = frozenset(require or [])
-    if not roles <= STAFF or (roles and optional):
-        _fail("--require takes clinician or administrator, and does not go with --optional.")
-    try:
-        clinic_uuid = UUID(clinic_id)
-    except ValueError:
-        _fail("There is no such clinic.")
-    with stack.database(_settings()) as settings:
-        database = stack.direct(settings)
-        if roles or optional:
-            try:
-                second_factor.require(database, clinic_uuid, roles, datetime.now(UTC))
-            except second_factor.Synthetic:
-                _fail("Not set: the people of a synthetic clinic are exempt.")
-        said = list(second_factor.describe(database, clinic_uuid))
-    if not said:
-        _fail("There is no such clinic.")
-    for line in said:
-        typer.echo(line)
-    if roles:
-        typer.echo("Whoever has none is asked to set it up within ten minutes, at the next token.")
-
-
-@clinic.command("reset-second-factor")
-def reset_second_factor(username: str) -> None:
-    """Take away the second factor of somebody who lost it, and end all their sign-ins."""
-    from app.operations import second_factor, stack
-
-    with stack.database(_settings()) as settings:
-        if not second_factor.reset(stack.direct(settings), username, datetime.now(UTC)):
-            _fail("Nobody of that name has a second factor.")
-    typer.echo("Reset. Their password is enough for setting up another one.")
 
 
 @app.command(context_settings={"ignore_unknown_options": True})
@@ -316,13 +128,14 @@ def score(
 ) -> None:
     """Score answers as the server does, to check it against paper."""
     from app.clinical import instruments
+    from app.operations import stack
     from app.operations.scoring import read_words, score_line, score_one
 
     try:
         definition = instruments.find(instrument)
     except instruments.UnknownInstrument:
         known = ", ".join(one.key for one in instruments.shipped())
-        _fail(f"There is no such instrument; there are {known}.")
+        stack.refuse(f"There is no such instrument; there are {known}.")
     if batch:
         is_good = True
         for line in sys.stdin:
@@ -333,7 +146,7 @@ def score(
     sent = read_words(definition, answers or [])
     result = sent if isinstance(sent, str) else score_one(definition, sent)
     if isinstance(result, str):
-        _fail(result)
+        stack.refuse(result)
     typer.echo(json.dumps(result) if as_json else _in_words(result))
 
 
@@ -359,8 +172,11 @@ def anchor() -> None:
     from app.operations import stack
     from app.operations.audit import anchor_lines
 
-    with stack.database(_settings()) as settings:
-        for line in anchor_lines(stack.direct(settings)):
+    with (
+        stack.database(stack.read_settings()) as settings,
+        closing(stack.direct(settings)) as database,
+    ):
+        for line in anchor_lines(database):
             typer.echo(line)
 
 
@@ -379,11 +195,14 @@ def verify(
         try:
             anchors = read_anchors(anchor.read_text("utf-8").splitlines())
         except AnchorUnreadable as error:
-            _fail(f"Line {error.line} of the anchor cannot be read.")
+            stack.refuse(f"Line {error.line} of the anchor cannot be read.")
         except (OSError, UnicodeDecodeError):
-            _fail("The anchor cannot be read.")
-    with stack.database(_settings()) as settings:
-        report = verify_all(stack.direct(settings), anchors)
+            stack.refuse("The anchor cannot be read.")
+    with (
+        stack.database(stack.read_settings()) as settings,
+        closing(stack.direct(settings)) as database,
+    ):
+        report = verify_all(database, anchors)
     for fault in report.faults:
         typer.echo(
             f"BAD clinic {fault.clinic_id} patient {fault.patient_id} row {fault.seq}:"
@@ -401,7 +220,7 @@ def rotate() -> None:
     from app.kernel.vault import Keyring
     from app.operations import stack
 
-    settings = _settings()
+    settings = stack.read_settings()
     stack.keyring(settings)
     path = stack.keyring_path(settings)
     write_secret(path, Keyring.rotate(path.read_text()))
@@ -415,7 +234,7 @@ def rotate_signing() -> None:
     from app.kernel.tokens import SigningKeys
     from app.operations import stack
 
-    settings = _settings()
+    settings = stack.read_settings()
     stack.signing_keys(settings)
     path = stack.signing_keys_path(settings)
     write_secret(path, SigningKeys.rotate(path.read_text()))
@@ -428,8 +247,11 @@ def rewrap() -> None:
     from app.operations import stack
     from app.operations.rewrap import rewrap_all
 
-    with stack.database(_settings()) as settings:
-        count = rewrap_all(stack.direct(settings))
+    with (
+        stack.database(stack.read_settings()) as settings,
+        closing(stack.direct(settings)) as database,
+    ):
+        count = rewrap_all(database)
     typer.echo(f"{count} keys and cells are under the newest key; older keys may be taken out.")
 
 
@@ -439,19 +261,13 @@ def doctor() -> None:
     from app.operations import stack
     from app.operations.doctor import examine
 
-    with stack.database(_settings()) as settings:
+    with stack.database(stack.read_settings()) as settings:
         complaints = examine(settings)
     for complaint in complaints:
         typer.echo(f"- {complaint}")
     if not complaints:
         typer.echo("Nothing is wrong.")
     raise typer.Exit(1 if complaints else 0)
-
-
-def _settings() -> Any:
-    from app.operations.stack import read_settings
-
-    return read_settings()
 
 
 def _in_words(result: dict[str, Any]) -> str:
@@ -479,8 +295,3 @@ def _run(part: str, *, with_parent: bool) -> None:
     from app.operations.process import main as run_process
 
     run_process([part, *(["--with-parent"] if with_parent else [])])
-
-
-def _fail(message: str) -> NoReturn:
-    typer.echo(message, err=True)
-    raise typer.Exit(2)

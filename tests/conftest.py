@@ -10,7 +10,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -34,6 +34,15 @@ from tests.builders import World, a_world
 KEYRING = Keyring.generate()
 SIGNING_KEYS = SigningKeys.generate()
 MONDAY_NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
+LONG = ("tests/stories/", "tests/phone/")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Where several work, the longest stories come first: the last to be done are short ones, and
+    nobody waits long for anybody. One alone begins with what tells soonest.
+    """
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: not item.nodeid.startswith(LONG))
 
 
 @dataclass(frozen=True)
@@ -109,13 +118,29 @@ def template(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> It
     postgres.run(f"DROP DATABASE {name} WITH (FORCE)")
 
 
+@contextmanager
+def a_database(postgres: Postgres, template: str, data_dir: Path) -> Iterator[Settings]:
+    """A migrated database, while it is entered."""
+    name = f"afterglow_{uuid4().hex[:12]}"
+    postgres.run(f"CREATE DATABASE {name} TEMPLATE {template}")
+    yield postgres.settings(name, data_dir)
+    postgres.run(f"DROP DATABASE {name} WITH (FORCE)")
+
+
 @pytest.fixture
 def fresh_database(postgres: Postgres, template: str, tmp_path: Path) -> Iterator[Settings]:
     """A migrated database nobody else uses."""
-    name = f"afterglow_{uuid4().hex[:12]}"
-    postgres.run(f"CREATE DATABASE {name} TEMPLATE {template}")
-    yield postgres.settings(name, tmp_path)
-    postgres.run(f"DROP DATABASE {name} WITH (FORCE)")
+    with a_database(postgres, template, tmp_path) as settings:
+        yield settings
+
+
+@pytest.fixture(scope="module")
+def module_database(
+    postgres: Postgres, template: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Settings]:
+    """A migrated database that the tests of one module share."""
+    with a_database(postgres, template, tmp_path_factory.mktemp("module")) as settings:
+        yield settings
 
 
 @pytest.fixture(scope="session")
@@ -123,10 +148,8 @@ def settings(
     postgres: Postgres, template: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Settings]:
     """Of the database that this worker's tests share."""
-    name = f"afterglow_{uuid4().hex[:12]}"
-    postgres.run(f"CREATE DATABASE {name} TEMPLATE {template}")
-    yield postgres.settings(name, tmp_path_factory.mktemp("data"))
-    postgres.run(f"DROP DATABASE {name} WITH (FORCE)")
+    with a_database(postgres, template, tmp_path_factory.mktemp("data")) as settings:
+        yield settings
 
 
 @pytest.fixture(scope="session")

@@ -385,12 +385,18 @@ _Turn = asyncio.Future[Link | None]
 
 
 class Database:
-    """Transactions on the event loop, over at most `size` connections."""
+    """Transactions on the event loop, over at most `size` connections.
 
-    def __init__(self, url: str, vault: Keyring, *, size: int) -> None:
+    busy_seconds: how long to wait for one of them to come free.
+    """
+
+    def __init__(
+        self, url: str, vault: Keyring, *, size: int, busy_seconds: float = _BUSY_SECONDS
+    ) -> None:
         self.vault = vault
         self._url = libpq(url)
         self._size = size
+        self._busy_seconds = busy_seconds
         self._open: set[Link] = set()
         self._connecting = 0
         self._idle: list[Link] = []
@@ -409,7 +415,7 @@ class Database:
             if len(self._open) + self._connecting < self._size:
                 return self._connect()
             turn: _Turn = asyncio.get_running_loop().create_future()
-            self._queue.append((monotonic() + _BUSY_SECONDS, turn))
+            self._queue.append((monotonic() + self._busy_seconds, turn))
             try:
                 link = plain.wait_for(turn)
             except BaseException:

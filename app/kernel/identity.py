@@ -411,8 +411,11 @@ def _tokens(
     db: Db, issuer: Issuer, standing: Standing, family_id: UUID, generation: int, now: datetime
 ) -> Tokens:
     must_enrol = second_factor.must_enrol(db, standing.account_id, standing.role)
+    # Who signs in anew in the very second in which all was ended begins with the next.
+    is_too_soon = now < standing.valid_after <= next_second(now)
+    issued_at = standing.valid_after if is_too_soon else now
     return Tokens(
-        issuer.access_token(standing, now, must_enrol=must_enrol),
+        issuer.access_token(standing, issued_at, must_enrol=must_enrol),
         issuer.refresh_token(standing.clinic_id, family_id, generation),
         standing,
         issuer.help_token(standing, now),

@@ -115,10 +115,17 @@ class _Trip:
 class Link:
     """One connection. Not for two transactions at once.
 
-    on_lost: called once when the connection breaks, from whoever notices.
+    on_lost: called once when the connection breaks, from whoever notices. trip_seconds: after
+    this long without an answer it is given up.
     """
 
-    def __init__(self, url: str, on_lost: Callable[["Link"], None] | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        on_lost: Callable[["Link"], None] | None = None,
+        *,
+        trip_seconds: float = TRIP_SECONDS,
+    ) -> None:
         """Connect, blocking. Raises: NoLink."""
         try:
             connection = psycopg.connect(
@@ -148,6 +155,7 @@ class Link:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._on_lost = on_lost
         self._waiting_since = 0.0
+        self._trip_seconds = trip_seconds
         self.is_lost = False
 
     def join_loop(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -193,7 +201,7 @@ class Link:
 
         A reset socket has to be asked: uvloop takes its reader away and tells nobody.
         """
-        if self._waiting_since and at - self._waiting_since > TRIP_SECONDS:
+        if self._waiting_since and at - self._waiting_since > self._trip_seconds:
             return True
         poll = select.poll()
         poll.register(self._socket, 0)  # errors are always told
@@ -277,7 +285,7 @@ class Link:
             while trip in self._trips:
                 unsent = self._pg.flush()
                 poll.register(self._socket, select.POLLIN | (select.POLLOUT if unsent else 0))
-                if not poll.poll(TRIP_SECONDS * 1000):
+                if not poll.poll(self._trip_seconds * 1000):
                     raise psycopg.OperationalError
                 self._absorb()
         except psycopg.Error:

@@ -83,13 +83,19 @@ def signing_keys_path(settings: Settings) -> Path:
 def direct(settings: Settings) -> Direct:
     """Blocking transactions for a command, on tables it knows and with the keys they need.
 
+    Whoever asked for it closes it.
+
     Raises: WrongTables, WrongKeys, Problem.
     """
     assert settings.database_url is not None
     database = Direct(settings.database_url, keyring(settings))
-    if database.run(lambda db: db.first(VERSION)) != newest_version():
-        raise WrongTables
-    database.run(_require_own_keys)
+    try:
+        if database.run(lambda db: db.first(VERSION)) != newest_version():
+            raise WrongTables
+        database.run(_require_own_keys)
+    except BaseException:
+        database.close()
+        raise
     return database
 
 

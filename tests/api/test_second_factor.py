@@ -158,6 +158,18 @@ class TestEnrolment:
         assert app.who.get("/v1/me").status_code == 200
         assert refresh(person, app.tokens["refresh_token"]).status_code == 200
 
+    def test_who_signs_in_or_refreshes_in_that_very_second_is_signed_in(
+        self, timed_world: World, clock: Clock
+    ) -> None:
+        person = timed_world.therapist
+        app = enrol(person, clock)
+
+        anew = sign_in(person, otp=app.recovery_codes[0]).json()
+        refreshed = refresh(person, app.tokens["refresh_token"]).json()
+
+        assert with_token(person, anew).get("/v1/me").status_code == 200
+        assert with_token(person, refreshed).get("/v1/me").status_code == 200
+
     def test_a_patient_s_phone_stays_signed_in(self, timed_world: World, clock: Clock) -> None:
         patient = timed_world.patient
         phone = sign_in(patient).json()

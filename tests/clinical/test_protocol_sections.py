@@ -229,7 +229,7 @@ def test_a_prompt_may_name_a_drug_a_route_and_no_instrument() -> None:
 
 
 def test_kinds_of_criteria_that_do_not_ship_are_read_too() -> None:
-    document = changed("/discharge/criteria/0", DOCUMENT["discharge"]["criteria"][2])
+    document = changed("/discharge/criteria/0", deepcopy(DOCUMENT["discharge"]["criteria"][2]))
     document["discharge"]["criteria"][0] |= {"key": "awake", "kind": "sedation"}
     document["discharge"]["criteria"][3] = {
         "key": "air",

@@ -21,7 +21,8 @@ from tests.clinical.test_instruments import PACKAGE
 
 law = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
-# Slow machines included. What takes time in proportion to the square of 64 KiB takes longer.
+# Of this thread's own work, on slow machines too; what else the machine does is not counted.
+# What takes time in proportion to the square of 64 KiB takes longer.
 SOON_SECONDS = 2.0
 
 SHIPPED = sorted((PACKAGE / "instruments").glob("*.toml"))
@@ -33,13 +34,13 @@ FRAGMENTS = [
 
 
 def read_or_refuse(toml_text: str) -> Instrument | DefinitionRefused:
-    started = time.perf_counter()
+    started = time.thread_time()
     try:
         return parse(toml_text, "sent.toml")
     except DefinitionRefused as refused:
         return refused
     finally:
-        assert time.perf_counter() - started < SOON_SECONDS
+        assert time.thread_time() - started < SOON_SECONDS
 
 
 @law

@@ -301,10 +301,10 @@ class TestStatements:
 
 
 @pytest.fixture
-def owner(fresh_database: Settings) -> Iterator[psycopg.Connection[Any]]:
+def owner(module_database: Settings) -> Iterator[psycopg.Connection[Any]]:
     """The migrated database, as its owner; what a test breaks in it is taken back."""
-    assert fresh_database.migration_url is not None
-    with psycopg.connect(libpq(fresh_database.migration_url)) as connection:
+    assert module_database.migration_url is not None
+    with psycopg.connect(libpq(module_database.migration_url)) as connection:
         yield connection
         connection.rollback()
 

@@ -378,14 +378,25 @@ class TestKeepOne:
         assert rows(fresh_database)[0]["attempts"] == 0
 
 
+class NeverStill(worker.Bell):
+    """Lets nobody idle."""
+
+    def wait(self, seconds: float) -> None:
+        """Hardly."""
+        time.sleep(0.01)
+
+
 @contextmanager
 def a_worker(
-    settings: Settings, database: Direct, now: Callable[[], datetime] = clock.now
+    settings: Settings,
+    database: Direct,
+    now: Callable[[], datetime] = clock.now,
+    bell: type[worker.Bell] = worker.Bell,
 ) -> Iterator[None]:
     """The worker in a thread."""
     stop = threading.Event()
-    bell = worker.Bell(str(settings.database_url))
-    thread = threading.Thread(target=worker.run, args=(database, bell, stop, now))
+    rung = bell(str(settings.database_url))
+    thread = threading.Thread(target=worker.run, args=(database, rung, stop, now))
     thread.start()
     try:
         yield
@@ -448,7 +459,7 @@ class TestRun:
             tapped = Direct(between.url, keyring)
             between.lose(b"", times=9)
 
-            with a_worker(fresh_database, tapped):
+            with a_worker(fresh_database, tapped, bell=NeverStill):
                 wait_until(lambda: not untold(fresh_database))
 
             assert between.connections > 4
@@ -462,11 +473,12 @@ class TestRun:
             instants = [NOW]
 
             def now() -> datetime:
-                instants.append(instants[-1] + worker.BEAT_EVERY / 5)
+                later = instants[-1] + worker.BEAT_EVERY / 5
+                instants.append(min(later, NOW + 3 * worker.BEAT_EVERY))
                 return instants[-1]
 
-            with a_worker(fresh_database, tapped, now):
-                wait_until(lambda: len(instants) > 14)
+            with a_worker(fresh_database, tapped, now, NeverStill):
+                wait_until(lambda: len(instants) > 50)
             tapped.close()
             beats = [trip for trip in between.trips if any("heartbeat" in sql for sql in trip)]
 

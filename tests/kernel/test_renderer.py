@@ -105,6 +105,18 @@ class TestDrawing:
 
         play(story, Renderer)
 
+    def test_one_of_a_large_parent_is_not_taken_for_large_itself(self) -> None:
+        async def story(renderer: Renderer) -> None:
+            await renderer.draw(CHART, "svg")
+            pid = renderer.pid
+            await renderer.draw(CHART, "svg")
+
+            assert renderer.pid == pid is not None
+
+        held = bytearray(Limits().kib * 1024)
+        play(story, Renderer)
+        assert held
+
     def test_sixteen_at_once_are_all_drawn(self) -> None:
         async def story(renderer: Renderer) -> None:
             drawn = await asyncio.gather(*(renderer.draw(CHART, "svg") for _ in range(16)))

@@ -35,7 +35,7 @@ from tests.conftest import MONDAY_NOON, Behind, Clock
 from tests.phone.client import Answer, Json, NoAnswer, NotNow, Phone, Transport
 
 IS_SOAK: Final = os.environ.get("AFTERGLOW_SOAK") == "1"
-EXAMPLES: Final = 1000 if IS_SOAK else 60
+EXAMPLES: Final = 1000 if IS_SOAK else 52
 STEPS: Final = 50 if IS_SOAK else 40
 PHONES: Final = 3
 LEVELS: Final = ["none", "low", "moderate", "high"]

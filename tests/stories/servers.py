@@ -4,12 +4,16 @@ For tests about what only a running system shows: crashes, restarts, clients of 
 Starting and stopping are bounded, and no process outlives the test that started it.
 """
 
+import atexit
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Literal, Self
@@ -23,6 +27,26 @@ STOP_SECONDS: Final = 5.0
 Part = Literal["serve", "worker"]
 PARTS: Final[tuple[Part, ...]] = ("serve", "worker")
 _ROOT: Final = Path(__file__).parents[2]
+
+
+@cache
+def _byte_code() -> str:
+    """A folder for what Python compiles, until this process ends."""
+    folder = tempfile.mkdtemp(prefix="afterglow-test-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+def environment(**changes: str) -> dict[str, str]:
+    """This process's for a program, without what it says about Afterglow.
+
+    Where Python keeps no byte code, every start of a program would compile all of it again, which
+    is most of a start's time: there the programs of a run share a folder for it.
+    """
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("AFTERGLOW_")}
+    if kept.pop("PYTHONDONTWRITEBYTECODE", None):
+        kept["PYTHONPYCACHEPREFIX"] = _byte_code()
+    return kept | changes
 
 
 class DidNotStart(Exception):
@@ -121,16 +145,18 @@ class LiveServer:
 
     def _await_ready(self) -> None:
         deadline = time.monotonic() + START_SECONDS
-        while time.monotonic() < deadline:
-            for part, process in self._running.items():
-                if process.poll() is not None:
-                    raise DidNotStart(f"{part} ended:\n{self.log(part)[-2000:]}")
-            try:
-                if httpx.get(f"{self.base_url}/readyz", timeout=2).status_code == 200:
-                    return
-            except httpx.TransportError:
-                pass
-            time.sleep(0.02)
+        # One client for all: making one takes longer than asking, and the server needs the core.
+        with httpx.Client(timeout=2) as client:
+            while time.monotonic() < deadline:
+                for part, process in self._running.items():
+                    if process.poll() is not None:
+                        raise DidNotStart(f"{part} ended:\n{self.log(part)[-2000:]}")
+                try:
+                    if client.get(f"{self.base_url}/readyz").status_code == 200:
+                        return
+                except httpx.TransportError:
+                    pass
+                time.sleep(0.02)
         raise DidNotStart(f"not ready in {START_SECONDS} s:\n{self.log('serve')[-2000:]}")
 
     def _end(self, parts: tuple[Part, ...], number: signal.Signals) -> dict[Part, int]:
@@ -153,10 +179,9 @@ class LiveServer:
 
     def _environment(self) -> dict[str, str]:
         settings = self.settings.model_dump(exclude_none=True)
-        kept = {
-            name: value for name, value in os.environ.items() if not name.startswith("AFTERGLOW_")
-        }
-        return kept | {f"AFTERGLOW_{name.upper()}": str(value) for name, value in settings.items()}
+        return environment(
+            **{f"AFTERGLOW_{name.upper()}": str(value) for name, value in settings.items()}
+        )
 
 
 def _free_port() -> int:

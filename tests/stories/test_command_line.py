@@ -1,107 +1,33 @@
-"""The command line, as an operator types it: programs of their own, exit codes and all."""
+"""The command line, as an operator types it: what is printed, exit codes and all."""
 
 import json
-import os
 import re
-import shutil
-import signal
-import socket
-import stat
-import subprocess
-import sys
-import tempfile
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
-from uuid import UUID
+from typing import Any
 
-import httpx
-import psutil
-import psycopg
 import pytest
-from fastapi.testclient import TestClient
-from pyotp import TOTP
-from typer.testing import CliRunner
 
 from app import worker
-from app.cli import app
 from app.clinical import instruments
 from app.kernel import clock, outbox
-from app.kernel.db import Direct, libpq
+from app.kernel.db import Direct
 from app.kernel.settings import Settings
-from app.main import create_app
 from app.operations import stack
 from app.operations.scoring import score_one
-from tests.builders import a_check_in
-
-ROOT: Final = Path(__file__).parents[2]
-STOPS_IN_SECONDS: Final = 5.0
-
-
-def environment(**changes: str) -> dict[str, str]:
-    """This process's, without what it says about Afterglow."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("AFTERGLOW_")}
-    return kept | changes
-
-
-def of_settings(settings: Settings) -> dict[str, str]:
-    """The environment of an operator whose database this is."""
-    return environment(
-        AFTERGLOW_DATABASE_URL=str(settings.database_url),
-        AFTERGLOW_MIGRATION_URL=str(settings.migration_url),
-        AFTERGLOW_DATA_DIR=str(settings.data_dir),
-    )
-
-
-def afterglow(
-    *arguments: str, env: dict[str, str] | None = None, stdin: str = ""
-) -> "subprocess.CompletedProcess[str]":
-    """Run a command to its end."""
-    return subprocess.run(
-        [sys.executable, "-m", "app", *arguments],
-        cwd=ROOT,
-        env=env or environment(),
-        input=stdin,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-
-
-def succeeds(*arguments: str, env: dict[str, str] | None = None, stdin: str = "") -> str:
-    """What a command printed that had nothing to complain about."""
-    done = afterglow(*arguments, env=env, stdin=stdin)
-    assert (done.returncode, done.stderr) == (0, ""), done
-    return done.stdout
-
-
-@contextmanager
-def api(settings: Settings) -> Iterator[TestClient]:
-    """The API with the operator's keys."""
-    application = create_app(settings, stack.keyring(settings), stack.signing_keys(settings))
-    with TestClient(application) as client:
-        yield client
-
-
-def sign_in(client: TestClient | httpx.Client, person: dict[str, Any]) -> dict[str, str]:
-    """The headers of somebody the command line printed."""
-    answer = client.post(
-        "/v1/auth/token",
-        data={
-            "grant_type": "password",
-            "username": person["username"],
-            "password": person["password"],
-        },
-    )
-    assert answer.status_code == 200, answer.text
-    return {"Authorization": f"Bearer {answer.json()['access_token']}"}
-
-
-def mode(path: Path) -> int:
-    return stat.S_IMODE(path.stat().st_mode)
+from tests.builders import as_superuser
+from tests.stories.commands import (
+    REAL,
+    ROOT,
+    afterglow,
+    api,
+    mode,
+    of_settings,
+    program,
+    sign_in,
+    succeeds,
+    with_a_second_factor,
+    without_complaint,
+)
 
 
 def answers(text: str) -> list[str]:
@@ -111,7 +37,7 @@ def answers(text: str) -> list[str]:
 
 class TestScore:
     def test_answers_are_scored_in_words(self) -> None:
-        said = succeeds("score", "phq-9", *answers("221212110"))
+        said = without_complaint(program("score", "phq-9", *answers("221212110")))
 
         assert said == "phq-9 total 12, moderate; the suicide item raises no flag\n"
 
@@ -165,10 +91,9 @@ class TestScore:
     def test_what_cannot_be_scored_is_refused_with_the_reason(
         self, arguments: list[str], reason: str
     ) -> None:
-        # In this process: it is the same code, and a program's start is most of a command's time.
-        done = CliRunner().invoke(app, ["score", *arguments])
+        done = afterglow("score", *arguments)
 
-        assert (done.exit_code, done.stdout) == (2, "")
+        assert (done.returncode, done.stdout) == (2, "")
         assert reason in done.stderr
 
     def test_a_batch_gives_a_line_for_a_line_and_a_bad_one_does_not_stop_the_rest(self) -> None:
@@ -178,7 +103,7 @@ class TestScore:
         lines[50] = "not json"
         lines[51] = ""
 
-        done = afterglow("score", "phq-9", "--batch", stdin="\n".join(lines) + "\n")
+        done = program("score", "phq-9", "--batch", stdin="\n".join(lines) + "\n")
 
         results = [json.loads(line) for line in done.stdout.splitlines()]
         bad = {40, 41, 42, 43, 50, 51}
@@ -248,20 +173,6 @@ class TestDemo:
         assert "real clinic" in done.stderr
 
 
-REAL: Final = ("--country", "DE", "--time-zone", "Europe/Berlin", "--admin", "a@real.example")
-
-
-def with_a_second_factor(
-    client: TestClient, headers: dict[str, str], password: str
-) -> dict[str, str]:
-    """Set an authenticator app up. Returns: headers of somebody signed in anew."""
-    path = "/v1/me/second-factor"
-    begun = client.post(path, json={"password": password}, headers=headers).json()
-    otp = TOTP(begun["secret"]).now()
-    confirmed = client.post(f"{path}/confirm", json={"otp": otp}, headers=headers).json()
-    return {"Authorization": f"Bearer {confirmed['tokens']['access_token']}"}
-
-
 class TestClinicAdd:
     def test_it_prints_an_invitation_that_works_once(self, fresh_database: Settings) -> None:
         said = succeeds("clinic", "add", "Real Clinic", *REAL, env=of_settings(fresh_database))
@@ -305,9 +216,9 @@ class TestClinicAdd:
     def test_what_is_not_valid_is_named_and_nothing_is_made(
         self, fresh_database: Settings, arguments: list[str], reason: str
     ) -> None:
-        done = CliRunner(env=of_settings(fresh_database)).invoke(app, ["clinic", "add", *arguments])
+        done = afterglow("clinic", "add", *arguments, env=of_settings(fresh_database))
 
-        assert (done.exit_code, done.stdout) == (2, "")
+        assert (done.returncode, done.stdout) == (2, "")
         assert reason in done.stderr
         assert as_superuser(fresh_database, "SELECT count(*) FROM clinic_directory") == [(0,)]
 
@@ -331,7 +242,7 @@ class TestAudit:
         )
         theirs = f"patient_id = '{patient_id}'"
         as_superuser(fresh_database, f"UPDATE ledger SET action = 'x' WHERE seq = 5 AND {theirs}")
-        done = afterglow("audit", "verify", env=env)
+        done = program("audit", "verify", env=env)
 
         assert done.returncode == 1
         assert done.stderr == f"BAD clinic {clinic_id} patient {patient_id} row 5: was altered\n"
@@ -361,7 +272,7 @@ class TestAudit:
 
 class TestOpenapi:
     def test_it_prints_the_specification_and_needs_nothing(self) -> None:
-        printed = json.loads(succeeds("openapi"))
+        printed = json.loads(without_complaint(program("openapi")))
 
         assert printed == json.loads((ROOT / "openapi" / "afterglow.json").read_text("utf-8"))
 
@@ -388,19 +299,19 @@ class TestDoctor:
         assert "last seen 7 minutes ago" in silent.stdout
 
     def test_a_database_that_does_not_answer_is_said_in_a_sentence(self, tmp_path: Path) -> None:
-        env = environment(
-            AFTERGLOW_DATABASE_URL="postgresql+psycopg://secret-user:secret@127.0.0.1:1/nothing",
-            AFTERGLOW_DATA_DIR=str(tmp_path),
-        )
+        env = {
+            "AFTERGLOW_DATABASE_URL": "postgresql+psycopg://secret-user:secret@127.0.0.1:1/nothing",
+            "AFTERGLOW_DATA_DIR": str(tmp_path),
+        }
 
-        done = afterglow("doctor", env=env)
+        done = program("doctor", env=env)
 
         assert done.returncode == 1
         assert "PostgreSQL does not answer" in done.stdout
         assert "secret" not in done.stdout + done.stderr
 
     def test_a_setting_that_is_not_valid_is_named_and_not_repeated(self) -> None:
-        done = afterglow("doctor", env=environment(AFTERGLOW_PORT="secret"))
+        done = program("doctor", env={"AFTERGLOW_PORT": "secret"})
 
         assert (done.returncode, done.stderr) == (2, "Not a valid setting: AFTERGLOW_PORT.\n")
 
@@ -447,224 +358,3 @@ class TestKeys:
                         page = client.get(f"/v1/patients/me/{kind}", headers=headers).json()
                         read.append(page[kind][0]["words"])
         return read
-
-
-def as_superuser(settings: Settings, statement: str) -> list[tuple[Any, ...]]:
-    with psycopg.connect(libpq(str(settings.migration_url)), autocommit=True) as connection:
-        done = connection.execute(statement.encode())
-        return done.fetchall() if done.description else []
-
-
-class Up:
-    """`afterglow up`, running."""
-
-    def __init__(self, env: dict[str, str], log: Path) -> None:
-        self._log = log
-        with log.open("wb") as output:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "app", "up"],
-                cwd=ROOT,
-                env=env,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-
-    @property
-    def said(self) -> str:
-        """So far."""
-        return self._log.read_text()
-
-    def wait_until_said(self, words: str, seconds: float = 30) -> None:
-        deadline = time.monotonic() + seconds
-        while words not in self.said:
-            assert self.process.poll() is None, self.said
-            assert time.monotonic() < deadline, self.said
-            time.sleep(0.05)
-
-    @property
-    def base_url(self) -> str:
-        """As it was printed."""
-        found = re.search(r"Afterglow listens on (\S+)", self.said)
-        assert found is not None, self.said
-        return found[1]
-
-    @property
-    def people(self) -> list[dict[str, str]]:
-        """As they were printed."""
-        row = re.compile(r"^  (patient|therapist|administrator) +(\S+) +(\S+)$", re.MULTILINE)
-        return [
-            {"role": role, "username": username, "password": password}
-            for role, username, password in row.findall(self.said)
-        ]
-
-    def everything(self) -> list[psutil.Process]:
-        """The processes of it."""
-        return [self.process_info, *self.process_info.children(recursive=True)]
-
-    @property
-    def process_info(self) -> psutil.Process:
-        return psutil.Process(self.process.pid)
-
-    def stop(self, number: signal.Signals) -> float:
-        """Send a signal. Returns: the seconds until it had ended."""
-        began = time.monotonic()
-        self.process.send_signal(number)
-        self.process.wait(20)
-        return time.monotonic() - began
-
-
-def still_there(processes: list[psutil.Process], seconds: float = 0) -> list[psutil.Process]:
-    """Of these, the ones that go on after so long."""
-    deadline = time.monotonic() + seconds
-    while alive := [one for one in processes if is_alive(one)]:
-        if time.monotonic() > deadline:
-            return alive
-        time.sleep(0.05)
-    return []
-
-
-def is_alive(process: psutil.Process) -> bool:
-    try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
-
-
-@pytest.fixture
-def data_dir() -> Iterator[Path]:
-    """Of a machine that has never seen Afterglow."""
-    # Not pytest's own folder: a parallel worker would take back the permissions on its parents.
-    folder = Path(tempfile.mkdtemp(prefix="afterglow-test-"))
-    yield folder / "var"
-    shutil.rmtree(folder, ignore_errors=True)
-
-
-@contextmanager
-def up(env: dict[str, str], log: Path) -> Iterator[Up]:
-    """Whatever the test does, nothing of it is left behind."""
-    running = Up(env, log)
-    try:
-        yield running
-    finally:
-        if running.process.poll() is None:
-            everything = running.everything()
-            running.stop(signal.SIGTERM)
-            for one in still_there(everything, 2):
-                one.kill()
-
-
-class TestUp:
-    def test_it_brings_everything_and_takes_it_away_again(
-        self, data_dir: Path, tmp_path: Path
-    ) -> None:
-        env = environment(AFTERGLOW_DATA_DIR=str(data_dir), AFTERGLOW_PORT="0")
-        check_in_id = str(UUID(int=7))
-
-        with up(env, tmp_path / "first.log") as first:
-            first.wait_until_said("Ctrl-C stops everything")
-            people = first.people
-            assert len(people) == 6
-            with httpx.Client(base_url=first.base_url) as client:
-                headers = sign_in(client, people[0])
-                sent = a_check_in(id=check_in_id)
-                path = "/v1/patients/me/check-ins"
-                assert client.post(path, json=sent, headers=headers).status_code == 201
-            for secret in ("sign-ins.json", "running.json", "keys/keyring.json"):
-                assert mode(data_dir / secret) == 0o600, secret
-            assert mode(data_dir / "keys" / "signing-keys.json") == 0o600
-            # Another command finds the database that runs.
-            assert succeeds("audit", "verify", env=env).endswith("; 0 bad.\n")
-            assert json.loads(succeeds("demo", "--json", env=env))["base_url"] == first.base_url
-            everything = first.everything()
-            assert len(everything) >= 4
-
-            took = first.stop(signal.SIGINT)
-
-        assert first.process.returncode == 0
-        assert took < STOPS_IN_SECONDS
-        assert still_there(everything) == []
-        assert not (data_dir / "running.json").exists()
-
-        with up(env, tmp_path / "second.log") as second:
-            second.wait_until_said("Ctrl-C stops everything")
-            assert second.people == people
-            with httpx.Client(base_url=second.base_url) as client:
-                headers = sign_in(client, people[0])
-                found = client.get(f"/v1/patients/me/check-ins/{check_in_id}", headers=headers)
-                assert found.status_code == 200
-            everything = second.everything()
-
-            second.stop(signal.SIGKILL)
-            left = still_there(everything, STOPS_IN_SECONDS)
-
-        assert left == []
-
-    def test_a_part_that_ends_ends_the_rest(self, fresh_database: Settings, tmp_path: Path) -> None:
-        env = of_settings(fresh_database) | {"AFTERGLOW_PORT": "0"}
-
-        with up(env, tmp_path / "up.log") as running:
-            running.wait_until_said("Nothing was planted")
-            everything = running.everything()
-            for one in everything[1:]:
-                if "worker" in one.cmdline():
-                    one.kill()
-            code = running.process.wait(STOPS_IN_SECONDS + 2)
-
-        assert code == 1
-        assert "The worker ended" in running.said
-        assert still_there(everything, 1) == []
-
-    def test_on_a_database_of_one_s_own_it_plants_nothing(
-        self, fresh_database: Settings, tmp_path: Path
-    ) -> None:
-        env = of_settings(fresh_database) | {"AFTERGLOW_PORT": "0"}
-
-        with up(env, tmp_path / "up.log") as running:
-            running.wait_until_said("Nothing was planted")
-            assert httpx.get(f"{running.base_url}/readyz").status_code == 200
-            everything = running.everything()
-            took = running.stop(signal.SIGTERM)
-
-        assert "Using your PostgreSQL." in running.said
-        assert running.process.returncode == 0
-        assert took < STOPS_IN_SECONDS
-        assert still_there(everything) == []
-        assert as_superuser(fresh_database, "SELECT count(*) FROM clinic_directory") == [(0,)]
-        assert not (fresh_database.data_dir / "sign-ins.json").exists()
-        assert not (fresh_database.data_dir / "postgres").exists()
-
-    def test_a_port_that_is_taken_is_said_in_a_sentence(self, data_dir: Path) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as other:
-            port = other.getsockname()[1]
-            env = environment(AFTERGLOW_DATA_DIR=str(data_dir), AFTERGLOW_PORT=str(port))
-
-            done = afterglow("up", env=env)
-
-        assert done.returncode == 2
-        assert f"127.0.0.1:{port} already; set AFTERGLOW_PORT" in done.stderr
-        assert not data_dir.exists()
-
-
-class TestServe:
-    @pytest.mark.parametrize("part", ["serve", "worker"])
-    def test_without_a_database_it_says_what_brings_one(self, part: str) -> None:
-        done = afterglow(part)
-
-        assert (done.returncode, done.stdout) == (2, "")
-        assert "AFTERGLOW_DATABASE_URL is not set; `afterglow up`" in done.stderr
-
-    @pytest.mark.parametrize("part", ["serve", "worker"])
-    def test_a_database_that_does_not_answer_is_told_and_not_named(
-        self, part: str, tmp_path: Path
-    ) -> None:
-        env = environment(
-            AFTERGLOW_DATABASE_URL="postgresql+psycopg://secret-user:secret@127.0.0.1:1/nothing",
-            AFTERGLOW_DATA_DIR=str(tmp_path),
-        )
-        done = afterglow(part, env=env)
-
-        assert done.returncode not in (0, 2)
-        assert "PostgreSQL does not answer" in done.stderr
-        assert "secret" not in done.stdout + done.stderr

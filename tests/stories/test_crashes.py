@@ -41,6 +41,7 @@ RESTARTS: Final = 40 if IS_SOAK else 1
 FLAGS: Final = 1000 if IS_SOAK else 50
 RETRIES: Final = 10_000 if IS_SOAK else 500
 AT_ONCE: Final = 50
+TEMPLATE: Final = "migrated"
 WRITERS: Final = 8
 # Five seconds on a machine of its own; the suite shares its cores with another worker.
 SERVES_AGAIN_SECONDS: Final = 5.0 if IS_SOAK else 20.0
@@ -63,6 +64,19 @@ class Cluster:
             done = connection.execute(statement.encode(), values)
             return done.fetchall() if done.description else []
 
+    def settings(self, database: str, data_dir: Path) -> Settings:
+        """Of an application on one of its databases."""
+        return Settings(
+            database_url=self.server.url("afterglow", database),
+            migration_url=self.server.superuser_url(database),
+            data_dir=data_dir,
+        )
+
+    def make_template(self) -> None:
+        """A migrated, empty database to copy."""
+        self.query(f"CREATE DATABASE {TEMPLATE}")
+        stack.migrate(self.settings(TEMPLATE, self._folder))
+
     def end(self, number: signal.Signals) -> None:
         """SIGKILL: as a power cut would. SIGQUIT: the immediate shutdown, without a checkpoint."""
         os.kill(self.server.pids()[0], number)
@@ -82,6 +96,7 @@ def cluster() -> Iterator[Cluster]:
         try:
             made.query("CREATE ROLE afterglow_app NOLOGIN")
             made.query("CREATE ROLE afterglow LOGIN IN ROLE afterglow_app")
+            made.make_template()
             yield made
         finally:
             made.server.stop()
@@ -93,14 +108,8 @@ def cluster() -> Iterator[Cluster]:
 def settings(cluster: Cluster, tmp_path: Path) -> Settings:
     """A migrated database of this test's own."""
     name = f"afterglow_{uuid4().hex[:12]}"
-    cluster.query(f"CREATE DATABASE {name}")
-    made = Settings(
-        database_url=cluster.server.url("afterglow", name),
-        migration_url=cluster.server.superuser_url(name),
-        data_dir=tmp_path,
-    )
-    stack.migrate(made)
-    return made
+    cluster.query(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+    return cluster.settings(name, tmp_path)
 
 
 @pytest.fixture

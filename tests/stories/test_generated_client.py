@@ -51,18 +51,18 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         del sys.modules[name]
 
 
-@pytest.fixture
-def people(fresh_database: Settings) -> list[demo.Person]:
-    """The demo's sign-ins, freshly planted."""
-    database = stack.direct(fresh_database)
+@pytest.fixture(scope="module")
+def people(module_database: Settings) -> list[demo.Person]:
+    """The demo's sign-ins. Whoever is changed in one story is in no other."""
+    database = stack.direct(module_database)
     planted = demo.plant(database, datetime.now(UTC))
     database.close()
     return planted
 
 
-@pytest.fixture
-def server(fresh_database: Settings, people: list[demo.Person]) -> Iterator[LiveServer]:
-    with LiveServer(fresh_database) as running:
+@pytest.fixture(scope="module")
+def server(module_database: Settings, people: list[demo.Person]) -> Iterator[LiveServer]:
+    with LiveServer(module_database) as running:
         yield running
 
 
@@ -214,7 +214,7 @@ class TestJourney:
     def test_a_change_carries_the_version_it_starts_from(
         self, signed_in: Callable[[demo.Person], Any], people: list[demo.Person]
     ) -> None:
-        patient = signed_in(found(people, "patient", "Lantern"))
+        patient = signed_in(found(people, "patient", "Harbour"))
         update = operation("people", "update_me")
         change = models().MePatch(country="CA")
         version = operation("people", "read_me").sync_detailed(client=patient).headers["ETag"]

@@ -25,7 +25,7 @@ from tests.phone.client import NotNow, Phone, over_http
 from tests.stories.servers import LiveServer
 
 IS_SOAK: Final = os.environ.get("AFTERGLOW_SOAK") == "1"
-KILLS: Final = 100 if IS_SOAK else 4
+KILLS: Final = 100 if IS_SOAK else 3
 PHONES: Final = 3
 AT_LEAST: Final = 2000 if IS_SOAK else 40
 CATCH_UP_SECONDS: Final = 60.0

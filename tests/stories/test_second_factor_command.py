@@ -8,7 +8,7 @@ import pytest
 
 from app.kernel.settings import Settings
 from tests.builders import as_superuser
-from tests.stories.test_command_line import (
+from tests.stories.commands import (
     REAL,
     afterglow,
     api,

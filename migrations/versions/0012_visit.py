@@ -9,8 +9,8 @@ from sqlalchemy.dialects import postgresql
 
 from migrations.walls import wall_off
 
-revision: str = "0008"
-down_revision: str | None = "0013"
+revision: str = "0012"
+down_revision: str | None = "0011"
 branch_labels: str | Sequence[str] | None = None
 depends_on: str | Sequence[str] | None = None
 

@@ -9,8 +9,8 @@ from sqlalchemy.dialects import postgresql
 
 from migrations.walls import wall_off
 
-revision: str = "0007"
-down_revision: str | None = "0012"
+revision: str = "0010"
+down_revision: str | None = "0009"
 branch_labels: str | Sequence[str] | None = None
 depends_on: str | Sequence[str] | None = None
 

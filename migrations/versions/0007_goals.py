@@ -7,7 +7,7 @@ from alembic import op
 
 from migrations.walls import wall_off
 
-revision: str = "0009"
+revision: str = "0007"
 down_revision: str | None = "0006"
 branch_labels: str | Sequence[str] | None = None
 depends_on: str | Sequence[str] | None = None
