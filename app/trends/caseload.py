@@ -33,7 +33,7 @@ from app.safety.service import URGENCY, urgency_of
 from app.safety.tables import Flag
 from app.trends import gathered
 from app.trends.gathered import Gathered
-from app.trends.schemas import CaseloadOut, CaseOut, SparklineOut
+from app.trends.schemas.caseload import CaseloadOut, CaseOut, SparklineOut
 
 READ_CASELOAD: Final = Right("caseload.read", is_for_patient=False)
 

@@ -19,7 +19,7 @@ from app.kernel.db import Db, Query
 from app.kernel.tables import columns
 from app.people.chart import Chart
 from app.treatment import service as treatment
-from app.trends.schemas import IdeationOut, IdeationPointsOut, IdeationSourceOut
+from app.trends.schemas.ideation import IdeationOut, IdeationPointsOut, IdeationSourceOut
 from app.trends.series import MAX_POINTS
 
 CAVEAT: Final = (

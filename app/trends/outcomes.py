@@ -32,7 +32,7 @@ from app.people.tables import Patient
 from app.treatment import service as treatment
 from app.treatment.tables import DosingSession
 from app.trends import gathered
-from app.trends.schemas import (
+from app.trends.schemas.outcomes import (
     CurveOut,
     CurveStepOut,
     OutcomeGroupOut,

@@ -26,7 +26,8 @@ from app.trends.charts.look import Spec, plain
 from app.trends.charts.records import Course, Frame
 from app.trends.charts.table import Table, of_course
 from app.trends.pictures import course_of, flags_of
-from app.trends.schemas import ReportBy, ReportDose, ReportOut, ReportOutcome, TrajectoryOut
+from app.trends.schemas.report import ReportBy, ReportDose, ReportOut, ReportOutcome
+from app.trends.schemas.trajectory import TrajectoryOut
 from app.trends.service import Asked
 
 READ_REPORT: Final = Right("report.read")

@@ -26,16 +26,13 @@ from app.trends import (
     together,
 )
 from app.trends.charts.records import Frame
-from app.trends.schemas import (
-    CaseloadOut,
-    CaseSearchIn,
-    DoseAlignmentOut,
-    IdeationOut,
-    OutcomesOut,
-    ReportOut,
-    TrajectoriesOut,
-    TrajectoryOut,
-)
+from app.trends.schemas.caseload import CaseloadOut, CaseSearchIn
+from app.trends.schemas.doses import DoseAlignmentOut
+from app.trends.schemas.ideation import IdeationOut
+from app.trends.schemas.outcomes import OutcomesOut
+from app.trends.schemas.report import ReportOut
+from app.trends.schemas.together import TrajectoriesOut
+from app.trends.schemas.trajectory import TrajectoryOut
 
 routes = router("trends")
 

@@ -12,7 +12,7 @@ from fastapi.testclient import TestClient
 
 from app.kernel.renderer import Limits, Renderer
 from app.trends.report import POLICY
-from app.trends.schemas import TrajectoryOut
+from app.trends.schemas.trajectory import TrajectoryOut
 from tests.builders import World, a_check_in, a_dosing_session, an_administration, now, phq_9
 from tests.conftest import Behind
 
