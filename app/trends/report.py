@@ -13,9 +13,11 @@ from markupsafe import Markup
 from app.clinical.instruments import Scale, Threshold
 from app.kernel import identity
 from app.kernel.db import Db
-from app.kernel.errors import invalid
+from app.kernel.edge import Awaited, Reply
+from app.kernel.errors import Problem, invalid
 from app.kernel.identity import Caller
-from app.kernel.pages import paper_policy, style_sheet
+from app.kernel.pages import HTML, paper_policy, style_sheet
+from app.kernel.renderer import Renderer, Undrawable
 from app.people.admission import open_contact
 from app.people.chart import Chart, Right
 from app.people.profile import PROFILE
@@ -25,6 +27,7 @@ from app.trends.charts import course
 from app.trends.charts.look import Spec, plain
 from app.trends.charts.records import Course, Frame
 from app.trends.charts.table import Table, of_course
+from app.trends.forms import BY_ACCEPT
 from app.trends.pictures import course_of, flags_of
 from app.trends.schemas.report import ReportBy, ReportDose, ReportOut, ReportOutcome
 from app.trends.schemas.trajectory import TrajectoryOut
@@ -103,8 +106,22 @@ def read_report(
             outcomes=_outcomes(trajectory, scale),
             limits=trajectory.caveat,
         ),
-        course_of(numbers, asked, flags_of(db, chart), chart.time_zone),
+        course_of(numbers, asked.measured, flags_of(db, chart), chart.time_zone),
     )
+
+
+def printed(report: Report, renderer: Renderer) -> Awaited:
+    """The page, made when the transaction is over; without its picture where there is none."""
+
+    async def make() -> Reply:
+        try:
+            svg = await renderer.draw(report.specification, "svg")
+        except (Problem, Undrawable):
+            svg = None
+        headers = {**BY_ACCEPT, "Content-Security-Policy": POLICY}
+        return Reply(page(report, svg), headers=headers, media_type=HTML)
+
+    return Awaited(make)
 
 
 def page(report: Report, svg: bytes | None) -> bytes:

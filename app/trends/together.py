@@ -102,6 +102,13 @@ GOALS = Query(
 )
 
 
+class Several(NamedTuple):
+    """told: the JSON of `TrajectoriesOut`. measured: what each of its trajectories is of."""
+
+    told: bytes
+    measured: list[Measured]
+
+
 class _Around(NamedTuple):
     """What happened, asked for."""
 
@@ -119,8 +126,8 @@ def read_together(
     since: datetime | None,
     until: datetime | None,
     now: datetime,
-) -> bytes:
-    """The JSON of `schemas.TrajectoriesOut`.
+) -> Several:
+    """Several series, and what happened around them.
 
     series: `phq-9,momentary/mood,pcl-5/b`; whatever was answered, if none are named.
     Raises: Problem NOT_FOUND, INVALID.
@@ -158,7 +165,7 @@ def read_together(
         "is_cut": is_cut,
     }
     trajectories = b",".join(service.render(one, now) for one in asked)
-    return b'%s,"trajectories":[%s]}' % (to_json(head)[:-1], trajectories)
+    return Several(b'%s,"trajectories":[%s]}' % (to_json(head)[:-1], trajectories), wanted)
 
 
 class _Within(NamedTuple):

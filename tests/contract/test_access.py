@@ -23,7 +23,7 @@ from app.kernel.db import Db, Direct, Query, itself, libpq
 from app.kernel.settings import Settings
 from app.kernel.tables import METADATA
 from app.safety import escalation
-from app.trends.pictures import VEGA_LITE
+from app.trends.forms import VEGA_LITE
 from tests.builders import (
     PASSWORD,
     Person,

@@ -36,6 +36,7 @@ class IdeationSourceOut(Open):
 
     source: str
     kind: Annotated[str, Field(description="item (as answered) or level (of a screener)")]
+    title: Annotated[str, Field(description="The question, or the name of the screener.")]
     instrument: str
     instrument_version: str
     recall_days: int

@@ -23,6 +23,13 @@ class VisitCountsOut(Open):
     remitted: int | None
 
 
+class IntervalOut(Open):
+    """The 95 % interval of a share (Wilson); null where the share is."""
+
+    low: float | None
+    high: float | None
+
+
 class VisitOut(Open):
     """One visit, in days from the first dose."""
 
@@ -39,6 +46,9 @@ class VisitOut(Open):
         float | None, Field(description="Who was not assessed counts as no response.")
     ]
     remission_of_eligible: float | None
+    retention_interval: IntervalOut
+    response_interval: IntervalOut
+    remission_interval: IntervalOut
     is_suppressed: bool
 
 
