@@ -3,6 +3,7 @@
 from typing import Final, Literal
 
 from app.clinical import suppression
+from app.clinical.outcomes import STEPS
 from app.trends.charts.look import Spec
 from app.trends.charts.outcomes import rates_chart, survival_chart
 from app.trends.charts.records import Frame, Rate, Survival
@@ -35,7 +36,8 @@ def of_outcomes(told: OutcomesOut, view: ClinicView, frame: Frame) -> Spec:
 def _visits(told: OutcomesOut, name: str, frame: Frame) -> Spec:
     """Of everybody retention, response and remission; by stratum the response of each."""
     rates: list[Rate] = []
-    groups = told.groups[:_MOST]
+    strata = sorted(told.groups[1:], key=lambda one: -(one.patients or 0))
+    groups = [*told.groups[:1], *strata][:_MOST]
     if told.stratum is None:
         title = f"{name}: retention, response and remission by visit"
         for visit in groups[0].visits:
@@ -99,21 +101,32 @@ def _named(visit: VisitOut) -> str:
 
 
 def _times(told: OutcomesOut, curves: list[CurveOut], title: str, still: str, frame: Frame) -> Spec:
-    drawn = [
-        Survival(
-            one.group,
-            [0, *(step.day for step in one.steps)],
-            [1, *(step.share for step in one.steps)],
-            [1, *(step.low for step in one.steps)],
-            [1, *(step.high for step in one.steps)],
-        )
-        for one in curves
-        if one.steps
-    ]
+    drawn = [_survival(one) for one in _largest(curves) if one.steps]
     hidden = [one.group for one in curves if not one.steps]
     words = f"Not told, because of too few people: {', '.join(hidden)}. " if hidden else ""
     caveat = f"{words}{_left_out(len(drawn))}{told.caveat}"
     return survival_chart(drawn[:_MOST], title, still, caveat, frame, is_sampled=True)
+
+
+def _survival(curve: CurveOut) -> Survival:
+    """It begins with everybody; a day of `STEPS` that may not be told breaks it."""
+    grid = [0, *STEPS]
+    days = [0, *(step.day for step in curve.steps)]
+    places = [grid.index(day) for day in days]
+    stretch = [place - number for number, place in enumerate(places)]
+    return Survival(
+        curve.group,
+        days,
+        [1, *(step.share for step in curve.steps)],
+        [1, *(step.low for step in curve.steps)],
+        [1, *(step.high for step in curve.steps)],
+        stretch=stretch,
+    )
+
+
+def _largest(curves: list[CurveOut]) -> list[CurveOut]:
+    """Everybody, and then the groups by size."""
+    return [*curves[:1], *sorted(curves[1:], key=lambda one: -(one.started or 0))]
 
 
 def _left_out(groups: int) -> str:

@@ -179,8 +179,13 @@ def read_report(
     visit: Signed,
     patient_id: str,
     instrument: Annotated[
-        str, Query(max_length=64, description="The scale that the page is about.")
-    ] = "phq-9",
+        str | None,
+        Query(
+            max_length=64,
+            description="What the page is about: unless named, the first of phq-9, gad-7 and pcl-5"
+            " that there is a complete score of.",
+        ),
+    ] = None,
     item: Item = None,
     accept: Accept = None,
 ) -> Reply | Awaited:
@@ -188,18 +193,8 @@ def read_report(
     who made it and when. To be printed (text/html) or as numbers, by Accept.
     """
     form = chosen(accept, _REPORTS)
-    asked = service.ask_trajectory(
-        visit.db,
-        whose(visit.caller, patient_id),
-        instrument,
-        item_key=item,
-        since=None,
-        until=None,
-    )
-    report.refuse_words(asked)
     chart = open_chart(visit.db, visit.caller, patient_id, report.READ_REPORT, visit.now)
-    told = service.read_trajectory(chart, asked, visit.now)
-    made = report.read_report(visit.db, visit.caller, chart, asked, told, visit.now)
+    made = report.read_report(visit.db, visit.caller, chart, instrument, item, visit.now)
     if form == forms.JSON:
         return Reply(made.told, headers=dict(forms.BY_ACCEPT))
     return report.printed(made, visit.renderer)

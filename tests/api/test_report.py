@@ -103,7 +103,7 @@ class TestNumbers:
 
         told = report(world, "?instrument=momentary&item=mood")
 
-        assert [one["key"] for one in told["outcomes"]] == ["change"]
+        assert [one["key"] for one in told["outcomes"]] == ["change", "completeness"]
 
     def test_a_baseline_too_mild_to_respond_from_is_not_assessable(self, world: World) -> None:
         for total in (6, 2):

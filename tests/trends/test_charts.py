@@ -349,7 +349,7 @@ class TestOutcomes:
             if isinstance(one.get("mark"), dict) and "interpolate" in one["mark"]
         ]
         assert joined == ["linear", "linear"]
-        assert "between them the line is only a guide" in chart["description"]
+        assert "a line between them is only a guide" in chart["description"]
         assert "a tick is" not in chart["description"]
         assert "0% waiting after 28 days." in chart["description"]
 

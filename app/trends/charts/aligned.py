@@ -23,8 +23,8 @@ _HOURS: Final = (0, 4, 24, 72, 168)
 # Source: an effect is reported at these times (Han et al. 2016, Neuropsychiatr Dis Treat
 # 12:2859-2867; Coyle & Laws 2015, Hum Psychopharmacol 30:152-163).
 _FADED: Final = (
-    "Cross: half of the gain on the baseline was gone. Triangle: it was not gone when the looking"
-    " ended (our convention)."
+    "Cross: half of the gain on the baseline was gone. Triangle above the last score: it was not"
+    " gone when the looking ended (our convention)."
 )
 _WORDS: Final = "datum.value < 48 ? datum.value + ' h' : datum.value / 24 + ' d'"
 
@@ -171,6 +171,9 @@ def _ends(faded: Sequence[Faded], x: Spec, y: Spec, colours: Palette) -> list[Sp
             if one.is_censored == is_censored
         ]
         mark = {"type": "point", "shape": shape, "filled": True, "size": 60, "opacity": 1}
+        if is_censored:
+            # Above the last score, which is to be seen too.
+            mark["yOffset"] = -10
         told = [
             {"field": "name", "title": "Dose"},
             {

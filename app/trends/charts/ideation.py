@@ -28,7 +28,7 @@ from app.trends.charts.records import SCREEN, Frame, Ideation, Source
 _ROW: Final = 26
 _LOW_ROW: Final = 18
 _NOTHING: Final = "No answer yet."
-_LEFT: Final = 128
+_LEFT: Final = 156
 _LEFT_WHERE_WIDE: Final = 176
 
 

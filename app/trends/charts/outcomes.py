@@ -25,7 +25,8 @@ def survival_chart(
 
     still: what the share on the axis still has, such as "still responding".
     is_sampled: it is known at its days only. Then these are marked, and joined by straight lines:
-        a step would say that nothing happened in between.
+        a step would say that nothing happened in between. Where a day between may not be told,
+        there is no line.
     """
     interpolate = "linear" if is_sampled else "step-after"
     colours = palette(frame)
@@ -33,10 +34,22 @@ def survival_chart(
     hues = _hues([one.label for one in curves], colours)
     dashes = {"domain": hues["domain"], "range": _dashes(len(curves))}
     rows: list[Spec] = [
-        {"day": day, "share": share, "low": low, "high": high, "group": curve.label}
+        {
+            "day": day,
+            "share": share,
+            "low": low,
+            "high": high,
+            "group": curve.label,
+            "stretch": stretch,
+        }
         for curve in curves
-        for day, share, low, high in zip(
-            curve.days, curve.share, curve.low, curve.high, strict=True
+        for day, share, low, high, stretch in zip(
+            curve.days,
+            curve.share,
+            curve.low,
+            curve.high,
+            curve.stretch or [0] * len(curve.days),
+            strict=True,
         )
     ]
     ticks: list[Spec] = [
@@ -77,21 +90,25 @@ def survival_chart(
         "symbolSize": 260,
     }
     colour = {**named, "scale": hues, "legend": legend}
+    joined = {"detail": {"field": "stretch", "type": "nominal"}}
+    known = [row for row in rows if row["low"] is not None]
     layers: list[Spec] = [
         {
-            "data": {"values": [row for row in rows if row["low"] is not None]},
+            "data": {"values": known},
             "mark": {"type": "area", "interpolate": interpolate, "opacity": 0.16, "aria": False},
             "encoding": {
                 "x": x,
                 "y": {**y, "field": "low"},
                 "y2": {"field": "high"},
                 "color": colour,
+                **joined,
             },
         },
         {
             "data": {"values": rows},
             "mark": {"type": "line", "interpolate": interpolate, "strokeWidth": 2},
             "encoding": {
+                **joined,
                 "x": x,
                 "y": y,
                 "color": colour,
@@ -112,16 +129,23 @@ def survival_chart(
     ]
     if is_sampled:
         dots = {"type": "point", "filled": True, "opacity": 1, "size": 36}
-        layers.append(
-            {"data": {"values": rows}, "mark": dots, "encoding": {"x": x, "y": y, "color": colour}}
-        )
+        bars = {"type": "rule", "strokeWidth": 1.2, "aria": False}
+        ends = {"y": {**y, "field": "low"}, "y2": {"field": "high"}}
+        layers += [
+            {
+                "data": {"values": known},
+                "mark": bars,
+                "encoding": {"x": x, "color": colour, **ends},
+            },
+            {"data": {"values": rows}, "mark": dots, "encoding": {"x": x, "y": y, "color": colour}},
+        ]
     if not rows:
-        layers.append(nothing("Too few people to be told", width, colours))
+        layers.append(nothing("Nobody yet, or too few people to be told", width, colours))
     layers = [one for one in layers if one["data"]["values"]]
     words = "Kaplan-Meier estimate with its 95 % interval"
     words += "; a tick is somebody last seen then. " if ticks else ". "
     if is_sampled:
-        words += "Told at the days that are marked; between them the line is only a guide. "
+        words += "Told at the days that are marked; a line between them is only a guide. "
     words += caveat
     rows_of_names = -(-len(curves) // 2)
     layers.append(below(words, frame, colours, _LEFT, _HEIGHT + 54 + 18 * rows_of_names))

@@ -121,6 +121,7 @@ class Survival(NamedTuple):
 
     low, high: of its interval; None where it has none.
     censored: days at which somebody was last seen without the event.
+    stretch: to which unbroken stretch each day belongs, where some days between may not be told.
     """
 
     label: str
@@ -129,6 +130,7 @@ class Survival(NamedTuple):
     low: Sequence[float | None]
     high: Sequence[float | None]
     censored: Sequence[float] = ()
+    stretch: Sequence[int] = ()
 
 
 class Rate(NamedTuple):

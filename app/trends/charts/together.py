@@ -57,7 +57,7 @@ def chart(together: Together, frame: Frame = SCREEN) -> Spec:
         stacked.append(_course(course, plot, kinds if is_last else [], kinds, frame, words))
     for number, source in enumerate(sources, 1):
         words = together.caveat if number == len(sources) else None
-        stacked.append(panel(source, days, frame, is_numbered=True, words=words))
+        stacked.append(panel(source, days, frame, is_numbered=not courses, words=words))
     if not together.panels:
         stacked.append(_nothing(plot, frame, together.caveat))
     inside: Spec = {
@@ -159,11 +159,11 @@ def _happened(around: Around, days: Days, frame: Frame) -> list[Spec]:
     ]
     return [
         {
-            "title": heading("What happened", frame, LEFT, 24 if days.doses else 6),
+            "title": heading("What happened", frame, LEFT, 6),
             "width": days.width,
             "height": _ROW * len(rows),
             "layer": [
-                *dose_layers(days.doses, days.shown, days.width, colours),
+                *dose_layers(days.doses, days.shown, days.width, colours, is_numbered=False),
                 *marks,
             ],
             "encoding": {"x": axis},

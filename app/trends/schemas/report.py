@@ -7,6 +7,8 @@ from uuid import UUID
 from pydantic import Field
 
 from app.kernel.strict import Open
+from app.trends.schemas.doses import WearOffOut
+from app.trends.schemas.together import KeptOut
 from app.trends.schemas.trajectory import TrajectoryOut
 
 
@@ -18,6 +20,9 @@ class ReportDose(Open):
     route: str
     dose_mg: float
     given_at: datetime
+    wear_off: Annotated[
+        WearOffOut | None, Field(description="Of the gain on this scale after this dose.")
+    ]
 
 
 class ReportOutcome(Open):
@@ -50,4 +55,5 @@ class ReportOut(Open):
     trajectory: TrajectoryOut
     doses: Annotated[list[ReportDose], Field(description="Oldest first; the newest 200 visits.")]
     outcomes: list[ReportOutcome]
+    asked: Annotated[KeptOut, Field(description="What became of what was asked for.")]
     limits: str
