@@ -75,7 +75,7 @@ def lasted(off: WearOffOut | None) -> str:
     if not off.is_censored:
         return f"{off.days:.1f} days"
     until = "next dose" if off.why == "next-dose" else "last score"
-    return f"over {off.days:.1f} days ({until})"
+    return f"over {off.days:.1f} days, to the {until}"
 
 
 def _change(latest: OutcomeOut, baseline: BaselineOut) -> ReportOutcome:
@@ -195,7 +195,7 @@ def _wear_off(worn_off: Sequence[WearOffOut]) -> Iterator[ReportOutcome]:
         key="wear-off",
         label="Wear-off of the doses",
         value="; ".join(parts),
-        definition=f"{wear_off.CONVENTIONS[1].partition(':')[2].strip()}.",
+        definition=f"{wear_off.CONVENTIONS[1].removeprefix('Wear-off: ').capitalize()}.",
         convention=True,
     )
 

@@ -39,11 +39,11 @@ from app.trends.service import Asked, ask_trajectory, read_trajectory
 from app.trends.together import read_kept
 
 READ_REPORT: Final = Right("report.read")
-PAPER: Final = Frame(width=700)
+PAPER: Final = Frame(width=700, is_bare=True)
 _VISITS: Final = 200
-_DOSES_SHOWN: Final = 10
+_DOSES_SHOWN: Final = 8
 """On the page, the newest: it is one page."""
-_ROWS_SHOWN: Final = 14
+_ROWS_SHOWN: Final = 10
 
 _STYLE: Final = style_sheet(FOLDER / "static" / "report.css")
 POLICY: Final = paper_policy(_STYLE)
@@ -169,6 +169,8 @@ def page(report: Report, svg: bytes | None) -> bytes:
         title=report.seen.title,
         # Made by the process that draws, from words that it escaped.
         chart=None if svg is None else Markup(svg.decode()),  # noqa: S704
+        under=course.under(report.seen),
+        broken=course.BROKEN,
         scores=scores._replace(rows=scores.rows[:_ROWS_SHOWN]),
         scores_left_out=max(0, len(scores.rows) - _ROWS_SHOWN),
         doses=doses,

@@ -172,8 +172,8 @@ class TestPage:
 
         shown = page(world)
 
-        assert "6 earlier not shown." in shown
         assert "10 earlier not shown." in shown
+        assert "12 earlier not shown." in shown
         assert len(report(world)["doses"]) == 20
 
     def test_of_nothing_it_says_so(self, world: World) -> None:

@@ -39,6 +39,10 @@ _HEIGHT: Final = 220
 # Source: our convention. No line is drawn where it would make up what was not asked.
 PAUSE: Final = 3.0
 """Times the usual time between two scores: a longer one is a gap in the line."""
+BROKEN: Final = (
+    "The line breaks where an answer is incomplete or missing for more than"
+    f" {PAUSE:g} times the usual pause (our convention)."
+)
 _FEW: Final = 4
 """Scores below which there is no usual time."""
 
@@ -69,12 +73,13 @@ def chart(course: Course, frame: Frame = SCREEN) -> Spec:
     columns = len(kinds) if width >= 90 * len(kinds) else 3
     rows = -(-len(kinds) // columns)
     said = f"Day ({plot.clock.name})"
+    words, top = f"{course.caveat} {BROKEN}", plot.height + 48 + 17 * rows
     inside: Spec = {
         "width": plot.width,
         "height": plot.height,
         "layer": [
             *layers(course, plot, kinds, legend_columns=columns),
-            below(_limits(course), frame, colours, LEFT, plot.height + 48 + 17 * rows),
+            *([] if frame.is_bare else [below(words, frame, colours, LEFT, top)]),
         ],
         "encoding": {"x": time_axis(plot.shown, plot.width, said)},
         "resolve": {"legend": {"shape": "shared", "color": "shared"}},
@@ -265,14 +270,6 @@ def under(course: Course) -> str:
     if course.direction in way:
         told.append(way[course.direction])
     return " · ".join(told)
-
-
-def _limits(course: Course) -> str:
-    pause = (
-        "The line breaks where an answer is incomplete or missing for more than"
-        f" {PAUSE:g} times the usual pause (our convention)."
-    )
-    return f"{course.caveat} {pause}"
 
 
 def kinds_of(course: Course) -> list[str]:

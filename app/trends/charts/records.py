@@ -147,10 +147,13 @@ class Rate(NamedTuple):
 
 
 class Frame(NamedTuple):
-    """How large, and on what. width: pixels of everything. is_dark: light marks on a dark page."""
+    """How large, and on what. width: pixels of everything. is_dark: light marks on a dark page.
+    is_bare: whatever it stands in has the title above it and the caveat below it.
+    """
 
     width: int = 640
     is_dark: bool = False
+    is_bare: bool = False
 
 
 SCREEN: Final = Frame()
