@@ -30,8 +30,9 @@ FEWEST: Final = 5
 # Source: Wilson 1927, J Am Stat Assoc 22:209-212; 95 %, two-sided.
 _Z: Final = NormalDist().inv_cdf(0.975)
 
+INTERVAL: Final = "95 % interval of a share: Wilson 1927, J Am Stat Assoc 22:209-212"
 SOURCES: Final = (
-    "95 % interval of a share: Wilson 1927, J Am Stat Assoc 22:209-212",
+    INTERVAL,
     "Helped: rated 2 or more of 4; unrated, a fall by 2 points or more: our convention",
     "Nothing is told from fewer than 5 times: our convention",
     "Listed by the lower end of the interval: our convention",

@@ -7,6 +7,7 @@ at which it is said to have happened.
 import secrets
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from itertools import zip_longest
 from typing import Final, Literal
 from uuid import UUID
 
@@ -175,9 +176,11 @@ def _live(db: Db, course: _Course, patient: Caller, therapist: Caller, began_at:
     for week, answers in enumerate(course.phq9):
         at = began_at + timedelta(weeks=week, hours=2)
         _check_in(db, patient, "phq-9", list(answers), at, {"difficulty": min(3, answers[0])})
-    for day in course.dose_days:
+    for day, next_day in zip_longest(course.dose_days, course.dose_days[1:]):
         given_at = began_at + timedelta(days=day, hours=1)
         for hours, mood in ((-1, 3), (4, 6), (24, 7), (72, 6)):
+            if next_day is not None and hours >= 24 * (next_day - day):
+                continue  # the next dose comes first
             at = given_at + timedelta(hours=hours)
             _check_in(db, patient, "momentary", [mood, 10 - mood, mood, 2, 8 - mood], at)
         session_id = _dose(db, course, therapist, patient, given_at)

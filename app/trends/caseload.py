@@ -32,13 +32,11 @@ from app.safety.flags import URGENCY, urgency_of
 from app.safety.schemas import FlagRef
 from app.safety.tables import Flag
 from app.trends import gathered
-from app.trends.gathered import Gathered
-from app.trends.schemas import CaseloadOut, CaseOut, SparklineOut
+from app.trends.gathered import MAIN, Gathered
+from app.trends.schemas.caseload import CaseloadOut, CaseOut, SparklineOut
 
 READ_CASELOAD: Final = Right("caseload.read", is_for_patient=False)
 
-MAIN: Final = ("phq-9", "gad-7", "pcl-5")
-"""Our convention: of these the first that somebody has answered is what they are followed by."""
 SPARKLINE: Final = 12
 FILTERS: Final = ("flagged", "worsening", "loss-of-response", "overdue", "silent")
 _NEVER: Final = datetime(2000, 1, 1, tzinfo=UTC)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import (
@@ -24,10 +24,13 @@ from sqlalchemy.dialects.postgresql import aggregate_order_by, distinct_on
 
 from app.checkins.tables import IS_FINAL, BaselinePin, CheckIn
 from app.kernel.clock import instant_of
-from app.kernel.db import Db, Query
+from app.kernel.db import Db, Query, itself
 from app.kernel.tables import columns, table
 from app.treatment import service as treatment
 from app.treatment.tables import DosingSession
+
+MAIN: Final = ("phq-9", "gad-7", "pcl-5")
+"""Our convention: somebody is followed by the first of these that they have a complete score of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +157,29 @@ DOSES = _times(_session.effective_at, treatment.WAS_GIVEN)
 PLANNED = _times(
     _session.started_at, treatment.IN_CALENDAR, _session.started_at > bindparam("planned_since")
 )
+
+
+SCORED = Query(
+    select(_check_in.instrument)
+    .where(
+        _check_in.clinic_id == bindparam("clinic_id"),
+        _check_in.patient_id == bindparam("patient_id"),
+        _check_in.instrument == any_(_KEYS),
+        _check_in.total.is_not(None),
+        IS_FINAL,
+    )
+    .distinct(),
+    itself,
+)
+
+
+def followed_by(db: Db, patient_id: UUID) -> str:
+    """The questionnaire of MAIN that somebody is followed by; the first, while there is no score.
+
+    To be asked once the record is open.
+    """
+    scored = set(db.all(SCORED, patient_id=patient_id, instruments=list(MAIN)))
+    return next((key for key in MAIN if key in scored), MAIN[0])
 
 
 def gather(

@@ -19,7 +19,7 @@ from app.kernel.db import Db, Query
 from app.kernel.tables import columns
 from app.people.chart import Chart
 from app.treatment import service as treatment
-from app.trends.schemas import IdeationOut, IdeationPointsOut, IdeationSourceOut
+from app.trends.schemas.ideation import IdeationOut, IdeationPointsOut, IdeationSourceOut
 from app.trends.series import MAX_POINTS
 
 CAVEAT: Final = (
@@ -88,7 +88,7 @@ def _source(instrument: Instrument, rows: list[_Answered], doses: list[int]) -> 
     values: list[int | None]
     if suicide is not None:
         item = instrument.items[suicide.position]
-        kind, key = "item", f"{instrument.key}.{item.key}"
+        kind, key, title = "item", f"{instrument.key}.{item.key}", item.text
         values = [row.answers[suicide.position] for row in rows]
         scale: list[dict[str, Any]] = [
             {
@@ -102,19 +102,20 @@ def _source(instrument: Instrument, rows: list[_Answered], doses: list[int]) -> 
     else:
         triage = instrument.triage
         assert triage is not None
-        kind, key = "level", instrument.key
+        kind, key, title = "level", instrument.key, instrument.title
         # Not assessed is not the lowest level; what was found is told although more was left out.
         values = [
             Level(row.level).rank if row.assessed or row.level != Level.NONE else None
             for row in rows
         ]
         scale = [
-            {"value": level.rank, "label": _LABELS[level], "level": level.value} for level in Level
+            {"value": level.rank, "label": LABELS[level], "level": level.value} for level in Level
         ]
         source, convention = triage.source, triage.convention
     return IdeationSourceOut(
         source=key,
         kind=kind,
+        title=title,
         instrument=instrument.key,
         instrument_version=instrument.version,
         recall_days=instrument.recall.days,
@@ -133,7 +134,7 @@ def _source(instrument: Instrument, rows: list[_Answered], doses: list[int]) -> 
     )
 
 
-_LABELS: Final[dict[Level, str]] = {
+LABELS: Final[dict[Level, str]] = {
     Level.NONE: "Nothing that raises a level was answered",
     Level.LOW: "Low",
     Level.MODERATE: "Moderate",

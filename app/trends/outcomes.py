@@ -5,12 +5,10 @@ this process nor its patience with everybody else depends on how many there are.
 consent to treatment back is in no count.
 """
 
-import csv
-import io
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import Uuid, bindparam, exists, literal_column, select
@@ -19,6 +17,7 @@ from sqlalchemy.types import BigInteger
 from app.checkins import packs
 from app.checkins.tables import IS_FINAL, CheckIn, ClinicProtocol
 from app.clinical import outcomes, suppression, survival
+from app.clinical.coping import INTERVAL, wilson
 from app.clinical.instruments import Scale, UnknownInstrument
 from app.clinical.outcomes import LEVELS, STEPS, VISITS, Group, Tally
 from app.clinical.survival import Curve
@@ -32,9 +31,10 @@ from app.people.tables import Patient
 from app.treatment import service as treatment
 from app.treatment.tables import DosingSession
 from app.trends import gathered
-from app.trends.schemas import (
+from app.trends.schemas.outcomes import (
     CurveOut,
     CurveStepOut,
+    IntervalOut,
     OutcomeGroupOut,
     OutcomesOut,
     VisitCountsOut,
@@ -155,7 +155,7 @@ def read_outcomes(
         cohort=CONSENT,
         suppression=SUPPRESSED,
         caveat=CAVEAT,
-        sources=[sentence for sentence, _ in scale.cited],
+        sources=[*(sentence for sentence, _ in scale.cited), INTERVAL],
         conventions=[
             *(sentence for sentence, is_convention in scale.cited if is_convention),
             *outcomes.CONVENTIONS,
@@ -262,12 +262,22 @@ def _visit(place: int, chain: list[int], depth: int) -> VisitOut:
         remission=_rate(told["remitted"], told["assessed"]),
         response_of_eligible=_rate(told["responded"], told["eligible"]),
         remission_of_eligible=_rate(told["remitted"], told["eligible"]),
+        retention_interval=_interval(told["in_touch"], told["eligible"]),
+        response_interval=_interval(told["responded"], told["assessed"]),
+        remission_interval=_interval(told["remitted"], told["assessed"]),
         is_suppressed=depth < len(chain),
     )
 
 
 def _rate(part: int | None, whole: int | None) -> float | None:
     return None if part is None or not whole else round(part / whole, 3)
+
+
+def _interval(part: int | None, whole: int | None) -> IntervalOut:
+    if part is None or not whole:
+        return IntervalOut(low=None, high=None)
+    low, high = wilson(part, whole)
+    return IntervalOut(low=round(low, 3), high=round(high, 3))
 
 
 def _curves(
@@ -326,51 +336,3 @@ def _curve_out(name: str, curve: Curve, told: list[int]) -> CurveOut:
         steps=steps,
         is_suppressed=len(told) < len(STEPS),
     )
-
-
-def as_csv(found: OutcomesOut) -> bytes:
-    """The same as a table, one row per group and visit or day; no cell is a formula.
-
-    Source: OWASP, CSV injection: what begins with = + - @, a tab or a return is kept text.
-    """
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\r\n")
-    writer.writerow(["table", "group", "at", "measure", "value"])
-    for row in _rows(found):
-        writer.writerow([_inert(cell) for cell in row])
-    return out.getvalue().encode()
-
-
-def _rows(found: OutcomesOut) -> Iterator[tuple[Any, ...]]:
-    for group in found.groups:
-        for measure in ("patients", "check_ins", "complete"):
-            yield "group", group.group, "", measure, getattr(group, measure)
-        for visit in group.visits:
-            for measure, count in visit.counts.model_dump().items():
-                yield "visit", group.group, visit.visit, measure, count
-            for measure in _RATES:
-                yield "visit", group.group, visit.visit, measure, getattr(visit, measure)
-    for which in ("time_to_response", "time_to_loss"):
-        for curve in getattr(found, which):
-            yield which, curve.group, "", "started", curve.started
-            for step in curve.steps:
-                for measure, value in step.model_dump(exclude={"day"}).items():
-                    yield which, curve.group, step.day, measure, value
-
-
-_RATES: Final = (
-    "retention",
-    "completeness",
-    "response",
-    "remission",
-    "response_of_eligible",
-    "remission_of_eligible",
-)
-
-
-def _inert(cell: Any) -> Any:
-    """A cell that a spreadsheet shows and does not run; what is suppressed is empty."""
-    if cell is None:
-        return ""
-    is_formula = isinstance(cell, str) and cell[:1] in ("=", "+", "-", "@", "\t", "\r", "\n")
-    return f"'{cell}" if is_formula else cell

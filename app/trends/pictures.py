@@ -1,7 +1,8 @@
-"""A trajectory as a chart: from the answer of the API to what charts are made of.
+"""What is told of one patient as a chart: from the answers of the API to what charts are made of.
 
-The answer is the same in every form: JSON is the table behind the chart, the Vega-Lite
-specification is the chart, SVG and PNG are pictures of it.
+An answer is the same in every form: JSON is the table behind the chart, the Vega-Lite
+specification is the chart, SVG and PNG are pictures of it. So everything here is read from the
+answer, and nothing is computed.
 """
 
 import json
@@ -9,36 +10,36 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final, Literal
 
-from app.clinical.instruments import Direction, Scale
+from app.clinical.instruments import Direction, Level, Scale
 from app.kernel.db import Db
-from app.kernel.renderer import Form
 from app.people.chart import Chart
 from app.safety.cases import FLAGS_OF_PATIENT
-from app.trends.charts import aligned, course, ideation
+from app.trends.charts import aligned, course, ideation, together
 from app.trends.charts.look import Spec, plain
 from app.trends.charts.records import (
+    Around,
     Band,
     Course,
+    Faded,
     Flag,
     Frame,
     Ideation,
     Line,
     Point,
     Source,
+    Together,
 )
-from app.trends.service import Asked
+from app.trends.ideation import LABELS
+from app.trends.schemas.ideation import IdeationOut
+from app.trends.series import Measured
+from app.trends.service import CAVEAT
 
 View = Literal["time", "doses", "sparkline"]
 
-JSON: Final = "application/json"
-# Not registered. The version follows Vega-Lite's, as JupyterLab names them.
-VEGA_LITE: Final = "application/vnd.vegalite+json"
-VEGA_LITE_6: Final = "application/vnd.vegalite.v6+json"
-FORMS: Final[dict[str, Form]] = {"image/svg+xml": "svg", "image/png": "png"}
-OFFERED: Final = (JSON, VEGA_LITE, VEGA_LITE_6, *FORMS)
-"""Media types of a trajectory, the usual one first."""
-NARROWEST: Final = 280
-WIDEST: Final = 1600
+_SPARKLINE: Final = 120
+"""Pixels: as wide as a word or two."""
+_SHORT: Final = {LABELS[Level.NONE]: "Nothing raised"}
+"""What has no room beside an axis."""
 
 
 def flags_of(db: Db, chart: Chart) -> list[Flag]:
@@ -47,71 +48,164 @@ def flags_of(db: Db, chart: Chart) -> list[Flag]:
     return sorted(Flag(row.raised_at, row.level) for row in rows)
 
 
-def specification(
-    told: bytes,
-    asked: Asked,
-    flags: Sequence[Flag],
-    time_zone: str,
-    view: View,
-    frame: Frame,
+def of_trajectory(
+    told: bytes, measured: Measured, flags: Sequence[Flag], time_zone: str, view: View, frame: Frame
 ) -> Spec:
-    """The chart of a trajectory. told: the JSON of `schemas.TrajectoryOut`."""
+    """The chart of a trajectory. told: the JSON of `TrajectoryOut`."""
     answer = json.loads(told)
     if answer["is_ordinal"]:
-        return ideation.chart(ideation_of(answer, asked, time_zone), frame)
-    seen = course_of(answer, asked, flags, time_zone)
+        doses = _instants(answer["doses"]["effective_at"])
+        source = _source(answer, measured)
+        return ideation.chart(Ideation([source], doses, time_zone, answer["caveat"]), frame)
+    seen = course_of(answer, measured, flags, time_zone)
     if view == "sparkline":
-        return course.sparkline(seen, frame)
+        return course.sparkline(seen, frame._replace(width=_SPARKLINE))
     return aligned.chart(seen, frame) if view == "doses" else course.chart(seen, frame)
 
 
-def course_of(told: dict[str, Any], asked: Asked, flags: Sequence[Flag], time_zone: str) -> Course:
-    """One scale over time."""
-    instrument, item, part, scale, _ = asked.measured
+def of_doses(told: bytes, measured: Measured, time_zone: str, frame: Frame) -> Spec:
+    """All doses laid over each other. told: the JSON of `DoseAlignmentOut`."""
+    answer = json.loads(told)
+    doses, baseline = answer["doses"], answer["baseline"]
+    points = [
+        Point(datetime.fromisoformat(at), score, dose["number"], hours)
+        for dose in doses
+        for at, score, hours in zip(
+            dose["points"]["effective_at"],
+            dose["points"]["score"],
+            dose["points"]["hours_since_dose"],
+            strict=True,
+        )
+    ]
+    given_at = _instants([dose["effective_at"] for dose in doses])
+    seen = _course(answer, measured, points, given_at, time_zone)._replace(
+        baseline=_baseline(baseline)
+    )
+    faded = [_faded(dose, answer["direction"], baseline) for dose in doses]
+    return aligned.chart(seen, frame, [one for one in faded if one is not None])
+
+
+def of_several(told: bytes, measured: Sequence[Measured], time_zone: str, frame: Frame) -> Spec:
+    """Several series on one time axis. told: the JSON of `TrajectoriesOut`; measured: in order."""
+    answer = json.loads(told)
+    missed = {
+        one["instrument"]: _instants([window["opened_at"] for window in one["missed"]])
+        for one in answer["asked"]["instruments"]
+    }
+    panels: list[Course | Source] = []
+    # Every dose is in each series, so that they keep their numbers whatever part is shown.
+    doses: list[datetime] = _instants(answer["doses"]["effective_at"])
+    for series, of in zip(answer["trajectories"], measured, strict=True):
+        doses = _instants(series["doses"]["effective_at"])
+        if series["is_ordinal"]:
+            panels.append(_source(series, of))
+        else:
+            seen = course_of(series, of, (), time_zone)
+            panels.append(seen._replace(missed=missed.get(series["instrument"], ())))
+    around = Around(
+        [Flag(datetime.fromisoformat(one["raised_at"]), one["level"]) for one in answer["flags"]],
+        _instants(answer["notes"]["effective_at"]),
+        _instants(answer["goals"]["effective_at"]),
+    )
+    return together.chart(Together(panels, around, doses, time_zone, CAVEAT), frame)
+
+
+def of_ideation(told: IdeationOut, time_zone: str, frame: Frame) -> Spec:
+    """Suicidal ideation, every source a panel of its own."""
+    sources = [
+        Source(
+            title=f"{one.instrument.upper()}: {one.title}",
+            words=sorted((step.value, _SHORT.get(step.label, step.label)) for step in one.scale),
+            answered=list(zip(one.points.effective_at, one.points.value, strict=True)),
+        )
+        for one in told.sources
+    ]
+    return ideation.chart(Ideation(sources, told.doses, time_zone, told.caveat), frame)
+
+
+def course_of(
+    told: dict[str, Any], measured: Measured, flags: Sequence[Flag], time_zone: str
+) -> Course:
+    """One scale over time. told: as `TrajectoryOut`."""
+    scale = measured.scale
     assert scale is not None
+    columns = told["points"]
+    points = [
+        Point(datetime.fromisoformat(at), score, number, hours)
+        for at, score, number, hours in zip(
+            columns["effective_at"],
+            columns["score"],
+            columns["dose_number"],
+            columns["hours_since_dose"],
+            strict=True,
+        )
+    ]
+    baseline = told["baseline"]
+    doses = _instants(told["doses"]["effective_at"])
+    return _course(told, measured, points, doses, time_zone)._replace(
+        bands=[Band(one.label, one.low, one.high) for one in scale.bands],
+        baseline=_baseline(baseline),
+        lines=_lines(scale, baseline["score"]) if baseline else (),
+        flags=flags,
+    )
+
+
+def _course(
+    told: dict[str, Any],
+    measured: Measured,
+    points: list[Point],
+    doses: list[datetime],
+    time_zone: str,
+) -> Course:
+    instrument, item, part, _, _ = measured
     of = item.text if item is not None else part and part.replace("-", " ").capitalize()
     short = (item.key if item is not None else part) or ""
-    points = told["points"]
-    baseline = told["baseline"]
     return Course(
         title=f"{of} - {instrument.title}" if of else instrument.title,
         label=short.replace("-", " ").capitalize() if short else instrument.key.upper(),
         minimum=told["minimum"],
         maximum=told["maximum"],
         direction=told["direction"],
-        points=[
-            Point(datetime.fromisoformat(at), score, number, hours)
-            for at, score, number, hours in zip(
-                points["effective_at"],
-                points["score"],
-                points["dose_number"],
-                points["hours_since_dose"],
-                strict=True,
-            )
-        ],
-        doses=_instants(told["doses"]["effective_at"]),
+        points=points,
+        doses=doses,
         time_zone=time_zone,
         caveat=told["caveat"],
-        bands=[Band(one.label, one.low, one.high) for one in scale.bands],
-        baseline=baseline
-        and Point(datetime.fromisoformat(baseline["effective_at"]), baseline["score"]),
-        lines=_lines(scale, baseline["score"]) if baseline else (),
-        flags=flags,
         measures_hours=told["measures_hours"],
     )
 
 
-def ideation_of(told: dict[str, Any], asked: Asked, time_zone: str) -> Ideation:
-    """Suicidal thoughts as answered to one item."""
-    item = asked.measured.item
+def _baseline(told: dict[str, Any] | None) -> Point | None:
+    if told is None:
+        return None
+    return Point(datetime.fromisoformat(told["effective_at"]), told["score"])
+
+
+def _faded(
+    dose: dict[str, Any], direction: str | None, baseline: dict[str, Any] | None
+) -> Faded | None:
+    """Where the gain of a dose was half gone, or was last seen."""
+    off = dose["wear_off"]
+    if baseline is None or off["days"] is None:
+        return None
+    hours = off["best"]["hours_since_dose"] + 24 * off["days"]
+    if off["is_censored"]:
+        scores = [one for one in dose["points"]["score"] if one is not None]
+        return Faded(dose["number"], hours, scores[-1], is_censored=True)
+    half = off["gain"] / 2
+    score = baseline["score"] + (-half if direction == Direction.LOWER_IS_BETTER else half)
+    return Faded(dose["number"], hours, score, is_censored=False)
+
+
+def _source(told: dict[str, Any], measured: Measured) -> Source:
+    """Suicidal thoughts as answered to one item. told: as `TrajectoryOut`."""
+    item = measured.item
     assert item is not None
     answered = zip(_instants(told["points"]["effective_at"]), told["points"]["score"], strict=True)
-    source = Source(
-        title=f"{asked.measured.instrument.key.upper()}: {item.text}",
+    return Source(
+        title=f"{measured.instrument.key.upper()}: {item.text}",
         words=sorted((option.value, option.label) for option in item.options),
         answered=list(answered),
     )
-    return Ideation([source], _instants(told["doses"]["effective_at"]), time_zone, told["caveat"])
 
 
 def _lines(scale: Scale, baseline: float) -> list[Line]:

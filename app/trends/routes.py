@@ -1,57 +1,45 @@
 """Trajectories, charts of them, the report, the caseload and the outcomes of a clinic."""
 
 from gzip import decompress
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final
 
 from fastapi import Header, Query
-from pydantic_core import to_json
 
 from app.kernel.edge import Awaited, Public, Reply, Signed, router
-from app.kernel.errors import Problem
 from app.kernel.fields import Instant
 from app.kernel.negotiation import Accept, chosen
-from app.kernel.pages import HTML
 from app.kernel.paging import Cursor, Limit, next_link
-from app.kernel.renderer import Undrawable
 from app.people.chart import open_chart, whose
 from app.trends import (
     assets,
     caseload,
+    clinic_pictures,
     doses,
+    forms,
     ideation,
     outcomes,
     pictures,
     report,
     service,
+    sheet,
     together,
 )
-from app.trends.charts.records import Frame
-from app.trends.schemas import (
-    CaseloadOut,
-    CaseSearchIn,
-    DoseAlignmentOut,
-    IdeationOut,
-    OutcomesOut,
-    ReportOut,
-    TrajectoriesOut,
-    TrajectoryOut,
-)
+from app.trends.schemas.caseload import CaseloadOut, CaseSearchIn
+from app.trends.schemas.doses import DoseAlignmentOut
+from app.trends.schemas.ideation import IdeationOut
+from app.trends.schemas.outcomes import OutcomesOut
+from app.trends.schemas.report import ReportOut
+from app.trends.schemas.together import TrajectoriesOut
+from app.trends.schemas.trajectory import TrajectoryOut
 
 routes = router("trends")
 
-_BY_ACCEPT: Final = {"Vary": "Accept"}
-_CHART: Final = {"type": "object", "description": "A Vega-Lite 6 specification with its data."}
-_PICTURE: Final = {"type": "string", "format": "binary"}
-_AS_CHARTS: Final[dict[int | str, dict[str, Any]]] = {
-    200: {
-        "content": {
-            **{media: {"schema": _CHART} for media in (pictures.VEGA_LITE, pictures.VEGA_LITE_6)},
-            **{media: {"schema": _PICTURE} for media in pictures.FORMS},
-        }
-    }
-}
-_AS_PAGE: Final[dict[int | str, dict[str, Any]]] = {
-    200: {"content": {"text/html": {"schema": {"type": "string"}}}}
+_IN_FORMS: Final = forms.declared(*forms.OFFERED)
+_OUTCOMES: Final = (forms.JSON, forms.CSV, *forms.OFFERED[1:])
+_REPORTS: Final = (forms.JSON, forms.HTML)
+_AS_FILE: Final = {
+    **forms.BY_ACCEPT,
+    "Content-Disposition": 'attachment; filename="outcomes.csv"',
 }
 _FOR_GOOD: Final = {
     "Cache-Control": "public, max-age=31536000, immutable",
@@ -78,11 +66,21 @@ Version = Annotated[
 ]
 Since = Annotated[Instant | None, Query(description="Included.")]
 Until = Annotated[Instant | None, Query(description="Not included.")]
+Width = Annotated[
+    int,
+    Query(
+        ge=forms.NARROWEST,
+        le=forms.WIDEST,
+        description="Of a chart, in pixels; a sparkline is as wide as a word.",
+    ),
+]
+Theme = Annotated[forms.Theme, Query(description="Of a chart.")]
 
 
 @routes.get(
     "/v1/patients/{patient_id}/trajectories",
     response_model=TrajectoriesOut,
+    responses=_IN_FORMS,
     operation_id="read_trajectories",
 )
 def read_trajectories(
@@ -98,20 +96,31 @@ def read_trajectories(
     ] = None,
     since: Since = None,
     until: Until = None,
-) -> Reply:
-    """Several series on one time axis, with doses, flags, notes and goals, and what is missing."""
+    width: Width = forms.USUAL,
+    theme: Theme = "light",
+    accept: Accept = None,
+) -> Reply | Awaited:
+    """Several series on one time axis, with doses, flags, notes and goals, and what is missing. As
+    numbers, as a Vega-Lite chart, or as a picture of it, by Accept.
+    """
+    form = chosen(accept, forms.OFFERED)
     chart = open_chart(visit.db, visit.caller, patient_id, service.READ_TRAJECTORIES, visit.now)
-    return Reply(
-        together.read_together(
-            visit.db, chart, series=series, since=since, until=until, now=visit.now
-        )
+    several = together.read_together(
+        visit.db, chart, series=series, since=since, until=until, now=visit.now
+    )
+    frame = forms.framed(width, theme)
+    return forms.as_asked(
+        form,
+        visit.renderer,
+        several.told,
+        lambda: pictures.of_several(several.told, several.measured, chart.time_zone, frame),
     )
 
 
 @routes.get(
     "/v1/patients/{patient_id}/trajectories/{instrument}",
     response_model=TrajectoryOut,
-    responses=_AS_CHARTS,
+    responses=_IN_FORMS,
     operation_id="read_trajectory",
 )
 def read_trajectory(
@@ -130,21 +139,14 @@ def read_trajectory(
             " as a line of text. Suicidal ideation is always shown over time."
         ),
     ] = "time",
-    width: Annotated[
-        int,
-        Query(
-            ge=pictures.NARROWEST,
-            le=pictures.WIDEST,
-            description="Of a chart, in pixels; a sparkline is as wide as a word.",
-        ),
-    ] = 640,
-    theme: Annotated[Literal["light", "dark"], Query(description="Of a chart.")] = "light",
+    width: Width = forms.USUAL,
+    theme: Theme = "light",
     accept: Accept = None,
 ) -> Reply | Awaited:
     """One scale over time: baseline, change, response and remission, measured from the doses. As
     numbers, as a Vega-Lite chart, or as a picture of it, by Accept.
     """
-    form = chosen(accept, pictures.OFFERED)
+    form = chosen(accept, forms.OFFERED)
     asked = service.ask_trajectory(
         visit.db,
         whose(visit.caller, patient_id),
@@ -157,70 +159,51 @@ def read_trajectory(
     )
     chart = open_chart(visit.db, visit.caller, patient_id, service.READ_TRAJECTORIES, visit.now)
     told = service.read_trajectory(chart, asked, visit.now)
-    if form == pictures.JSON:
-        return Reply(told, headers=dict(_BY_ACCEPT))
-    frame = Frame(120 if view == "sparkline" else width, theme == "dark")
-    drawn = pictures.specification(
-        told, asked, pictures.flags_of(visit.db, chart), chart.time_zone, view, frame
+    flags = pictures.flags_of(visit.db, chart) if form != forms.JSON else []
+    frame = forms.framed(width, theme)
+    return forms.as_asked(
+        form,
+        visit.renderer,
+        told,
+        lambda: pictures.of_trajectory(told, asked.measured, flags, chart.time_zone, view, frame),
     )
-    if form not in pictures.FORMS:
-        return Reply(to_json(drawn), headers=dict(_BY_ACCEPT), media_type=form)
-
-    async def draw() -> Reply:
-        picture = await visit.renderer.draw(drawn, pictures.FORMS[form])
-        return Reply(picture, headers=dict(_BY_ACCEPT), media_type=form)
-
-    return Awaited(draw)
 
 
 @routes.get(
     "/v1/patients/{patient_id}/report",
     response_model=ReportOut,
-    responses=_AS_PAGE,
+    responses=forms.declared(*_REPORTS),
     operation_id="read_report",
 )
 def read_report(
     visit: Signed,
     patient_id: str,
     instrument: Annotated[
-        str, Query(max_length=64, description="The scale that the page is about.")
-    ] = "phq-9",
+        str | None,
+        Query(
+            max_length=64,
+            description="What the page is about: unless named, the first of phq-9, gad-7 and pcl-5"
+            " that there is a complete score of.",
+        ),
+    ] = None,
     item: Item = None,
     accept: Accept = None,
 ) -> Reply | Awaited:
     """One page for a referrer: a chart, the doses, the outcomes with their definitions and limits,
     who made it and when. To be printed (text/html) or as numbers, by Accept.
     """
-    form = chosen(accept, (pictures.JSON, "text/html"))
-    asked = service.ask_trajectory(
-        visit.db,
-        whose(visit.caller, patient_id),
-        instrument,
-        item_key=item,
-        since=None,
-        until=None,
-    )
-    report.refuse_words(asked)
+    form = chosen(accept, _REPORTS)
     chart = open_chart(visit.db, visit.caller, patient_id, report.READ_REPORT, visit.now)
-    told = service.read_trajectory(chart, asked, visit.now)
-    made = report.read_report(visit.db, visit.caller, chart, asked, told, visit.now)
-    if form == pictures.JSON:
-        return Reply(made.told, headers=dict(_BY_ACCEPT))
-
-    async def draw() -> Reply:
-        try:
-            svg = await visit.renderer.draw(made.specification, "svg")
-        except (Problem, Undrawable):
-            svg = None
-        headers = {**_BY_ACCEPT, "Content-Security-Policy": report.POLICY}
-        return Reply(report.page(made, svg), headers=headers, media_type=HTML)
-
-    return Awaited(draw)
+    made = report.read_report(visit.db, visit.caller, chart, instrument, item, visit.now)
+    if form == forms.JSON:
+        return Reply(made.told, headers=dict(forms.BY_ACCEPT))
+    return report.printed(made, visit.renderer)
 
 
 @routes.get(
     "/v1/patients/{patient_id}/trajectories/{instrument}/doses",
     response_model=DoseAlignmentOut,
+    responses=_IN_FORMS,
     operation_id="read_dose_alignment",
 )
 def read_dose_alignment(
@@ -230,10 +213,14 @@ def read_dose_alignment(
     item: Item = None,
     subscale: Subscale = None,
     version: Version = None,
-) -> Reply:
+    width: Width = forms.USUAL,
+    theme: Theme = "light",
+    accept: Accept = None,
+) -> Reply | Awaited:
     """All doses laid over each other at t = 0: rapid response where the scale can show it, and how
-    long each gain lasted.
+    long each gain lasted. As numbers, as a Vega-Lite chart, or as a picture of it, by Accept.
     """
+    form = chosen(accept, forms.OFFERED)
     asked = doses.ask_doses(
         visit.db,
         whose(visit.caller, patient_id),
@@ -243,20 +230,41 @@ def read_dose_alignment(
         version=version,
     )
     chart = open_chart(visit.db, visit.caller, patient_id, service.READ_TRAJECTORIES, visit.now)
-    return Reply(doses.read_doses(chart, asked, visit.now))
+    told = doses.read_doses(chart, asked, visit.now)
+    frame = forms.framed(width, theme)
+    return forms.as_asked(
+        form,
+        visit.renderer,
+        told,
+        lambda: pictures.of_doses(told, asked.measured, chart.time_zone, frame),
+    )
 
 
 @routes.get(
     "/v1/patients/{patient_id}/suicidal-ideation",
     response_model=IdeationOut,
+    responses=_IN_FORMS,
     operation_id="read_suicidal_ideation",
 )
 def read_suicidal_ideation(
-    visit: Signed, patient_id: str, since: Since = None, until: Until = None
-) -> IdeationOut:
-    """Suicidal ideation as it was answered, each source by itself: ordinal, never joined."""
+    visit: Signed,
+    patient_id: str,
+    since: Since = None,
+    until: Until = None,
+    width: Width = forms.USUAL,
+    theme: Theme = "light",
+    accept: Accept = None,
+) -> Reply | Awaited:
+    """Suicidal ideation as it was answered, each source by itself: ordinal, never joined. As
+    answers, as a Vega-Lite chart, or as a picture of it, by Accept.
+    """
+    form = chosen(accept, forms.OFFERED)
     chart = open_chart(visit.db, visit.caller, patient_id, service.READ_TRAJECTORIES, visit.now)
-    return ideation.read_ideation(visit.db, chart, since=since, until=until)
+    told = ideation.read_ideation(visit.db, chart, since=since, until=until)
+    frame = forms.framed(width, theme)
+    return forms.as_asked(
+        form, visit.renderer, told, lambda: pictures.of_ideation(told, chart.time_zone, frame)
+    )
 
 
 @routes.get("/v1/caseload", response_model=CaseloadOut, operation_id="read_caseload")
@@ -313,7 +321,7 @@ def search_caseload(visit: Signed, sent: CaseSearchIn) -> CaseloadOut:
     "/v1/outcomes",
     response_model=OutcomesOut,
     operation_id="read_outcomes",
-    responses={200: {"content": {"text/csv": {"schema": {"type": "string"}}}}},
+    responses=forms.declared(*_OUTCOMES),
 )
 def read_outcomes(
     visit: Signed,
@@ -322,18 +330,25 @@ def read_outcomes(
         str | None,
         Query(max_length=64, description="protocol-version, country or language"),
     ] = None,
-    accept: Annotated[str | None, Header(max_length=500)] = None,
-) -> Reply:
+    view: Annotated[
+        clinic_pictures.ClinicView,
+        Query(description="Of a chart: shares by visit, or how long something took."),
+    ] = "visits",
+    width: Width = forms.USUAL,
+    theme: Theme = "light",
+    accept: Accept = None,
+) -> Reply | Awaited:
     """Outcomes of the clinic, added up: response, remission and retention by visit, and the time to
-    response and to its loss. Counts of 1 to 10 are never told.
+    response and to its loss. Counts of 1 to 10 are never told. As numbers, as CSV, as a Vega-Lite
+    chart, or as a picture of it, by Accept.
     """
-    found = outcomes.read_outcomes(
+    form = chosen(accept, _OUTCOMES)
+    told = outcomes.read_outcomes(
         visit.db, visit.caller, instrument=instrument, stratum=stratum, now=visit.now
     )
-    if accept is not None and "text/csv" in accept.lower():
-        return Reply(
-            outcomes.as_csv(found),
-            headers={"Content-Disposition": 'attachment; filename="outcomes.csv"'},
-            media_type="text/csv; charset=utf-8",
-        )
-    return Reply(found)
+    if form == forms.CSV:
+        return Reply(sheet.as_csv(told), headers=_AS_FILE, media_type=f"{form}; charset=utf-8")
+    frame = forms.framed(width, theme)
+    return forms.as_asked(
+        form, visit.renderer, told, lambda: clinic_pictures.of_outcomes(told, view, frame)
+    )

@@ -24,6 +24,7 @@ from app.kernel.tables import columns
 from app.people.chart import Chart
 from app.safety.tables import Flag
 from app.trends import service
+from app.trends.schemas.together import KeptOut
 from app.trends.series import Measured, ask_series, find_series
 
 MAX_SERIES: Final = 12
@@ -102,6 +103,13 @@ GOALS = Query(
 )
 
 
+class Several(NamedTuple):
+    """told: the JSON of `TrajectoriesOut`. measured: what each of its trajectories is of."""
+
+    told: bytes
+    measured: list[Measured]
+
+
 class _Around(NamedTuple):
     """What happened, asked for."""
 
@@ -119,8 +127,8 @@ def read_together(
     since: datetime | None,
     until: datetime | None,
     now: datetime,
-) -> bytes:
-    """The JSON of `schemas.TrajectoriesOut`.
+) -> Several:
+    """Several series, and what happened around them.
 
     series: `phq-9,momentary/mood,pcl-5/b`; whatever was answered, if none are named.
     Raises: Problem NOT_FOUND, INVALID.
@@ -158,7 +166,15 @@ def read_together(
         "is_cut": is_cut,
     }
     trajectories = b",".join(service.render(one, now) for one in asked)
-    return b'%s,"trajectories":[%s]}' % (to_json(head)[:-1], trajectories)
+    return Several(b'%s,"trajectories":[%s]}' % (to_json(head)[:-1], trajectories), wanted)
+
+
+def read_kept(db: Db, chart: Chart, key: str, now: datetime) -> KeptOut:
+    """How much is there of what one questionnaire was asked for, as far back as is looked."""
+    since = now - schedule.LOOK_BACK
+    course = schedule.course(db, chart, schedule.ask_due(db, chart.patient_id, since))
+    items = schedule.asked_since(chart, course, [key], since, now)
+    return KeptOut.model_validate(_kept(key, items))
 
 
 class _Within(NamedTuple):

@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from app.kernel.db import Direct
-from app.trends.schemas import CaseloadOut
+from app.trends.schemas.caseload import CaseloadOut
 from tests.api.test_caseload import admitted, checked_in, names
 from tests.builders import Person, World, a_check_in, a_dosing_session, an_administration, phq_9
 from tests.conftest import Behind, Clock

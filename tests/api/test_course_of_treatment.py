@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
-from app.trends.schemas import DoseAlignmentOut, IdeationOut, TrajectoriesOut
+from app.trends.schemas.doses import DoseAlignmentOut
+from app.trends.schemas.ideation import IdeationOut
+from app.trends.schemas.together import TrajectoriesOut
 from tests.api.test_clinic_instruments import WIDER, a_definition, added
 from tests.api.test_trajectories import MINE, answered, dosed, trajectory
 from tests.builders import Person, World, a_check_in, a_goal, a_note, now, phq_9

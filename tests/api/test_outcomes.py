@@ -7,8 +7,8 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from app.trends.outcomes import as_csv
-from app.trends.schemas import OutcomesOut
+from app.trends.schemas.outcomes import OutcomesOut
+from app.trends.sheet import as_csv
 from tests.builders import Person, World
 from tests.conftest import Behind
 

@@ -12,7 +12,7 @@ from fastapi.testclient import TestClient
 
 from app.kernel.renderer import Limits, Renderer
 from app.trends.report import POLICY
-from app.trends.schemas import TrajectoryOut
+from app.trends.schemas.trajectory import TrajectoryOut
 from tests.builders import World, a_check_in, a_dosing_session, an_administration, now, phq_9
 from tests.conftest import Behind
 
@@ -75,6 +75,40 @@ class TestNumbers:
         assert all(one["definition"] for one in told["outcomes"])
         assert "no proof" in told["limits"]
 
+    def test_it_tells_the_course_and_what_each_dose_did(self, treated: World) -> None:
+        told = report(treated)
+
+        values = {one["key"]: one["value"] for one in told["outcomes"]}
+        assert values["partial-response"] == "no"
+        assert values["reliable-recovery"] == "yes"
+        assert values["response-course"].startswith("responding; first on ")
+        assert values["response-course"].endswith(", day 11")
+        assert values["sudden-changes"] == "not assessable"
+        # The first has no score before the next; the second is followed up to the last.
+        assert [one["wear_off"]["why"] for one in told["doses"]] == ["no-score", "last-score"]
+        assert values["wear-off"] == "not seen to its end (1 dose); nothing to see (1 dose)"
+        assert "last 1 days ago" in values["completeness"]
+        assert told["asked"]["instrument"] == "phq-9"
+        shown = page(treated)
+        assert "to the last score" in shown
+        assert "no score" in shown
+
+    def test_unless_named_it_is_about_what_they_are_followed_by(self, world: World) -> None:
+        assert report(world)["trajectory"]["instrument"] == "phq-9"
+        for instrument, answers in (("pcl-5", [2] * 20), ("gad-7", [1] * 7)):
+            sent = a_check_in(instrument=instrument, answers=answers)
+            assert world.patient.post("/v1/patients/me/check-ins", sent).status_code == 201
+        incomplete = a_check_in(answers=[None, *phq_9(10)[1:]])
+        assert world.patient.post("/v1/patients/me/check-ins", incomplete).status_code == 201
+
+        told = report(world)
+
+        assert told["trajectory"]["instrument"] == "gad-7"
+        # What is not published for it is not there.
+        keys = {one["key"] for one in told["outcomes"]}
+        assert {"reliable", "reliable-recovery"} <= keys
+        assert keys & {"response", "remission", "response-course"} == set()
+
     def test_it_says_who_made_it(self, treated: World) -> None:
         theirs, own = report(treated)["made_by"], treated.patient.get("/v1/patients/me/report")
 
@@ -103,7 +137,7 @@ class TestNumbers:
 
         told = report(world, "?instrument=momentary&item=mood")
 
-        assert [one["key"] for one in told["outcomes"]] == ["change"]
+        assert [one["key"] for one in told["outcomes"]] == ["change", "completeness"]
 
     def test_a_baseline_too_mild_to_respond_from_is_not_assessable(self, world: World) -> None:
         for total in (6, 2):
@@ -172,8 +206,8 @@ class TestPage:
 
         shown = page(world)
 
-        assert "6 earlier not shown." in shown
         assert "10 earlier not shown." in shown
+        assert "12 earlier not shown." in shown
         assert len(report(world)["doses"]) == 20
 
     def test_of_nothing_it_says_so(self, world: World) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from app.trends.schemas import TrajectoryOut
+from app.trends.schemas.trajectory import TrajectoryOut
 from tests.builders import (
     Person,
     World,

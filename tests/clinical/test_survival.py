@@ -1,6 +1,7 @@
 """Kaplan-Meier: a published example, and what holds for every curve."""
 
 import math
+from fractions import Fraction
 
 import pytest
 from hypothesis import given, settings
@@ -11,7 +12,8 @@ from app.clinical.survival import Curve, kaplan_meier
 law = settings(deadline=None)
 
 # Weeks to relapse of acute leukaemia, True where it was seen (Freireich et al. 1963, Blood
-# 21:699-716), as every textbook prints them.
+# 21:699-716), as textbooks print them. Shares, standard errors and intervals below were worked out
+# a second time, in exact fractions, from the definitions and not from the code that is tested.
 SIX_MP = [(6, True), (6, True), (6, True), (7, True), (10, True), (13, True), (16, True),
           (22, True), (23, True), (6, False), (9, False), (10, False), (11, False), (17, False),
           (19, False), (20, False), (25, False), (32, False), (32, False), (34, False),
@@ -49,6 +51,18 @@ class TestPublished:
         assert [round(high or 0, 4) for high in found.high] == [
             0.9516, 0.9228, 0.8894, 0.8491, 0.8049, 0.7468, 0.6801,
         ]  # fmt: skip
+
+    def test_it_is_the_product_and_the_sum_of_their_definitions(self) -> None:
+        share, variance = Fraction(1), Fraction(0)
+        found = curve(SIX_MP)
+
+        for row, week in enumerate(sorted({week for week, had in SIX_MP if had})):
+            at_risk = sum(time >= week for time, _ in SIX_MP)
+            failed = sum(time == week and had for time, had in SIX_MP)
+            share *= Fraction(at_risk - failed, at_risk)
+            variance += Fraction(failed, at_risk * (at_risk - failed))
+            assert math.isclose(found.share[row], share)
+            assert math.isclose(found.std_error[row], share * math.sqrt(variance))
 
     def test_the_placebo_arm_ends_at_nobody(self) -> None:
         found = kaplan_meier(PLACEBO, [True] * len(PLACEBO))

@@ -24,7 +24,7 @@ from app.kernel.db import Db, Direct, Query, itself, libpq
 from app.kernel.settings import Settings
 from app.kernel.tables import METADATA
 from app.safety import escalation
-from app.trends.pictures import VEGA_LITE
+from app.trends.forms import VEGA_LITE
 from tests.builders import (
     PASSWORD,
     Person,
@@ -841,9 +841,16 @@ EXPECTED: Final[dict[tuple[str, str], list[Try]]] = {
     ("GET", f"{PATIENT}/trajectories"): [
         Try(READ_CLINICAL),
         Try(READ_CLINICAL, query="?series=phq-9,momentary/mood"),
+        Try(READ_CLINICAL, query="?width=360", headers=(("Accept", VEGA_LITE),)),
     ],
-    ("GET", f"{PATIENT}/trajectories/{{instrument}}/doses"): [Try(READ_CLINICAL)],
-    ("GET", f"{PATIENT}/suicidal-ideation"): [Try(READ_CLINICAL)],
+    ("GET", f"{PATIENT}/trajectories/{{instrument}}/doses"): [
+        Try(READ_CLINICAL),
+        Try(READ_CLINICAL, query="?theme=dark", headers=(("Accept", VEGA_LITE),)),
+    ],
+    ("GET", f"{PATIENT}/suicidal-ideation"): [
+        Try(READ_CLINICAL),
+        Try(READ_CLINICAL, headers=(("Accept", VEGA_LITE),)),
+    ],
     ("GET", f"{PATIENT}/changes"): [
         Try(READ_CLINICAL),
         Try(READ_CLINICAL, query="?after=1&limit=3"),
@@ -891,6 +898,8 @@ EXPECTED: Final[dict[tuple[str, str], list[Try]]] = {
     ("GET", "/v1/outcomes"): [
         Try(NAMING_NOBODY, "inbox"),
         Try(NAMING_NOBODY, "inbox", query="?stratum=country"),
+        Try(NAMING_NOBODY, "inbox", query="?view=time-to-loss", headers=(("Accept", VEGA_LITE),)),
+        Try(NAMING_NOBODY, "inbox", headers=(("Accept", "text/csv"),)),
     ],
     ("GET", "/v1/flags"): [Try(NAMING_NOBODY, "inbox")],
     ("GET", "/v1/me"): [Try(NAMING_NOBODY, "self")],

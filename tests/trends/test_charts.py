@@ -13,8 +13,10 @@ from app.kernel.renderer import Renderer
 from app.trends.charts import aligned, course, ideation, outcomes, together
 from app.trends.charts.look import DARK, LIGHT, Palette
 from app.trends.charts.records import (
+    Around,
     Band,
     Course,
+    Faded,
     Flag,
     Frame,
     Ideation,
@@ -23,6 +25,7 @@ from app.trends.charts.records import (
     Rate,
     Source,
     Survival,
+    Together,
 )
 from app.trends.charts.table import of_course, of_ideation
 
@@ -30,6 +33,7 @@ START = datetime(2026, 1, 5, 9, tzinfo=UTC)
 CAVEAT = "One person, no control."
 BANDS = (Band("mild", 0, 9), Band("severe", 10, 27))
 PHONE = Frame(360)
+NOTHING_ELSE = Around()
 
 
 def day(number: float) -> datetime:
@@ -56,6 +60,10 @@ def a_course(scores: list[float | None], **changes: Any) -> Course:
         **changes,
     }
     return Course(**made)
+
+
+def several(*panels: Course | Source, around: Around = NOTHING_ELSE) -> Together:
+    return Together(panels, around, [day(3), day(10)], "Europe/Berlin", CAVEAT)
 
 
 def parts(specification: Any) -> Iterator[dict[str, Any]]:
@@ -191,7 +199,7 @@ class TestTogether:
     def test_each_scale_has_its_own_axis_and_all_the_same_days(self) -> None:
         later = a_course([5, 6], title="Sleep", points=[Point(day(90), 6)])
 
-        chart = together.chart([a_course([20, 18]), later])
+        chart = together.chart(several(a_course([20, 18]), later))
 
         assert len(chart["vconcat"]) == 2
         domains = {
@@ -202,8 +210,62 @@ class TestTogether:
         assert len(domains) == 1
         assert chart["resolve"]["scale"]["y"] == "independent"
 
+    def test_flags_notes_and_goals_are_one_strip_of_instants(self) -> None:
+        around = Around([Flag(day(1), "high")], [day(2), day(5)], [day(3)])
+
+        chart = together.chart(several(a_course([20, 18]), around=around))
+
+        strip, _ = chart["vconcat"]
+        kinds = [one["kind"] for one in parts(strip["layer"]) if one.get("kind") != "Dose"
+                 and "t" in one]  # fmt: skip
+        assert kinds == ["flag", "note", "note", "goal set"]
+        assert "1 flag, 2 notes, 1 goal" in chart["description"]
+        assert {frozenset(one) for one in parts(strip["layer"]) if one.get("kind") == "note"} == {
+            frozenset({"t", "kind"})
+        }
+
+    def test_what_was_asked_for_and_not_answered_is_marked(self) -> None:
+        chart = together.chart(several(a_course([20, 18], missed=[day(5), day(400)])))
+
+        assert len(rows(chart, "Not answered")) == 1
+        assert "2 not answered" in chart["description"]
+
+    def test_suicidal_thoughts_are_points_below_and_never_a_line(self) -> None:
+        asked = Source("Item 9", TestIdeation.WORDS, [(day(1), 2), (day(8), None)])
+
+        chart = together.chart(several(asked, a_course([20, 18])))
+
+        _, below = chart["vconcat"]
+        assert below["title"]["text"][0].startswith("Item 9 (0 Not at all")
+        drawn = {one["mark"]["type"] for one in parts(below) if isinstance(one.get("mark"), dict)}
+        assert "line" not in drawn
+
+    def test_where_nothing_was_answered_it_says_so(self) -> None:
+        assert "Nothing was answered yet." in together.chart(several())["description"]
+
 
 class TestAligned:
+    def test_the_line_ends_at_an_incomplete_answer(self) -> None:
+        points = [Point(day(at), score, 1, 24.0 * at)
+                  for at, score in ((1, 9), (2, None), (3, 7), (4, 6))]  # fmt: skip
+
+        chart = aligned.chart(a_course([], points=points, baseline=None))
+
+        stretches = [one["stretch"] for one in line_rows(chart)]
+        assert stretches[0] != stretches[1] == stretches[2]
+
+    def test_how_long_a_gain_lasted_is_marked_and_told(self) -> None:
+        faded = [Faded(1, 96.0, 12, is_censored=False), Faded(2, 48.0, 8, is_censored=True)]
+
+        chart = aligned.chart(a_course([20, 9]), faded=faded)
+
+        assert "Dose 1: half of the gain gone 4.0 days after it." in chart["description"]
+        assert "Dose 2: more than half of the gain still there 2.0 days" in chart["description"]
+        shapes = [one["mark"]["shape"] for one in parts(chart)
+                  if isinstance(one.get("mark"), dict)
+                  and one["mark"].get("shape") in ("cross", "triangle-right")]  # fmt: skip
+        assert shapes == ["cross", "triangle-right"]
+
     def test_scores_are_placed_by_hours_since_their_dose(self) -> None:
         points = [
             Point(day(0), 9),
@@ -276,15 +338,44 @@ class TestOutcomes:
         assert ticks == [1, 0.8]
         assert "50% responding after 20 days (30% to 70%)" in chart["description"]
 
+    def test_what_is_told_at_some_days_only_is_no_step_between_them(self) -> None:
+        known = Survival("All", [0, 7, 28], [1, 0.8, 0], [1, 0.6, None], [1, 0.9, None])
+
+        chart = outcomes.survival_chart([known], "Response", "waiting", CAVEAT, is_sampled=True)
+
+        joined = [
+            one["mark"]["interpolate"]
+            for one in parts(chart)
+            if isinstance(one.get("mark"), dict) and "interpolate" in one["mark"]
+        ]
+        assert joined == ["linear", "linear"]
+        assert "a line between them is only a guide" in chart["description"]
+        assert "a tick is" not in chart["description"]
+        assert "0% waiting after 28 days." in chart["description"]
+
+    def test_groups_of_one_hue_differ_in_their_dashes(self) -> None:
+        many = [Survival(f"{number}", [0], [1], [1], [1]) for number in range(8)]
+
+        (look,) = {
+            json.dumps([one["color"]["scale"]["range"], one["strokeDash"]["scale"]["range"]])
+            for one in parts(outcomes.survival_chart(many, "x", "y", "z"))
+            if "strokeDash" in one and "color" in one
+        }
+
+        hues, dashes = json.loads(look)
+        assert len({(hue, tuple(dash)) for hue, dash in zip(hues, dashes, strict=True)}) == 8
+
     def test_what_is_suppressed_has_no_bar_and_says_so(self) -> None:
         rates = [
             Rate("Dose 2", "Response", 0.4, 0.2, 0.6, 30),
             Rate("Dose 4", "Response", None, None, None, None),
+            Rate("Dose 6", "Response", None, None, None, 0),
         ]
         chart = outcomes.rates_chart(rates, "Response", 11, CAVEAT)
 
         assert "fewer than 11 people" in chart["description"]
-        assert "<11" in words(chart)
+        assert [one["words"] for one in parts(chart) if "words" in one] == ["*", "0"]
+        assert "Dose 4, Response: not told; Dose 6, Response: nobody" in chart["description"]
         assert {one["people"] for one in parts(chart) if "people" in one} == {30}
 
 
@@ -322,7 +413,24 @@ EXTREMES: list[tuple[str, Callable[[Frame], dict[str, Any]]]] = [
     ("markup", lambda frame: course.chart(a_course([9], title="<script>alert(1)</script>"), frame)),
     ("a sparkline of nothing", lambda frame: course.sparkline(a_course([]), frame)),
     ("aligned, nothing", lambda frame: aligned.chart(a_course([]), frame)),
-    ("together", lambda frame: together.chart([a_course([9, 8]), a_course([3])], frame)),
+    ("together", lambda frame: together.chart(several(a_course([9, 8]), a_course([3])), frame)),
+    ("together, nothing", lambda frame: together.chart(several(), frame)),
+    (
+        "together, long words",
+        lambda frame: together.chart(
+            several(
+                a_course([9.0] * 400, title="long " * 40, missed=[day(at) for at in range(90)]),
+                Source("w" * 200, ((0, "no " * 40), (1, "yes " * 40)), [(day(3), 1)]),
+                around=Around([Flag(day(1), "low")], [day(2)], [day(3)]),
+            ),
+            frame,
+        ),
+    ),
+    (
+        "ends of gains",
+        lambda frame: aligned.chart(a_course([9]), frame, [Faded(1, 900.0, 12, is_censored=False)]),
+    ),
+    ("no source", lambda frame: ideation.chart(Ideation([], [], "UTC", ""), frame)),
     ("ideation", lambda frame: ideation.chart(TestIdeation().an_ideation(), frame)),
     (
         "no ideation",

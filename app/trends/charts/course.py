@@ -1,6 +1,6 @@
 """One scale over time: what it moved through, when doses were given, what is missing."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from statistics import median
 from typing import Any, Final
@@ -39,6 +39,10 @@ _HEIGHT: Final = 220
 # Source: our convention. No line is drawn where it would make up what was not asked.
 PAUSE: Final = 3.0
 """Times the usual time between two scores: a longer one is a gap in the line."""
+BROKEN: Final = (
+    "The line breaks where an answer is incomplete or missing for more than"
+    f" {PAUSE:g} times the usual pause (our convention)."
+)
 _FEW: Final = 4
 """Scores below which there is no usual time."""
 
@@ -47,12 +51,14 @@ BASELINE: Final = "Baseline"
 DOSE: Final = "Dose"
 FLAG: Final = "Flag"
 INCOMPLETE: Final = "Incomplete"
+MISSED: Final = "Not answered"
 _SHAPES: Final = {
     SCORE: "circle",
     BASELINE: "diamond",
     DOSE: "triangle-down",
     FLAG: "triangle-up",
     INCOMPLETE: "cross",
+    MISSED: "square",
 }
 
 KINDS: Final = tuple(_SHAPES)
@@ -67,12 +73,13 @@ def chart(course: Course, frame: Frame = SCREEN) -> Spec:
     columns = len(kinds) if width >= 90 * len(kinds) else 3
     rows = -(-len(kinds) // columns)
     said = f"Day ({plot.clock.name})"
+    words, top = f"{course.caveat} {BROKEN}", plot.height + 48 + 17 * rows
     inside: Spec = {
         "width": plot.width,
         "height": plot.height,
         "layer": [
             *layers(course, plot, kinds, legend_columns=columns),
-            below(_limits(course), frame, colours, LEFT, plot.height + 48 + 17 * rows),
+            *([] if frame.is_bare else [below(words, frame, colours, LEFT, top)]),
         ],
         "encoding": {"x": time_axis(plot.shown, plot.width, said)},
         "resolve": {"legend": {"shape": "shared", "color": "shared"}},
@@ -124,9 +131,11 @@ def sparkline(course: Course, frame: Frame = LINE) -> Spec:
     }
 
 
-def spanned(courses: Sequence[Course], width: float) -> Span:
-    """An axis of time that holds everything in all of these."""
-    instants: list[int] = []
+def spanned(courses: Sequence[Course], width: float, others: Iterable[int] = ()) -> Span:
+    """An axis of time that holds everything in all of these. others: what is drawn beside them, in
+    milliseconds as of a `Clock`.
+    """
+    instants = list(others)
     for course in courses:
         own = clock(course.time_zone)
         instants += [own.of(one.at) for one in (*course.points[:1], *course.points[-1:])]
@@ -197,6 +206,12 @@ def layers(course: Course, plot: Plot, kinds: Sequence[str], *, legend_columns: 
         if one.score is None
     ]
     found.append(_marked(plot, left_out, at_foot, looks, 34, yOffset=-8))
+    missed = [
+        {"t": at, "kind": MISSED}
+        for at in map(plot.clock.of, course.missed)
+        if plot.shown.first <= at <= plot.shown.last
+    ]
+    found.append(_marked(plot, missed, at_foot, looks, 18, yOffset=-4))
     flags = [{"t": plot.clock.of(one.at), "kind": FLAG, "level": one.level} for one in course.flags]
     found.append(_marked(plot, flags, at_foot, looks, 90, yOffset=-22))
     inside = [{"t": at, "kind": DOSE} for at in doses if plot.shown.first <= at <= plot.shown.last]
@@ -245,6 +260,8 @@ def under(course: Course) -> str:
     told = [counted(complete, "score")]
     if left_out := len(course.points) - complete:
         told.append(f"{left_out:,} incomplete")
+    if course.missed:
+        told.append(f"{len(course.missed):,} not answered")
     if course.doses:
         told.append(counted(len(course.doses), "dose"))
     if course.flags:
@@ -255,14 +272,6 @@ def under(course: Course) -> str:
     return " · ".join(told)
 
 
-def _limits(course: Course) -> str:
-    pause = (
-        "The line breaks where an answer is incomplete or missing for more than"
-        f" {PAUSE:g} times the usual pause (our convention)."
-    )
-    return f"{course.caveat} {pause}"
-
-
 def kinds_of(course: Course) -> list[str]:
     """What there is to be told apart."""
     there = {
@@ -271,6 +280,7 @@ def kinds_of(course: Course) -> list[str]:
         DOSE: bool(course.doses),
         FLAG: bool(course.flags),
         INCOMPLETE: any(one.score is None for one in course.points),
+        MISSED: bool(course.missed),
     }
     return [kind for kind, is_there in there.items() if is_there] or [SCORE]
 
@@ -315,6 +325,7 @@ def _looks(kinds: Sequence[str], colours: Palette, height: float, columns: int) 
         DOSE: colours.dose,
         FLAG: colours.danger,
         INCOMPLETE: colours.soft,
+        MISSED: colours.soft,
     }
     legend: Any = None
     if columns:

@@ -4,7 +4,8 @@ An answer is a word and no number, so nothing is added up, averaged or drawn bet
 what somebody thought in between was not asked. Different questions are never joined.
 """
 
-from typing import Final
+from collections.abc import Sequence
+from typing import Final, NamedTuple
 
 from app.trends.charts.look import (
     Clock,
@@ -25,7 +26,9 @@ from app.trends.charts.look import (
 from app.trends.charts.records import SCREEN, Frame, Ideation, Source
 
 _ROW: Final = 26
-_LEFT: Final = 128
+_LOW_ROW: Final = 18
+_NOTHING: Final = "No answer yet."
+_LEFT: Final = 156
 _LEFT_WHERE_WIDE: Final = 176
 
 
@@ -36,33 +39,51 @@ def chart(ideation: Ideation, frame: Frame = SCREEN) -> Spec:
     width = frame.width - left - 14
     answered = [own.of(at) for source in ideation.sources for at, _ in source.answered]
     doses = [own.of(at) for at in ideation.doses]
-    shown = span(answered or doses, width)
+    days = Days(span(answered or doses, width), width, left, own, doses)
+    last = len(ideation.sources) - 1
     panels = [
-        _panel(source, number, ideation, own, shown, width, frame)
+        panel(
+            source,
+            days,
+            frame,
+            is_numbered=number == 0,
+            words=ideation.caveat if number == last else None,
+        )
         for number, source in enumerate(ideation.sources)
     ]
+    if not panels:
+        panels = [_nothing(ideation.caveat, days, frame)]
     inside: Spec = {"vconcat": panels, "spacing": 16}
-    told = " ".join(_told(source, own) for source in ideation.sources)
+    told = " ".join(told_of(source, own) for source in ideation.sources) or _NOTHING
     said = "As answered. Nothing is known of the days between two answers."
     return dressed(frame, "Suicidal thoughts", said, f"{told} {ideation.caveat}", inside, offset=10)
 
 
-def _panel(
-    source: Source,
-    number: int,
-    ideation: Ideation,
-    own: Clock,
-    shown: Span,
-    width: float,
-    frame: Frame,
+class Days(NamedTuple):
+    """The axis that panels share. left: pixels before it. doses: milliseconds, as `shown`."""
+
+    shown: Span
+    width: float
+    left: float
+    clock: Clock
+    doses: Sequence[int]
+
+
+def panel(
+    source: Source, days: Days, frame: Frame, *, is_numbered: bool, words: str | None
 ) -> Spec:
+    """One source. is_numbered: doses have their numbers. words: below it, if it is the last.
+
+    Where there is no room for what the answers say, they are numbers, and the heading explains.
+    """
     colours = palette(frame)
-    left = frame.width - width - 14
-    is_last = number == len(ideation.sources) - 1
-    words = dict(source.words)
-    order = [_short(words[answer], answer) for answer, _ in reversed(source.words)]
-    least = source.words[0][0]
-    height = _ROW * len(order)
+    shown, width, left = days.shown, days.width, days.left
+    has_room = left >= _LEFT
+    said = {
+        answer: f"{answer} {word}" if has_room else f"{answer}" for answer, word in source.words
+    }
+    order = list(reversed(said.values()))
+    height = (_ROW if has_room else _LOW_ROW) * len(order)
     y = {
         "field": "word",
         "type": "ordinal",
@@ -71,70 +92,90 @@ def _panel(
             "title": None,
             "grid": True,
             "labelLimit": left - 14,
-            "minExtent": left - 8,
-            "maxExtent": left - 8,
+            "minExtent": left - 8 if has_room else 30,
+            "maxExtent": left - 8 if has_room else 30,
         },
     }
     rows: list[Spec] = [
         {
-            "t": own.of(at),
-            "word": _short(words.get(answer, str(answer)), answer),
+            "t": days.clock.of(at),
+            # Two answers of the same words stay two.
+            "word": said.get(answer, f"{answer}"),
             "least": order[-1],
             "answer": answer,
-            "is_raised": answer > least,
+            "is_raised": answer > source.words[0][0],
         }
         for at, answer in source.answered
         if answer is not None
     ]
-    left_out: list[Spec] = [{"t": own.of(at)} for at, answer in source.answered if answer is None]
-    axis = time_axis(shown, width, f"Day ({own.name})")
-    if not is_last:
+    left_out: list[Spec] = [
+        {"t": days.clock.of(at)} for at, answer in source.answered if answer is None
+    ]
+    axis = time_axis(shown, width, f"Day ({days.clock.name})")
+    if words is None:
         axis["axis"] = {**axis["axis"], "labels": False, "title": None}
     layers = [
-        *dose_layers(
-            [own.of(at) for at in ideation.doses], shown, width, colours, is_numbered=number == 0
-        ),
-        *_answers(rows, shown, y, colours),
-    ]
-    if left_out:
-        layers.append(
-            {
-                "data": {"values": left_out},
-                "mark": {
-                    "type": "point",
-                    "shape": "cross",
-                    "filled": True,
-                    "size": 40,
-                    "color": colours.soft,
-                },
-                "encoding": {
-                    "x": moment(shown),
-                    "y": {"value": height - 4},
-                    "tooltip": {"value": "Left out"},
-                },
-            }
-        )
-    if is_last:
-        words_below = (
-            "Dotted lines: doses. Raised answers are filled and stand on a line to the foot; +"
-            f" left out. {ideation.caveat}"
-        )
-        layers.append(below(words_below, frame, colours, left, height + 44))
-    # Even an empty panel keeps its words.
-    layers.insert(
-        0,
+        # Even an empty panel keeps its words.
         {
             "data": {"values": [{"word": one} for one in order]},
             "mark": {"type": "point", "opacity": 0, "aria": False},
             "encoding": {"x": {"value": 0}, "y": y},
         },
-    )
+        *dose_layers(days.doses, shown, width, colours, is_numbered=is_numbered),
+        *_answers(rows, shown, y, colours),
+    ]
+    if left_out:
+        layers.append(_left_out(left_out, shown, height, colours))
+    if words is not None:
+        explained = (
+            "Dotted lines: doses. Raised answers are filled and stand on a line to the foot; +"
+            f" left out. {words}"
+        )
+        layers.append(below(explained, frame, colours, left, height + 44))
+    title = source.title
+    if not has_room:
+        title += f" ({', '.join(f'{answer} {word}' for answer, word in source.words)})"
     return {
-        "title": heading(source.title, frame, left, 24 if number == 0 and ideation.doses else 6),
+        "title": heading(title, frame, left, 24 if is_numbered and days.doses else 6),
         "width": width,
         "height": height,
         "layer": layers,
         "encoding": {"x": axis},
+    }
+
+
+def _nothing(caveat: str, days: Days, frame: Frame) -> Spec:
+    """A panel that says that there is no answer."""
+    colours = palette(frame)
+    return {
+        "width": days.width,
+        "height": _ROW,
+        "layer": [
+            {
+                "data": {"values": [{}]},
+                "mark": {"type": "text", "text": _NOTHING, "fontSize": 12, "color": colours.ink},
+                "encoding": {"x": {"value": days.width / 2}, "y": {"value": _ROW / 2}},
+            },
+            below(caveat, frame, colours, days.left, _ROW + 14),
+        ],
+    }
+
+
+def _left_out(rows: list[Spec], shown: Span, height: float, colours: Palette) -> Spec:
+    return {
+        "data": {"values": rows},
+        "mark": {
+            "type": "point",
+            "shape": "cross",
+            "filled": True,
+            "size": 40,
+            "color": colours.soft,
+        },
+        "encoding": {
+            "x": moment(shown),
+            "y": {"value": height - 4},
+            "tooltip": {"value": "Left out"},
+        },
     }
 
 
@@ -179,12 +220,8 @@ def _answers(rows: list[Spec], shown: Span, y: Spec, colours: Palette) -> list[S
     return [one for one in (stems, heads, rings) if one["data"]["values"]]
 
 
-def _short(word: str, answer: int) -> str:
-    """The answer and its words; two answers of the same words stay two."""
-    return f"{answer} {word}"
-
-
-def _told(source: Source, own: Clock) -> str:
+def told_of(source: Source, own: Clock) -> str:
+    """How often it was answered, and what was answered last, in words."""
     given = [(at, answer) for at, answer in source.answered if answer is not None]
     if not given:
         return f"{source.title}: never answered."

@@ -93,7 +93,7 @@ def dressed(
     return {
         "$schema": SCHEMA,
         "description": description,
-        "title": head,
+        **({} if frame.is_bare else {"title": head}),
         "background": colours.paper,
         "padding": 4,
         **inside,

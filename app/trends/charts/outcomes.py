@@ -8,25 +8,48 @@ from app.trends.charts.records import SCREEN, Frame, Rate, Survival
 
 _LEFT: Final = 50
 _HEIGHT: Final = 220
+_TOLD: Final = {"0": "nobody", "*": "not told"}
 _DASHES: Final = ([1, 0], [6, 3], [2, 2], [8, 2, 2, 2])
 
 
 def survival_chart(
-    curves: Sequence[Survival], title: str, still: str, caveat: str, frame: Frame = SCREEN
+    curves: Sequence[Survival],
+    title: str,
+    still: str,
+    caveat: str,
+    frame: Frame = SCREEN,
+    *,
+    is_sampled: bool = False,
 ) -> Spec:
     """Kaplan-Meier curves as steps with their intervals, and a tick where somebody was last seen.
 
     still: what the share on the axis still has, such as "still responding".
+    is_sampled: it is known at its days only. Then these are marked, and joined by straight lines:
+        a step would say that nothing happened in between. Where a day between may not be told,
+        there is no line.
     """
+    interpolate = "linear" if is_sampled else "step-after"
     colours = palette(frame)
     width = frame.width - _LEFT - 20
     hues = _hues([one.label for one in curves], colours)
-    dashes = {"domain": hues["domain"], "range": list(_DASHES[: len(curves)])}
+    dashes = {"domain": hues["domain"], "range": _dashes(len(curves))}
     rows: list[Spec] = [
-        {"day": day, "share": share, "low": low, "high": high, "group": curve.label}
+        {
+            "day": day,
+            "share": share,
+            "low": low,
+            "high": high,
+            "group": curve.label,
+            "stretch": stretch,
+        }
         for curve in curves
-        for day, share, low, high in zip(
-            curve.days, curve.share, curve.low, curve.high, strict=True
+        for day, share, low, high, stretch in zip(
+            curve.days,
+            curve.share,
+            curve.low,
+            curve.high,
+            curve.stretch or [0] * len(curve.days),
+            strict=True,
         )
     ]
     ticks: list[Spec] = [
@@ -67,21 +90,25 @@ def survival_chart(
         "symbolSize": 260,
     }
     colour = {**named, "scale": hues, "legend": legend}
+    joined = {"detail": {"field": "stretch", "type": "nominal"}}
+    known = [row for row in rows if row["low"] is not None]
     layers: list[Spec] = [
         {
-            "data": {"values": rows},
-            "mark": {"type": "area", "interpolate": "step-after", "opacity": 0.16, "aria": False},
+            "data": {"values": known},
+            "mark": {"type": "area", "interpolate": interpolate, "opacity": 0.16, "aria": False},
             "encoding": {
                 "x": x,
                 "y": {**y, "field": "low"},
                 "y2": {"field": "high"},
                 "color": colour,
+                **joined,
             },
         },
         {
             "data": {"values": rows},
-            "mark": {"type": "line", "interpolate": "step-after", "strokeWidth": 2},
+            "mark": {"type": "line", "interpolate": interpolate, "strokeWidth": 2},
             "encoding": {
+                **joined,
                 "x": x,
                 "y": y,
                 "color": colour,
@@ -100,17 +127,33 @@ def survival_chart(
             "encoding": {"x": x, "y": y, "color": colour},
         },
     ]
+    if is_sampled:
+        dots = {"type": "point", "filled": True, "opacity": 1, "size": 36}
+        bars = {"type": "rule", "strokeWidth": 1.2, "aria": False}
+        ends = {"y": {**y, "field": "low"}, "y2": {"field": "high"}}
+        layers += [
+            {
+                "data": {"values": known},
+                "mark": bars,
+                "encoding": {"x": x, "color": colour, **ends},
+            },
+            {"data": {"values": rows}, "mark": dots, "encoding": {"x": x, "y": y, "color": colour}},
+        ]
+    if not rows:
+        layers.append(nothing("Nobody yet, or too few people to be told", width, colours))
     layers = [one for one in layers if one["data"]["values"]]
-    words = (
-        f"Kaplan-Meier estimate with its 95 % interval; a tick is somebody last seen then. {caveat}"
-    )
+    words = "Kaplan-Meier estimate with its 95 % interval"
+    words += "; a tick is somebody last seen then. " if ticks else ". "
+    if is_sampled:
+        words += "Told at the days that are marked; a line between them is only a guide. "
+    words += caveat
     rows_of_names = -(-len(curves) // 2)
     layers.append(below(words, frame, colours, _LEFT, _HEIGHT + 54 + 18 * rows_of_names))
     inside: Spec = {"width": width, "height": _HEIGHT, "layer": layers}
     told = [f"{title}."]
     told += [
         f"{curve.label}: {curve.share[-1]:.0%} {still} after {curve.days[-1]:g} days"
-        f" ({curve.low[-1]:.0%} to {curve.high[-1]:.0%})."
+        f"{_interval(curve.low[-1], curve.high[-1])}."
         for curve in curves
         if curve.share
     ]
@@ -120,7 +163,7 @@ def survival_chart(
 def rates_chart(
     rates: Sequence[Rate], title: str, least: int, caveat: str, frame: Frame = SCREEN
 ) -> Spec:
-    """Shares by visit, beside each other, with their intervals. What is suppressed says so.
+    """Shares by visit, beside each other, with their intervals. What is not told says so.
 
     least: people in the smallest cell that is told.
     """
@@ -131,7 +174,7 @@ def rates_chart(
     hues = _hues(outcomes, colours)
     rows: list[Spec] = [one._asdict() for one in rates if one.share is not None]
     hidden: list[Spec] = [
-        {"visit": one.visit, "outcome": one.outcome, "share": 0, "words": f"<{least}"}
+        {"visit": one.visit, "outcome": one.outcome, "share": 0, "words": _why_not(one)}
         for one in rates
         if one.share is None
     ]
@@ -149,7 +192,7 @@ def rates_chart(
         "field": "share",
         "type": "quantitative",
         "scale": {"domain": [0, 1]},
-        "axis": {"format": "%", "title": "Of those measured", "minExtent": 36, "maxExtent": 36},
+        "axis": {"format": "%", "title": "Share", "minExtent": 36, "maxExtent": 36},
     }
     beside = {"field": "outcome", "type": "nominal", "scale": {"domain": outcomes}}
     legend = {
@@ -194,17 +237,42 @@ def rates_chart(
         },
     ]
     layers = [one for one in layers if one["data"]["values"]]
-    words = f"Lines: 95 % interval. <{least}: fewer people than may be told. {caveat}"
+    words = (
+        f"Lines: 95 % interval. *: not told, because it is of fewer than {least} people or fewer"
+        f" could be worked out from it; 0: of nobody. {caveat}"
+    )
     is_slanted = bool(visits) and width / len(visits) <= 60
     top = _HEIGHT + 40 + (40 if is_slanted else 0) + 18 * -(-len(outcomes) // 2)
     layers.append(below(words, frame, colours, _LEFT, top))
     told = [
         f"{one.visit}, {one.outcome}: "
-        + (f"fewer than {least} people" if one.share is None else f"{one.share:.0%}")
+        + (_TOLD[_why_not(one)] if one.share is None else f"{one.share:.0%}")
         for one in rates
     ]
     inside: Spec = {"width": width, "height": _HEIGHT, "layer": layers}
     return dressed(frame, title, "", f"{title}. {'; '.join(told)}. {words}", inside)
+
+
+def nothing(words: str, width: float, colours: Palette) -> Spec:
+    """A layer that says why there is nothing else."""
+    return {
+        "data": {"values": [{}]},
+        "mark": {"type": "text", "text": words, "fontSize": 12, "color": colours.ink},
+        "encoding": {"x": {"value": width / 2}, "y": {"value": _HEIGHT / 2}},
+    }
+
+
+def _why_not(rate: Rate) -> str:
+    return "0" if rate.people == 0 else "*"
+
+
+def _interval(low: float | None, high: float | None) -> str:
+    return "" if low is None or high is None else f" ({low:.0%} to {high:.0%})"
+
+
+def _dashes(count: int) -> list[list[int]]:
+    """Another one for each; where hues begin again, dashes are shifted."""
+    return [list(_DASHES[(place + place // len(_DASHES)) % len(_DASHES)]) for place in range(count)]
 
 
 def _hues(names: Sequence[str], colours: Palette) -> Spec:

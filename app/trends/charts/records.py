@@ -45,7 +45,8 @@ class Course(NamedTuple):
     label: short, such as "PHQ-9". direction: lower-is-better, higher-is-better, or None.
     baseline: what change is measured from. lines: further scores that mean something.
     time_zone: an IANA name; whose days they are. measures_hours: whether a change within hours of a
-    dose can show. caveat: what none of this can prove.
+    dose can show. caveat: what none of this can prove. missed: when something was asked for that
+    was never answered.
     """
 
     title: str
@@ -62,6 +63,19 @@ class Course(NamedTuple):
     lines: Sequence[Line] = ()
     flags: Sequence[Flag] = ()
     measures_hours: bool = False
+    missed: Sequence[datetime] = ()
+
+
+class Faded(NamedTuple):
+    """Where half of the gain of a dose was gone; or, if that was not seen, where the looking ended.
+
+    hours: since that dose. score: on the line between two scores, or the last one.
+    """
+
+    dose_number: int
+    hours: float
+    score: float
+    is_censored: bool
 
 
 class Source(NamedTuple):
@@ -84,22 +98,45 @@ class Ideation(NamedTuple):
     caveat: str
 
 
-class Survival(NamedTuple):
-    """A Kaplan-Meier curve. share, low, high: 0 to 1, from `days` on; `days` begins with 0.
+class Around(NamedTuple):
+    """What happened besides; of notes and goals only when."""
 
+    flags: Sequence[Flag] = ()
+    notes: Sequence[datetime] = ()
+    goals: Sequence[datetime] = ()
+
+
+class Together(NamedTuple):
+    """Several series of one person, and what happened around them."""
+
+    panels: Sequence[Course | Source]
+    around: Around
+    doses: Sequence[datetime]
+    time_zone: str
+    caveat: str
+
+
+class Survival(NamedTuple):
+    """A Kaplan-Meier curve. share: 0 to 1, at `days`, which begin with 0.
+
+    low, high: of its interval; None where it has none.
     censored: days at which somebody was last seen without the event.
+    stretch: to which unbroken stretch each day belongs, where some days between may not be told.
     """
 
     label: str
     days: Sequence[float]
     share: Sequence[float]
-    low: Sequence[float]
-    high: Sequence[float]
+    low: Sequence[float | None]
+    high: Sequence[float | None]
     censored: Sequence[float] = ()
+    stretch: Sequence[int] = ()
 
 
 class Rate(NamedTuple):
-    """What share of `people`, 0 to 1, with its interval; None where it is suppressed."""
+    """What share of `people`, 0 to 1, with its interval; None where it is suppressed, or where
+    there are no people to be a share of.
+    """
 
     visit: str
     outcome: str
@@ -110,10 +147,13 @@ class Rate(NamedTuple):
 
 
 class Frame(NamedTuple):
-    """How large, and on what. width: pixels of everything. is_dark: light marks on a dark page."""
+    """How large, and on what. width: pixels of everything. is_dark: light marks on a dark page.
+    is_bare: whatever it stands in has the title above it and the caveat below it.
+    """
 
     width: int = 640
     is_dark: bool = False
+    is_bare: bool = False
 
 
 SCREEN: Final = Frame()

@@ -1,0 +1,196 @@
+"""One scale over time."""
+
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import Field
+
+from app.kernel.strict import Open
+
+
+class PointsOut(Open):
+    """Columns of equal length, oldest first."""
+
+    effective_at: list[datetime]
+    score: Annotated[
+        list[int | float | None],
+        Field(description="Total, or the item's answer; null if incomplete."),
+    ]
+    change: Annotated[list[int | float | None], Field(description="Current minus baseline.")]
+    percent_change: list[float | None]
+    dose_number: list[int]
+    hours_since_dose: list[float | None]
+    window: list[str]
+    straddles_dose: Annotated[
+        list[bool],
+        Field(description="A dose lies within the time asked about: before and after are mixed."),
+    ]
+
+
+class BaselineOut(Open):
+    """What change is measured from."""
+
+    index: Annotated[int | None, Field(description="Among the points; null if not shown.")]
+    score: int | float
+    effective_at: datetime
+    rule: Annotated[str, Field(description="pinned, before-first-dose or first-complete")]
+    provisional: bool
+
+
+class OutcomeOut(Open):
+    """What the latest complete score says, measured from the baseline."""
+
+    index: Annotated[int | None, Field(description="Among the points; null if not shown.")]
+    score: int | float
+    effective_at: datetime
+    band: str | None
+    change: int | float
+    percent_change: float | None
+    direction: Annotated[
+        str,
+        Field(description="improved, worse, unchanged; changed where neither end is better"),
+    ]
+    reliable: Annotated[
+        bool | None, Field(description="At least the instrument's reliable change, either way.")
+    ]
+    response: bool | None
+    partial_response: Annotated[
+        bool | None, Field(description="25 % better or more, and no response: our convention.")
+    ]
+    remission: bool | None
+    reliable_recovery: Annotated[
+        bool | None,
+        Field(description="Reliably improved, from caseness to below it; null from no caseness."),
+    ]
+    doses_in_recall_window: int
+
+
+class ResponseOut(Open):
+    """When a response came after the first dose, and whether it was lost."""
+
+    state: Annotated[
+        str,
+        Field(
+            description="not-defined, no-dose, never, responding, unconfirmed (the last score is no"
+            " response, and no loss is established) or lost"
+        ),
+    ]
+    responded_at: datetime | None
+    responded_index: int | None
+    days_to_response: Annotated[float | None, Field(description="From the first dose.")]
+    doses_to_response: int | None
+    lost_at: Annotated[
+        datetime | None, Field(description="Of the first loss: the score that established it.")
+    ]
+    lost_index: int | None
+    days_to_loss: Annotated[float | None, Field(description="From the first response.")]
+    lost_rule: Annotated[str | None, Field(description="two-assessments or rise-from-best")]
+
+
+class SuddenChangeOut(Open):
+    """A step between two scores that meets all three criteria of Tang and DeRubeis."""
+
+    kind: Annotated[str, Field(description="gain or loss")]
+    before_index: int | None
+    after_index: int | None
+    before_at: datetime
+    after_at: datetime
+    points: Annotated[int | float, Field(description="After minus before.")]
+
+
+class SuddenChangesOut(Open):
+    """Sudden gains and losses of the whole series."""
+
+    changes: list[SuddenChangeOut]
+    assessed: Annotated[int, Field(description="Steps that could be judged.")]
+    not_assessable: Annotated[
+        int,
+        Field(description="Fewer than two scores on a side, or more than 15 days in between."),
+    ]
+    why_not: Annotated[
+        str | None, Field(description="no-reliable-change or too-few-scores, if none could be.")
+    ]
+
+
+class ProjectionOut(Open):
+    """When a straight line through the last scores is back at the baseline. No advice."""
+
+    returns_at: datetime | None
+    low_at: Annotated[datetime | None, Field(description="Of the 95 % interval.")]
+    high_at: Annotated[
+        datetime | None, Field(description="Null also where it is too far ahead to be told.")
+    ]
+    scores: Annotated[int, Field(description="That the line goes through.")]
+    why_not: Annotated[
+        str | None,
+        Field(
+            description="no-baseline, no-direction, no-dose, no-gain, too-few-scores, too-short,"
+            " too-long-ago, already-back, not-worsening or too-far-ahead"
+        ),
+    ]
+    advice: str
+
+
+class GapOut(Open):
+    """A time of more than 30 days without any score."""
+
+    from_at: datetime
+    until_at: datetime
+    days: float
+
+
+class MissingOut(Open):
+    """What is not there: it is never drawn over."""
+
+    incomplete: Annotated[int, Field(description="Points shown that have no score.")]
+    gaps: list[GapOut]
+    days_since_last: Annotated[
+        float | None, Field(description="From the last point of the series to now.")
+    ]
+
+
+class LeftOutOut(Open):
+    """A version of the instrument whose numbers mean something else, and are not joined."""
+
+    instrument_version: str
+    check_ins: int
+
+
+class DosesOut(Open):
+    """Every dose's t = 0, oldest first."""
+
+    effective_at: list[datetime]
+
+
+class TrajectoryOut(Open):
+    """One scale over time, anchored to the doses."""
+
+    instrument: str
+    instrument_version: str
+    versions: Annotated[list[str], Field(description="That are joined: they measure the same.")]
+    left_out: Annotated[
+        list[LeftOutOut], Field(description="Versions that are not joined; see `version`.")
+    ]
+    item: str | None
+    subscale: Annotated[str | None, Field(description="Or one of the scores that are entered.")]
+    direction: Annotated[str | None, Field(description="lower-is-better or higher-is-better")]
+    minimum: int
+    maximum: int
+    is_ordinal: Annotated[
+        bool, Field(description="True for suicidal ideation: nothing is subtracted or averaged.")
+    ]
+    measures_hours: Annotated[
+        bool, Field(description="Whether a change within hours of a dose can show at all.")
+    ]
+    points: PointsOut
+    doses: DosesOut
+    is_truncated: Annotated[bool, Field(description="There is more than the newest 5,000 points.")]
+    baseline: BaselineOut | None
+    latest: OutcomeOut | None
+    response: ResponseOut | None
+    sudden_changes: SuddenChangesOut | None
+    projection: ProjectionOut | None
+    missing: MissingOut
+    sources: list[str]
+    conventions: list[str]
+    caveat: str
