@@ -170,6 +170,14 @@ class TestDocument:
         assert "itemSchema" not in set(words({"properties": {"itemSchema": {"type": "string"}}}))
 
 
+class TestNames:
+    def test_no_two_models_have_one_name(self, document: dict[str, Any]) -> None:
+        # They would be told apart by the modules that they are in, and clients stumble over those.
+        names = document["components"]["schemas"]
+
+        assert [name for name in names if "__" in name] == []
+
+
 class TestOperations:
     def test_each_has_a_name_of_its_own_in_snake_case(self, document: dict[str, Any]) -> None:
         names = [operation["operationId"] for _, _, operation in operations(document)]

@@ -34,7 +34,7 @@ class DrugByRouteOut(Open):
     ]
 
 
-class AskedOut(Open):
+class ProposedInstrumentOut(Open):
     """A questionnaire that is proposed for asking."""
 
     instrument: str
@@ -54,7 +54,7 @@ class ExposurePromptOut(Open):
     within_days: int
     amount: AmountOut
     about: Annotated[list[str], Field(description="bladder, liver, cravings")]
-    instruments: list[AskedOut]
+    instruments: list[ProposedInstrumentOut]
     source: str
     convention: bool
 

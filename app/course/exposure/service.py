@@ -16,10 +16,10 @@ from app.clinical.exposure import Administration as Given
 from app.clinical.exposure import Cumulative, Prompted
 from app.course.exposure.schemas import (
     AmountOut,
-    AskedOut,
     DrugByRouteOut,
     ExposureOut,
     ExposurePromptOut,
+    ProposedInstrumentOut,
     UseOutsideOut,
 )
 from app.kernel.clock import instant_of, microseconds
@@ -141,7 +141,7 @@ def _prompt(chart: Chart, one: Prompted, answered: dict[str, _Answered]) -> Expo
         amount=AmountOut(**asdict(one.amount)),
         about=list(prompt.about),
         instruments=[
-            AskedOut(
+            ProposedInstrumentOut(
                 instrument=key,
                 is_on=packs.is_key_on(key, chart.clinic.instruments),
                 last_answered_at=answered[key].effective_at if key in answered else None,

@@ -39,7 +39,7 @@ class PreparationOut(EntryOut):
     note: str | None
 
 
-class ReadingIn(Wire):
+class CheckReadingIn(Wire):
     """What was measured before the dose."""
 
     measured_at: Instant
@@ -66,7 +66,7 @@ class PreparationCheckIn(EntryIn):
 
     dosing_session_id: UUID
     answers: Annotated[dict[Code, YesNo], Field(max_length=50)] = {}
-    reading: ReadingIn | None = None
+    reading: CheckReadingIn | None = None
     results: Annotated[
         dict[Code, ShortWords],
         Field(max_length=50, description="What else was measured, by item, in words; sealed."),

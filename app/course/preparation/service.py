@@ -17,13 +17,13 @@ from app.clinical.protocol import Sections
 from app.course.courses.service import open_course
 from app.course.eligibility.service import stands
 from app.course.preparation.schemas import (
+    CheckReadingIn,
     FoundItemOut,
     FoundOut,
     PreparationCheckIn,
     PreparationCheckOut,
     PreparationIn,
     PreparationOut,
-    ReadingIn,
     ReadingOut,
     SessionPreparationOut,
 )
@@ -215,7 +215,7 @@ def _of(one: PreparationCheckOut) -> _Check:
     return _Check(one.effective_at, one.answers, _measured(one.reading), one.found)
 
 
-def _measured(reading: ReadingIn | ReadingOut | None) -> vitals.Reading | None:
+def _measured(reading: CheckReadingIn | ReadingOut | None) -> vitals.Reading | None:
     if reading is None:
         return None
     values = dict(reading)

@@ -53,7 +53,7 @@ class KeptOut(Open):
     missed: list[MissedOut]
 
 
-class AskedOut(Open):
+class AskedForOut(Open):
     """What the protocol that holds asked for, since when."""
 
     protocol_version: int
@@ -69,6 +69,6 @@ class TrajectoriesOut(Open):
     flags: list[FlagMarkOut]
     notes: NoteMarksOut
     goals: GoalMarksOut
-    asked: AskedOut
+    asked: AskedForOut
     is_cut: Annotated[bool, Field(description="There are more series than fit; name those wanted.")]
     trajectories: list[TrajectoryOut]
