@@ -18,7 +18,19 @@ from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Uuid, and_, any_, bindparam, func, insert, or_, select, update
+from sqlalchemy import (
+    ARRAY,
+    Uuid,
+    and_,
+    any_,
+    bindparam,
+    func,
+    insert,
+    literal_column,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.types import BigInteger, Boolean
 
 from app.experience.media import ENDING_OF
@@ -41,6 +53,10 @@ CHUNK: Final = 256 * 1024
 """Bytes of every chunk but the last. Part of what is stored: it can never change."""
 MOST_OF_A_NOTE: Final = 10
 """Attachments of one note that are not withdrawn. Convention."""
+MOST_OF_A_PATIENT: Final = 2 * 1024**3
+"""Bytes of all attachments of one patient, also of those that were withdrawn: nothing that was
+complete is ever deleted, and a full disk would keep everybody's check-ins out. Convention.
+"""
 ABANDONED_AFTER: Final = timedelta(days=7)
 """An upload that was not finished by then lapses. Convention."""
 
@@ -101,6 +117,13 @@ ATTACHMENTS_OF = Query(
         _MAY_READ,
     ).order_by(_it.begun_at, _it.id),
     AttachmentRow,
+)
+# Of one that was refused or lapsed nothing is stored any more; of one that may come all is counted.
+BYTES_OF_PATIENT = Query(
+    select(func.coalesce(func.sum(_it.size), literal_column("0")).cast(BigInteger)).where(
+        *_OF_PATIENT, or_(_it.status == "preliminary", _it.completed_at.is_not(None))
+    ),
+    itself,
 )
 OWN_ATTACHMENT = Query(select(*_COLUMNS).where(*_THE_ONE), AttachmentRow)
 ATTACHMENT_TO_CHANGE = Query(select(*_COLUMNS).where(*_THE_ONE).with_for_update(), AttachmentRow)

@@ -14,12 +14,14 @@ from app.experience.attachments import (
     ADD_CHUNK,
     ATTACHMENT_TO_CHANGE,
     ATTACHMENTS_OF,
+    BYTES_OF_PATIENT,
     CHANGE_ATTACHMENT,
     CHUNK,
     DISCARD,
     GO_ON,
     KIND,
     MOST_OF_A_NOTE,
+    MOST_OF_A_PATIENT,
     OWN_ATTACHMENT,
     AttachmentRow,
     cell_of,
@@ -60,6 +62,8 @@ def begin(
     others = db.all(ATTACHMENTS_OF, patient_id=chart.patient_id, note_id=note_id, is_own=True)
     if len(others) >= MOST_OF_A_NOTE:
         raise invalid("", "is one more than a note may have")
+    if db.one(BYTES_OF_PATIENT, patient_id=chart.patient_id) + sent.size > MOST_OF_A_PATIENT:
+        raise invalid("/size", "is more than is left of what a patient may keep")
     attachment_id = sent.id or uuid7()
     digest = chart.data_key.seal(
         sent.sha256.encode(), table="attachment", column="digest", row=attachment_id

@@ -102,6 +102,8 @@ def _check_summary(
     of = sent.integration_session_id
     if before is not None and before.plain["integration_session_id"] != of:
         raise invalid("/integration_session_id", "cannot change")
+    # Held, so that of two that are written at once the second sees the first.
+    db.first(SESSIONS.to_change, patient_id=chart.patient_id, id=of)
     others = db.all(SUMMARY_OF, patient_id=chart.patient_id, integration_session_id=of)
     if before is None and others:
         raise invalid("/integration_session_id", "has a summary already, which can be amended")

@@ -30,6 +30,7 @@ from app.kernel.errors import Kind, Problem, invalid, not_found
 from app.kernel.tables import columns, table
 from app.kernel.wire import as_json
 from app.people.chart import Chart, Right
+from app.people.tables import Patient
 from app.treatment import faults, shown
 from app.treatment.schemas import (
     AdministrationOut,
@@ -79,6 +80,7 @@ class _Given(NamedTuple):
 
 
 _session = columns(DosingSession)
+_patient = columns(Patient)
 _given = columns(Administration)
 
 _COLUMNS = tuple(getattr(_session, name) for name in SessionRow._fields)
@@ -103,6 +105,13 @@ CHANGE_SESSION = Change(
     .values(
         {name: bindparam(f"to_{name}", type_=getattr(_session, name).type) for name in _CHANGED}
     )
+)
+# Who refers to the patient's row goes on; who holds it too, waits.
+HOLD_PATIENT = Query(
+    select(_patient.id)
+    .where(_patient.clinic_id == bindparam("clinic_id"), _patient.id == bindparam("patient_id"))
+    .with_for_update(key_share=True),
+    itself,
 )
 OTHERS_IN_PROGRESS = Query(
     select(_session.id).where(
@@ -184,10 +193,10 @@ def record_session(
         return _with_given(db, chart, earlier, now), False
     _check_course(db, chart, sent, None)
     row, given = _row(chart, sent, sent.id or uuid7(), 1, now, now)
-    db.add(ADD_SESSION, **_stored(row), patient_id=chart.patient_id, recorded_by=chart.actor_id)
-    told = _record(db, chart, "dosing_session.recorded", row, given, known, now)
     if row.status == _IN_PROGRESS:
         _check_alone(db, chart, row)
+    db.add(ADD_SESSION, **_stored(row), patient_id=chart.patient_id, recorded_by=chart.actor_id)
+    told = _record(db, chart, "dosing_session.recorded", row, given, known, now)
     return told, True
 
 
@@ -211,10 +220,9 @@ def amend_session(
     _check_course(db, chart, sent, changing.course_id)
     row, given = _row(chart, sent, changing.id, base_version + 1, changing.started_at, now)
     row = row._replace(received_at=changing.received_at, vitals=changing.vitals)
-    told = _change(db, chart, "dosing_session.amended", row, given, known, now)
     if row.status == _IN_PROGRESS != changing.status:
         _check_alone(db, chart, row)
-    return told
+    return _change(db, chart, "dosing_session.amended", row, given, known, now)
 
 
 def withdraw_session(
@@ -330,9 +338,12 @@ def _check_course(db: Db, chart: Chart, sent: DosingSessionIn, before: UUID | No
 
 
 def _check_alone(db: Db, chart: Chart, row: SessionRow) -> None:
-    """Asked after the ledger was written in, whose lock lets one change of a record by at a time:
-    of two visits that begin at once the later one sees the other.
+    """Of two visits that begin at once the later one waits, and sees the other.
+
+    Asked before anything is written: a page that shows the refusal keeps its transaction.
+    Raises: Problem INVALID.
     """
+    db.all(HOLD_PATIENT, patient_id=chart.patient_id)
     if db.all(OTHERS_IN_PROGRESS, patient_id=chart.patient_id, but=row.id):
         raise invalid("/status", "must wait: another visit of this patient is in progress")
 

@@ -119,6 +119,25 @@ class TestSend:
         withdrawn(world.patient, f"{world.patient.record}/attachments/{kept[0]['id']}", 2)
         assert world.patient.post(path, an_attachment(a_picture())).status_code == 201
 
+    def test_what_a_patient_keeps_has_an_end_and_withdrawing_makes_no_room(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(uploads, "MOST_OF_A_PATIENT", 3000)
+        note_id, picture = noted(world.patient), a_picture(1000)
+        path = f"{world.patient.record}/notes/{note_id}/attachments"
+
+        kept = attached(world.patient, note_id, picture)
+        withdrawn(world.patient, f"{world.patient.record}/attachments/{kept['id']}", 2)
+        attached(world.patient, noted(world.patient), picture)
+        coming = an_attachment(picture)
+        assert world.patient.post(path, coming).status_code == 201
+
+        assert fault(world.patient.post(path, an_attachment(a_picture(9)))) == "/size"
+        # What never was complete is deleted, and leaves its place.
+        withdrawn(world.patient, f"{world.patient.record}/attachments/{coming['id']}", 1)
+        assert world.patient.post(path, an_attachment(picture)).status_code == 201
+        assert attached(world.here.other_patient, noted(world.here.other_patient), picture)
+
     def test_nobody_attaches_to_a_note_that_is_not_theirs_or_was_withdrawn(
         self, world: World
     ) -> None:

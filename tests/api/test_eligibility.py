@@ -278,6 +278,15 @@ class TestStopsAreThePrescribers:
         assert self.refused(world.therapist.delete(path, base=1))
         assert self.refused(world.therapist.put(path, earlier, base=1))
 
+    def test_not_by_moving_an_older_one_past_it(self, world: World, screening: Told) -> None:
+        path = f"{world.patient.record}/screenings"
+        earlier = a_screening() | {"recorded_at": (now() - timedelta(days=1)).isoformat()}
+        old = sent(world.therapist, world, "screenings", earlier)
+        later = earlier | {"recorded_at": (now() + timedelta(seconds=5)).isoformat()}
+
+        assert self.refused(world.therapist.put(f"{path}/{old['id']}", later, base=1))
+        assert standing(world)["stops"] == ["mania"]
+
     def test_everything_else_may_be_answered(
         self, world: World, behind: Behind, screening: Told
     ) -> None:

@@ -1,5 +1,6 @@
 """Insights, and the talk after a dose: proposed, planned, attended, and what was agreed there."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -381,6 +382,17 @@ class TestSummary:
         for answer in refused:
             assert answer.status_code == 422
             assert answer.json()["errors"][0]["pointer"] == "/integration_session_id"
+
+    def test_of_several_that_are_written_at_once_there_is_one(self, story: Story) -> None:
+        for _ in range(5):
+            session = story.session()
+            path, sent = f"{story.record}/session-summaries", a_session_summary(session["id"])
+            therapist, body = story.therapist, story.said(sent)
+
+            with ThreadPoolExecutor(8) as pool:
+                answers = list(pool.map(lambda _: therapist.post(path, body), range(8)))  # noqa: B023
+
+            assert sorted(answer.status_code for answer in answers) == [201, *[422] * 7]
 
     def test_it_stays_with_its_session(self, story: Story) -> None:
         session, other = story.session(), story.session()

@@ -69,6 +69,17 @@ class TestRecording:
         [visit] = visits(world)
         assert [one["dose_mg"] for one in visit["administrations"]] == [40, 12.5]
 
+    def test_what_the_page_refuses_because_another_visit_goes_on_is_not_stored(
+        self, browser: Browser, world: World, path: str
+    ) -> None:
+        going_on = typed(status="in-progress")
+        browser.submit(path, **going_on)
+
+        refused = browser.submit(path, **typed(status="in-progress"))
+
+        assert refused.status_code == 422
+        assert [one["id"] for one in visits(world)] == [going_on["id"]]
+
     def test_a_visit_is_planned(self, browser: Browser, world: World, path: str) -> None:
         later = (now() + timedelta(days=7)).isoformat()[:16]
 

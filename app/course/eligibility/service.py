@@ -112,11 +112,11 @@ def _check_stops(db: Db, chart: Chart, sent: ScreeningIn, row: Kept, before: Kep
     if stood is None:
         return
     counts = (stood.screening.effective_at, stood.screening.id)
-    if before is None and (row.effective_at, row.id) < counts:
+    is_the_one = before is not None and before.id == stood.screening.id
+    # By its time as it will be: an older one that is moved forward would be the newest.
+    if not is_the_one and (row.effective_at, row.id) < counts:
         return  # of an earlier time: the newest one still counts
-    if before is not None and before.id != stood.screening.id:
-        return
-    is_moved = before is not None and sent.recorded_at < before.recorded_at
+    is_moved = is_the_one and before is not None and sent.recorded_at < before.recorded_at
     _require_none(key for key in stood.standing.stops if is_moved or sent.answers.get(key) != "yes")
 
 
