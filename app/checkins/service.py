@@ -145,7 +145,7 @@ def submit(db: Db, chart: Chart, sent: CheckInIn, known: Known[CheckInRow], now:
             and earlier.level == NOT_ASSESSED.level
             and not (earlier.results or {}).get("criteria")
         )
-        flag = None if has_none else safety.flag_of(db, chart, KIND, earlier.id)
+        flag = None if has_none else _flag_of(db, chart, earlier.id, finding)
         return Kept(earlier, told, flag, False)
     if not packs.is_taken(instrument, chart.clinic.instruments):
         raise invalid("/instrument", "is not switched on at this clinic")
@@ -181,7 +181,7 @@ def amend(
     changing = entries.to_change(known, base_version, lambda entry: _says(entry, sent))
     if changing is None:
         assert standing is not None
-        flag = safety.flag_of(db, chart, KIND, standing.id)
+        flag = _flag_of(db, chart, standing.id, finding)
         return Kept(standing, told, flag, False)
     row = _row(changing.id, base_version + 1, instrument, sent, score, finding, now)
     row = row._replace(received_at=changing.received_at)
@@ -203,7 +203,7 @@ def amend(
     is_worse = finding.level > before.level or signs
     if finding.flagged and is_worse:
         return Kept(row, finding, _raise_flag(db, chart, row, finding, now), True)
-    return Kept(row, told, safety.flag_of(db, chart, KIND, row.id), True)
+    return Kept(row, told, _flag_of(db, chart, row.id, finding), True)
 
 
 def flag_overtaken(
@@ -217,7 +217,8 @@ def flag_overtaken(
     assert known.row is not None
     instrument = _instrument(db, sent)
     score, of_answers = _read_answers(instrument, sent, chart)
-    finding = _to_tell(of_answers, risk.assess_body(instrument, score.criteria))
+    body = risk.assess_body(instrument, score.criteria)
+    finding = _to_tell(of_answers, body)
     if not finding.flagged or known.was_said(lambda entry: _says(entry, sent)):
         return finding, None
     said = as_json([sent.instrument, sent.answers, sent.recorded_at.isoformat()]).decode()
@@ -225,9 +226,10 @@ def flag_overtaken(
     flag = safety.flag_of(db, chart, OVERTAKEN, source_id)
     if flag is None:
         effective_at = place(sent.recorded_at, sent.sent_at, now).effective_at
-        kind = "suicide-risk" if of_answers.flagged else "physical"
-        sign = Sign(OVERTAKEN, source_id, sent.recorded_at, effective_at, kind)
-        flag = safety.raise_flag(db, chart, finding, sign, now)
+        for one, kind in ((body, "physical"), (of_answers, "suicide-risk")):
+            if one.flagged:
+                sign = Sign(OVERTAKEN, source_id, sent.recorded_at, effective_at, kind)
+                flag = safety.raise_flag(db, chart, one, sign, now)
     return finding, flag
 
 
@@ -390,6 +392,12 @@ def _read_answers(
     if score is None or faults:
         raise Problem(Kind.INVALID, faults=faults)
     return score, _assess(instrument, sent.answers, chart)
+
+
+def _flag_of(db: Db, chart: Chart, check_in_id: UUID, finding: Finding) -> FlagRef | None:
+    """The flag of a check-in to tell of; finding: of its answers, as for `_to_tell`."""
+    kind = "suicide-risk" if finding.flagged else "physical"
+    return safety.flag_of(db, chart, KIND, check_in_id, kind)
 
 
 def _to_tell(finding: Finding, body: Finding) -> Finding:

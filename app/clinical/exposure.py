@@ -34,8 +34,9 @@ PLAUSIBLE_MG: Final[Mapping[str, tuple[float, float]]] = MappingProxyType(
         "oral": (0.5, 2000),
     }
 )
-# Of these drugs; of any other all that is known is that it is not nothing, and not grams of it.
-PLAUSIBLE_OF: Final = frozenset({"ketamine", "esketamine", "arketamine"})
+# Of every drug that is named so: esketamine, racemic-ketamine, ketamine-hydrochloride. Of any other
+# all that is known is that it is not nothing, and not grams of it.
+PLAUSIBLE_OF: Final = "ketamine"
 OTHERWISE_MG: Final = (0.001, 4999.999)
 
 # Kilograms. Source: ours, as above.
@@ -130,7 +131,8 @@ def dose_fault(drug: str, route: str, dose_mg: float) -> str | None:
 
     This catches slips of the keyboard, as PLAUSIBLE_MG says, and judges no prescription.
     """
-    low, high = PLAUSIBLE_MG.get(route, OTHERWISE_MG) if drug in PLAUSIBLE_OF else OTHERWISE_MG
+    is_known = PLAUSIBLE_OF in drug.casefold()
+    low, high = PLAUSIBLE_MG.get(route, OTHERWISE_MG) if is_known else OTHERWISE_MG
     if not isfinite(dose_mg) or not low <= dose_mg <= high:
         return (
             f"must be from {low:g} to {high:g} mg by this route; a visit without a dose is not-done"

@@ -66,7 +66,8 @@ def assess(
     """Every item, in the protocol's order.
 
     Of several answers the last one counts, and of two of one moment the clinician's. A patient's
-    counts where the protocol asks patients. facts: by item.
+    counts where the protocol asks patients; but not a yes to what the record does not know: a
+    screen that nobody answered is not made up for by its patient's tick. facts: by item.
     """
     in_order = sorted(said, key=lambda one: (one.at, one.by == "clinician"))
     return tuple(_one(item, in_order, facts.get(item.key)) for item in preparation.items)
@@ -75,8 +76,11 @@ def assess(
 def _one(item: PreparationItem, in_order: Sequence[Said], fact: Fact | None) -> Stands:
     last = None
     for one in in_order:
-        is_asked = one.by == "clinician" or item.kind == "asked-patient"
-        if is_asked and item.key in one.answers:
+        said = one.answers.get(item.key)
+        is_asked = one.by == "clinician" or (
+            item.kind == "asked-patient" and (fact is None or said != "yes")
+        )
+        if is_asked and said is not None:
             last = one
     answer = _SAYS.get(last.answers[item.key], Met.UNKNOWN) if last else Met.UNKNOWN
     reasons = fact.reasons if fact else ()

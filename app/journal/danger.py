@@ -13,10 +13,19 @@ from app.safety.service import Sign
 
 
 class Danger(NamedTuple):
-    """What was found, and when there was any of it last."""
+    """What was found, and when there was any of it last. lasts: as far as is known, it still does.
+
+    What lasts is as new as the word of it: whoever amends an old entry to say that it is worse
+    speaks of now.
+    """
 
     finding: Finding
     at: datetime
+    lasts: bool = False
+
+    def said(self, now: datetime) -> "Danger":
+        """As an amendment tells of it that comes now."""
+        return self._replace(at=now) if self.lasts else self
 
 
 class Source(NamedTuple):
@@ -52,6 +61,7 @@ def flag_overtaken(
         return NO_DANGER
     said = db.vault.blind_index(as_sent.decode(), purpose="overtaken").hex()
     source = source._replace(kind=f"{source.kind}_overtaken", id=uuid5(source.id, said))
+    danger = danger.said(now)
     raised = safety.flag_of(db, chart, source.kind, source.id)
     if raised is None:
         sign = Sign(source.kind, source.id, source.recorded_at, danger.at, "physical")

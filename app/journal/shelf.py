@@ -418,8 +418,11 @@ class Shelf(Generic[S, O]):
         if self._danger is None:
             return
         entry = self.model(**self._opened(chart, row))
-        was = None if before is None else self._danger(self.model(**self._opened(chart, before)))
-        danger.flag(db, chart, self._source(entry), self._danger(entry), was, now)
+        told, was = self._danger(entry), None
+        if before is not None:
+            was = self._danger(self.model(**self._opened(chart, before)))
+            told = told.said(now) if told is not None else None
+        danger.flag(db, chart, self._source(entry), told, was, now)
 
     def _source(self, entry: O) -> Source:
         return Source(self.kind, entry.id, entry.recorded_at)

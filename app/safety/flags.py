@@ -125,8 +125,9 @@ FLAG_OF_SOURCE = Query(
         _evidence.source_kind == bindparam("source_kind"),
         _evidence.source_id == bindparam("source_id"),
     )
-    # The newest: an amendment may have begun another after the first was resolved.
-    .order_by(_flag.raised_at.desc()),
+    # Of two kinds that one entry told of, the one that is meant. Then the newest: an amendment may
+    # have begun another after the first was resolved.
+    .order_by((_flag.kind == bindparam("kind")).desc(), _flag.raised_at.desc()),
     FlagRow,
 )
 CALLS_SINCE = Query(

@@ -193,10 +193,19 @@ def promise_round(db: Db, flag: FlagRow, now: datetime, at: datetime | None = No
     )
 
 
-def flag_of(db: Db, chart: Chart, source_kind: str, source_id: UUID) -> FlagRef | None:
-    """The flag that an entry raised or joined, as it is now."""
+def flag_of(
+    db: Db, chart: Chart, source_kind: str, source_id: UUID, kind: str = "suicide-risk"
+) -> FlagRef | None:
+    """The flag that an entry raised or joined, as it is now.
+
+    kind: of which, where it told of two: a danger to the body hides the lines for people in crisis.
+    """
     found = db.first(
-        FLAG_OF_SOURCE, patient_id=chart.patient_id, source_kind=source_kind, source_id=source_id
+        FLAG_OF_SOURCE,
+        patient_id=chart.patient_id,
+        source_kind=source_kind,
+        source_id=source_id,
+        kind=kind,
     )
     if found is None:
         return None

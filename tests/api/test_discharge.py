@@ -102,6 +102,26 @@ class TestGate:
         assert told["risk-screen"]["met"] == "not-met"
         assert told["risk-screen"]["value"] == {"level": "high", "assessed": True}
 
+    def test_intent_that_is_taken_back_a_little_later_keeps_the_gate_shut(
+        self, world: World
+    ) -> None:
+        visit = a_visit(world, minutes_ago=150)
+        a_screen(world, minutes_ago=40, answers=[1, 1, 1, 1, 0, 0])
+        a_screen(world, minutes_ago=5)
+
+        told = {one["key"]: one for one in gate(world, visit)["criteria"]}
+
+        assert told["risk-screen"]["met"] == "not-met"
+        assert told["risk-screen"]["value"] == {"level": "high", "assessed": True}
+
+    def test_half_a_screen_after_a_whole_one_is_none(self, world: World) -> None:
+        visit = a_calm_visit(world)
+        a_screen(world, minutes_ago=1, answers=[0, None, None, None, None, None])
+
+        told = {one["key"]: one for one in gate(world, visit)["criteria"]}
+
+        assert told["risk-screen"]["met"] == "unknown"
+
 
 class TestLeaving:
     def test_with_every_criterion_met_nothing_is_overridden(self, world: World) -> None:

@@ -15,6 +15,8 @@ from tests.conftest import Behind, Clock
 CHECK_INS = "/v1/patients/me/check-ins"
 WELL = [0, 0, 0, 0, 0]
 BLOOD = [0, 0, 0, 0, 1]
+BLOOD_AND_THOUGHTS = [0, 0, 0, 1, 4, 3, 0, 0]
+"""Of the check after a dose."""
 
 
 def sent(person: Person, **changes: Any) -> dict[str, Any]:
@@ -120,6 +122,29 @@ class TestBody:
         assert (first.status_code, again.status_code) == (201, 200)
         assert again.json()["safety"] == first.json()["safety"]
         assert rounds_promised(behind, first.json()["safety"]["flag"]["id"]) == [1]
+
+    def test_thoughts_of_death_beside_it_keep_their_crisis_lines_when_sent_again(
+        self, world: World
+    ) -> None:
+        sent(world.patient, **item_nine(1))
+        body = a_check_in(id=str(uuid4()), instrument="aftercare", answers=BLOOD_AND_THOUGHTS)
+
+        first, again = (world.patient.post(CHECK_INS, body).json() for _ in range(2))
+
+        for told in (first["safety"], again["safety"]):
+            assert (told["level"], told["flag"]["kind"]) == ("high", "suicide-risk")
+            assert told["crisis_lines"]
+
+    def test_an_amendment_that_came_too_late_raises_both(self, world: World) -> None:
+        check_in = sent(world.patient, instrument="aftercare", answers=[0] * 8)
+        path = f"{CHECK_INS}/{check_in['id']}"
+        amended(world.patient, path, a_check_in(instrument="aftercare", answers=[1] + [0] * 7), 1)
+        late = a_check_in(instrument="aftercare", answers=BLOOD_AND_THOUGHTS)
+
+        assert world.patient.put(path, late, base=1).status_code == 412
+
+        kinds = {one["kind"] for one in world.therapist.get("/v1/flags").json()["flags"]}
+        assert kinds == {"physical", "suicide-risk"}
 
     def test_a_body_without_danger_raises_nothing(self, world: World) -> None:
         block = sent(world.patient, **bladder([2, 2, 2, 2, 0]))["safety"]

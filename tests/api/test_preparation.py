@@ -16,6 +16,7 @@ from tests.builders import (
     a_planned_session,
     a_preparation,
     a_screening,
+    ago,
     amended,
     an_administration,
     now,
@@ -135,6 +136,24 @@ class TestChecklist:
 
         found = item(check["found"], "blood-pressure")
         assert (found["state"], found["reasons"]) == ("not-met", ["alarm-systolic"])
+
+    def test_a_reading_without_a_pressure_takes_no_alarm_back(self, world: World) -> None:
+        session = visit(world)
+        high = {"measured_at": ago(15), "systolic": 190, "diastolic": 115}
+        later = {"measured_at": ago(5), "spo2": 98}
+
+        for reading, answers in ((high, {}), (later, {"blood-pressure": "yes"})):
+            body = a_check(session, reading=reading, answers=answers)
+            sent(world.therapist, world, "preparation-checks", body)
+
+        found = item(checklist(world, session), "blood-pressure")
+        assert found["state"] == "not-met"
+        assert found["reasons"] == ["alarm-systolic", "alarm-diastolic"]
+
+    def test_a_screening_that_leaves_a_hard_stop_open_is_warned_of(self, world: World) -> None:
+        sent(world.therapist, world, "screenings", {**a_screening(), "answers": {"mania": "no"}})
+
+        assert "screening-open" in checklist(world, visit(world))["warnings"]
 
     def test_a_hard_stop_and_an_open_flag_are_warned_of(self, world: World) -> None:
         sent(world.therapist, world, "screenings", a_screening(mania="yes"))

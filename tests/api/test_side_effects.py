@@ -146,6 +146,20 @@ class TestChange:
         assert better["safety"]["level"] == "none"
         assert len(flags(world)) == 1
 
+    def test_one_of_weeks_ago_that_is_worse_now_is_told_now(self, world: World) -> None:
+        body = a_side_effect(recorded_at=ago(60 * 24 * 20), onset_at=ago(60 * 24 * 20))
+        told = world.patient.post(path(world), body).json()
+
+        worse = amended(
+            world.patient,
+            f"{path(world)}/{told['id']}",
+            body | {"severity": "life-threatening"},
+            1,
+        )
+
+        flag = worse["safety"]["flag"]
+        assert (flag["level"], flag["is_historic"]) == ("high", False)
+
     def test_the_same_danger_said_otherwise_is_no_new_one(self, world: World) -> None:
         told = reported(world.patient, world, severity="severe")
 

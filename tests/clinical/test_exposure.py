@@ -212,3 +212,9 @@ def test_a_dose_by_weight_is_told_only_where_the_weight_is_known() -> None:
     assert mg_per_kg(50, None) is None
     with pytest.raises(ValueError, match="kg"):
         mg_per_kg(50, 0)
+
+
+@pytest.mark.parametrize("drug", ["racemic-ketamine", "ketamine-hydrochloride", "s-ketamine"])
+def test_ketamine_by_another_name_is_held_to_the_same_bounds(drug: str) -> None:
+    assert dose_fault(drug, "iv", 4000) is not None
+    assert dose_fault(drug, "iv", 40) is None

@@ -87,7 +87,7 @@ def test_where_the_record_does_not_know_people_say() -> None:
     fact = Fact(met=Met.UNKNOWN, at=None, reasons=("not-answered",))
 
     assert one(fact=fact).reasons == ("not-answered",)
-    assert one(said("yes"), fact=fact).met is Met.MET
+    assert one(said("yes", "clinician"), fact=fact).met is Met.MET
 
 
 @given(
@@ -116,3 +116,10 @@ def test_every_item_of_the_shipped_list_is_told_in_its_order() -> None:
     found = assess(preparation, [], {})
 
     assert [one.item for one in found] == list(preparation.items)
+
+
+def test_a_patient_s_tick_is_no_screen_that_the_record_does_not_have() -> None:
+    fact = Fact(met=Met.UNKNOWN, at=None, reasons=("not-answered",))
+
+    assert one(said("yes", by="patient"), fact=fact).met is Met.UNKNOWN
+    assert one(said("no", by="patient"), fact=fact).met is Met.NOT_MET

@@ -1,5 +1,6 @@
 """Holding the gate, and letting people through."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -37,11 +38,11 @@ from app.treatment import service as treatment
 from app.treatment.service import Dosed
 
 SCREEN: Final = "c-ssrs-since-last-contact"
-"""Whose newest answers since the last dose say what there is of new intent."""
+"""Whose answers since the last dose say what there is of new intent."""
 
 _check_in = columns(CheckIn)
 _discharge = columns(Discharge)
-LAST_SCREEN = Query(
+SCREENS_SINCE = Query(
     select(*(getattr(_check_in, name) for name in CheckInRow._fields))
     .where(
         _check_in.clinic_id == bindparam("clinic_id"),
@@ -51,8 +52,7 @@ LAST_SCREEN = Query(
         _check_in.effective_at <= bindparam("until"),
         IS_FINAL,
     )
-    .order_by(_check_in.effective_at.desc(), _check_in.id.desc())
-    .limit(literal_column("1")),
+    .order_by(_check_in.effective_at.desc(), _check_in.id.desc()),
     CheckInRow,
 )
 STANDING = Query(
@@ -212,15 +212,20 @@ def _gate(
 
 
 def _screened(db: Db, chart: Chart, since: datetime, until: datetime) -> Finding | None:
-    """What the newest screen after this instant found."""
-    screen = db.first(
-        LAST_SCREEN,
+    """What the newest screen after this instant found, at the gravest level of all of them.
+
+    Somebody who wants to go home may take back what they said an hour ago: an override, with a
+    reason, is for whoever spoke with them.
+    """
+    screens = db.all(
+        SCREENS_SINCE,
         patient_id=chart.patient_id,
         instrument=SCREEN,
         since=since,
         until=until,
     )
-    return None if screen is None else checkins.finding_of(db, screen, chart)
+    found = [checkins.finding_of(db, screen, chart) for screen in screens]
+    return replace(found[0], level=max(one.level for one in found)) if found else None
 
 
 def _check(sent: Leaving, gate: Gate) -> None:

@@ -104,9 +104,10 @@ class FoundOut(Open):
     warnings: Annotated[
         list[str],
         Field(
-            description="Codes: not-screened, hard-stop, open-flag, no-course (that has not ended),"
-            " course-takes-no-doses (it is planned or paused). Once something was given: what the"
-            " last check before it found."
+            description="Codes: not-screened, screening-open (a condition was not answered, or not"
+            " known), hard-stop, open-flag, no-course (that has not ended), course-takes-no-doses"
+            " (it is planned or paused). Once something was given: what the last check before it"
+            " found."
         ),
     ]
     stops: Annotated[

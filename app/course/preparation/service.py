@@ -271,6 +271,7 @@ def _warns(db: Db, chart: Chart) -> _Warned:
     course = open_course(db, chart)
     warnings = {
         "not-screened": stood is None,
+        "screening-open": bool(stood and stood.standing.open),
         "hard-stop": bool(stops),
         "open-flag": db.one(OPEN_FLAGS, patient_id=chart.patient_id) > 0,
         "no-course": course is None,
@@ -337,8 +338,14 @@ def _risk(db: Db, chart: Chart, session: SessionRow, sections: Sections, until: 
 
 
 def _pressure(readings: Sequence[vitals.Reading], sections: Sections) -> Fact:
-    """The last reading, against the clinic's alarms; without a pressure it says nothing of it."""
-    last = max(readings, key=lambda one: one.at)
+    """The last value of each sign, against the clinic's alarms.
+
+    A later reading without a pressure takes no earlier pressure back.
+    """
+    last = readings[0]
+    for reading in vitals.in_order(readings):
+        said = {name: value for name, value in reading._asdict().items() if value is not None}
+        last = last._replace(**said)
     raised = vitals.alarms([last], sections.monitoring.alarms)
     reasons = tuple(f"alarm-{one.vital}" for one in raised)
     if reasons:

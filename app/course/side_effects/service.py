@@ -41,7 +41,9 @@ def _danger(entry: SideEffectOut) -> Danger | None:
     if finding is None:
         return None
     # What has passed is as old as its end; what lasts is as new as the word of it.
-    return Danger(finding, min(entry.effective_at, entry.resolved_at or entry.effective_at))
+    if entry.resolved_at is None:
+        return Danger(finding, entry.effective_at, lasts=True)
+    return Danger(finding, min(entry.effective_at, entry.resolved_at))
 
 
 def _guard(chart: Chart, entry: SideEffectOut) -> None:
