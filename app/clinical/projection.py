@@ -78,15 +78,18 @@ def project(
     sign = 1 if scale.direction is Direction.LOWER_IS_BETTER else -1
     # A dose that nobody has answered after yet says nothing: the one before it is looked at.
     first = bisect_left(at, doses[bisect_right(doses, at[-1]) - 1])
-    since = [
+    since = totals[first:]
+    there = [total for total in since if total is not None]
+    if not there:
+        return _no("too-few-scores")
+    # From the last of the best scores on: the rest of a long series is not looked at again.
+    best = min(there) if sign == 1 else max(there)
+    first += len(since) - 1 - since[::-1].index(best)
+    points = [
         (instant, sign * (total - start))
         for instant, total in zip(at[first:], totals[first:], strict=True)
         if total is not None
     ]
-    if not since:
-        return _no("too-few-scores")
-    best = min(range(len(since)), key=lambda index: (since[index][1], -index))
-    points = since[best:]
     why_not = _why_not(points, now)
     if why_not is not None:
         return _no(why_not, len(points))

@@ -94,8 +94,8 @@ def sudden_changes(
     assessed = sum(assessable)
     found = []
     for n in here:
-        sides = totals[max(0, n - 2) : n + 1], totals[n + 1 : n + 4]
-        before, after = ([abs(one - best) for one in side if one is not None] for side in sides)
+        before = [abs(one - best) for one in totals[max(0, n - 2) : n + 1] if one is not None]
+        after = [abs(one - best) for one in totals[n + 1 : n + 4] if one is not None]
         kind = judge(before, after, size=size)
         if kind is not None:
             points = totals[n + 1] - totals[n]  # type: ignore[operator]
@@ -134,18 +134,19 @@ def judge(
     size: points; of the first criterion.
     Raises: ValueError if there are other than two or three on a side: that is not assessable.
     """
-    if not all(FEWEST_AROUND <= len(side) <= AROUND for side in (before, after)):
+    if not (FEWEST_AROUND <= len(before) <= AROUND and FEWEST_AROUND <= len(after) <= AROUND):
         raise ValueError("there must be two or three scores on each side")
     fall = before[-1] - after[0]
     if abs(fall) < size - _EXACT or abs(fall) < SHARE * before[-1] - _EXACT:
         return None
-    means = [math.fsum(side) / len(side) for side in (before, after)]
-    squares = sum(
-        (one - mean) ** 2 for side, mean in zip((before, after), means, strict=True) for one in side
-    )
+    mean_before, mean_after = sum(before) / len(before), sum(after) / len(after)
+    moved = mean_before - mean_after if fall > 0 else mean_after - mean_before
+    if moved <= 0:
+        return None  # whatever the spread is
+    squares = sum([(one - mean_before) ** 2 for one in before])
+    squares += sum([(one - mean_after) ** 2 for one in after])
     freedom = len(before) + len(after) - 2
     least = student_t_95(freedom) * math.sqrt(squares / freedom)
-    moved = means[0] - means[1] if fall > 0 else means[1] - means[0]
     if moved <= least + _EXACT * (least > 0):
         return None
     return "gain" if fall > 0 else "loss"

@@ -9,8 +9,9 @@
   list at each request. A name that is looked for is compared in memory and is in no address.
 - The outcomes of a clinic: one pass over its patients, some hundreds at a time, by the rules that
   one patient is read by, so that no rule is written twice; nothing is told of a few.
-- Charts: one specification for each view, made by pure functions (`charts`). `pictures` makes that
-  of a trajectory, the renderer an SVG or PNG of it, and `assets` is what a browser draws it with.
+- Charts: one specification for each view, made by pure functions (`charts`) from the answer itself
+  (`pictures`, `clinic_pictures`). `forms` answers with the numbers, that chart, or a picture of it
+  that the renderer draws, and `assets` is what a browser draws it with.
 - The report: one page for a referrer, printed or as numbers.
 
     series     which series is meant, and the statement that gathers it
@@ -20,9 +21,14 @@
     ideation   suicidal ideation
     gathered   the series of many patients at once
     caseload   a clinician's list
-    outcomes   a clinic's figures, as JSON and as CSV
+    outcomes   a clinic's figures
+    sheet      the same as CSV
     charts/    specifications of charts
-    pictures   a trajectory as one
+    pictures   what is told of a patient as one
+    clinic_pictures  a clinic's figures as one
+    forms      numbers, chart or picture, by Accept
     assets     what a browser draws with
     report     one page
+    findings   what it says of a scale
+    schemas/   what crosses the wire
 """

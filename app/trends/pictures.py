@@ -12,6 +12,7 @@ from typing import Any, Final, Literal
 
 from app.clinical.instruments import Direction, Level, Scale
 from app.kernel.db import Db
+from app.kernel.errors import invalid
 from app.people.chart import Chart
 from app.safety.cases import FLAGS_OF_PATIENT
 from app.trends.charts import aligned, course, ideation, together
@@ -36,6 +37,8 @@ from app.trends.service import CAVEAT
 
 View = Literal["time", "doses", "sparkline"]
 
+MOST_POINTS: Final = 15_000
+"""In one picture; the numbers have no such bound."""
 _SPARKLINE: Final = 120
 """Pixels: as wide as a word or two."""
 _SHORT: Final = {LABELS[Level.NONE]: "Nothing raised"}
@@ -86,8 +89,14 @@ def of_doses(told: bytes, measured: Measured, time_zone: str, frame: Frame) -> S
 
 
 def of_several(told: bytes, measured: Sequence[Measured], time_zone: str, frame: Frame) -> Spec:
-    """Several series on one time axis. told: the JSON of `TrajectoriesOut`; measured: in order."""
+    """Several series on one time axis. told: the JSON of `TrajectoriesOut`; measured: in order.
+
+    Raises: Problem INVALID for more points than can be drawn in good time.
+    """
     answer = json.loads(told)
+    if sum(len(one["points"]["score"]) for one in answer["trajectories"]) > MOST_POINTS:
+        reason = f"has more than {MOST_POINTS:,} points to draw: name fewer, or a shorter time"
+        raise invalid("query:series", reason)
     missed = {
         one["instrument"]: _instants([window["opened_at"] for window in one["missed"]])
         for one in answer["asked"]["instruments"]

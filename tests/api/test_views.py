@@ -29,6 +29,14 @@ OF_A_PATIENT = (
     "/suicidal-ideation",
 )
 
+MOMENTARY = ("momentary/mood", "momentary/anxiety", "momentary/energy", "momentary/pain")
+MANY = """
+    INSERT INTO check_in SELECT %s, %s, gen_random_uuid(), 1, 'final', 'momentary', '1', '1',
+        '{5,5,5,5,5}', '{}', NULL, NULL, true, true, 'none', at, at, at, NULL
+    FROM generate_series(1, 4000) AS number,
+        LATERAL (SELECT now() - number * interval '1 hour') AS placed (at)
+"""
+
 
 @pytest.fixture
 def followed(world: World) -> World:
@@ -122,6 +130,22 @@ class TestTogether:
         drawn = chart(followed.patient, f"{MINE}/trajectories?series=phq-9&since={since}")
 
         assert '"number": "2"' in json.dumps(drawn)
+
+    def test_more_than_can_be_drawn_in_good_time_is_refused_and_told_in_numbers(
+        self, world: World, behind: Behind
+    ) -> None:
+        behind.rows(MANY, world.here.id, world.patient.patient_id)
+        path = f"{MINE}/trajectories?series={','.join(MOMENTARY)}"
+
+        refused = world.patient.get(path, headers={"Accept": "image/svg+xml"})
+
+        assert refused.status_code == 422
+        assert refused.json()["errors"][0]["pointer"] == "query:series"
+        assert world.patient.get(path).status_code == 200
+        fewer = world.patient.get(
+            f"{MINE}/trajectories?series={MOMENTARY[0]}", headers={"Accept": VEGA_LITE}
+        )
+        assert fewer.status_code == 200
 
 
 class TestDoses:

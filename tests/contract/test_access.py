@@ -665,7 +665,8 @@ EXPECTED: Final[dict[tuple[str, str], list[Try]]] = {
     ),
     **kept_on_a_shelf("aftercare-receipts", "aftercare_receipt_id", A_RECEIPT, A_RECEIPT),
     ("POST", f"{PATIENT}/baselines"): [
-        Try(RECORD_DOSES, body={"instrument": "phq-9", "check_in_id": None})
+        # Not of the questionnaire whose pin the second wall is asked for: null takes a pin back.
+        Try(RECORD_DOSES, body={"instrument": "gad-7", "check_in_id": None})
     ],
     **kept_on_a_shelf("notes", "note_id", a_note(), a_note(words="Other.")),
     **kept_on_a_shelf("intentions", "intention_id", an_intention(), an_intention(words="Other.")),
@@ -849,7 +850,7 @@ EXPECTED: Final[dict[tuple[str, str], list[Try]]] = {
     ],
     ("GET", f"{PATIENT}/suicidal-ideation"): [
         Try(READ_CLINICAL),
-        Try(READ_CLINICAL, headers=(("Accept", VEGA_LITE),)),
+        Try(READ_CLINICAL, query="?width=640", headers=(("Accept", VEGA_LITE),)),
     ],
     ("GET", f"{PATIENT}/changes"): [
         Try(READ_CLINICAL),
@@ -899,7 +900,7 @@ EXPECTED: Final[dict[tuple[str, str], list[Try]]] = {
         Try(NAMING_NOBODY, "inbox"),
         Try(NAMING_NOBODY, "inbox", query="?stratum=country"),
         Try(NAMING_NOBODY, "inbox", query="?view=time-to-loss", headers=(("Accept", VEGA_LITE),)),
-        Try(NAMING_NOBODY, "inbox", headers=(("Accept", "text/csv"),)),
+        Try(NAMING_NOBODY, "inbox", query="?instrument=gad-7", headers=(("Accept", "text/csv"),)),
     ],
     ("GET", "/v1/flags"): [Try(NAMING_NOBODY, "inbox")],
     ("GET", "/v1/me"): [Try(NAMING_NOBODY, "self")],

@@ -47,6 +47,10 @@ class TrajectorySubject(Deployment):
         for points, over in _LENGTHS.items():
             self._patients[points] = self.admit(direct, READERS, over=over)
             self.seed(self._patients[points], points=points, doses=DOSES, over=over)
+        # Scores that move: one that never changes has no response, no loss and no sudden gain.
+        with database.connect(self.postgres, self.name) as connection:
+            connection.execute("SELECT setseed(0.5)")
+            connection.execute(_MOVING)
 
     def _request(self, i: int, points: int) -> bytes:
         standing = self._patients[points][i % READERS]
@@ -54,8 +58,9 @@ class TrajectorySubject(Deployment):
 
     def _check(self, body: bytes, points: int) -> None:
         answer = msgspec.json.decode(body)
-        if len(answer["points"]["score"]) != points or answer["response"] is None:
-            raise ValueError(f"not {points} points: {body[:500]!r}")
+        scores = answer["points"]["score"]
+        if len(scores) != points or len(set(scores)) < 10 or answer["response"] is None:
+            raise ValueError(f"not {points} points that move: {body[:500]!r}")
 
 
 class CaseloadSubject(Deployment):
@@ -203,6 +208,13 @@ class ByHandSubject(_Clinic):
 
 
 _LENGTHS = {200: timedelta(days=200), 3_650: LONG}
+
+# Months up and down, and days of noise that are now and then a reliable change.
+_MOVING = """
+    UPDATE check_in SET total = greatest(0, least(27, round(
+        11 + 7 * cos(extract(epoch FROM now() - effective_at) / 3e6) + random() * 7 - 3.5)))
+    WHERE instrument = 'phq-9'
+"""
 
 _TREATED = """
     WITH patients AS (
