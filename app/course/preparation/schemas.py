@@ -105,8 +105,8 @@ class FoundOut(Open):
         list[str],
         Field(
             description="Codes: not-screened, hard-stop, open-flag, no-course (that has not ended),"
-            " course-takes-no-doses (it is planned or paused). Once something was given: what the"
-            " last check before it found."
+            " course-takes-no-doses (it is planned or paused), course-ended (the one that the visit"
+            " is part of). Once something was given: what warned when its dose was recorded."
         ),
     ]
     stops: Annotated[
