@@ -320,7 +320,9 @@ def read_outcomes(
     instrument: Annotated[str, Query(max_length=64, description="One with a total.")] = "phq-9",
     stratum: Annotated[
         str | None,
-        Query(max_length=64, description="protocol-version, country or language"),
+        Query(
+            max_length=64, description="protocol-version, country, language or treatment-resistance"
+        ),
     ] = None,
     accept: Annotated[str | None, Header(max_length=500)] = None,
 ) -> Reply:
