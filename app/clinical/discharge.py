@@ -7,10 +7,10 @@ never opens by forgetting one, and an override names each criterion that it over
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
+from app.clinical.met import Met, by_screen
 from app.clinical.protocol import Alarm, Criterion, CriterionKind, Discharge
 from app.clinical.risk import Finding
 from app.clinical.vitals import Reading, Sign, alarms, in_order
@@ -26,14 +26,6 @@ _READ_OFF: Final[Mapping[CriterionKind, Sign]] = MappingProxyType(
 )
 
 Value = int | float | str | bool
-
-
-class Met(StrEnum):
-    """How a criterion stands."""
-
-    MET = "met"
-    NOT_MET = "not-met"
-    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,10 +191,7 @@ def _before_the_dose(known: Known) -> tuple[int, int] | None:
 
 
 def _risk(criterion: Criterion, risk: Finding | None) -> tuple[Met, Mapping[str, Value]]:
-    """What was raised counts also where the screen is unfinished; a clear half is no answer."""
-    if risk is None:
-        return Met.UNKNOWN, {}
-    value: dict[str, Value] = {"level": risk.level.value, "assessed": risk.assessed}
-    if criterion.at_most_level is not None and risk.level > criterion.at_most_level:
-        return Met.NOT_MET, value
-    return (Met.MET if risk.assessed else Met.UNKNOWN), value
+    value: dict[str, Value] = {}
+    if risk is not None:
+        value = {"level": risk.level.value, "assessed": risk.assessed}
+    return by_screen(risk, criterion.at_most_level), value

@@ -7,20 +7,12 @@ All of this is our convention. It warns, and lets nobody in and keeps nobody out
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Literal
 
+from app.clinical.met import Met
 from app.clinical.protocol import Preparation, PreparationItem
 
 By = Literal["patient", "clinician"]
-
-
-class Met(StrEnum):
-    """How it is with one item."""
-
-    MET = "met"
-    NOT_MET = "not-met"
-    UNKNOWN = "unknown"
 
 
 _SAYS = {"yes": Met.MET, "no": Met.NOT_MET}

@@ -94,7 +94,7 @@ def record_visit(visit: Inside, patient_id: str) -> Answer:
     try:
         sent = _read(fields, chart, new_id)
         known = entries.known_before(visit.db, chart, service.KIND, service.SESSION, sent.id)
-        service.record_session(visit.db, chart, sent, known, visit.now)
+        sessions.record_session(visit.db, chart, sent, known, visit.now)
     except _Refused as refused:
         return _visits(visit, chart, refused.fields, new_id, status=422)
     except Problem as problem:

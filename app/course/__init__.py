@@ -12,12 +12,13 @@ goes home.
     course               protocol version, indication, plan, state
     preparation          the patient's part of the checklist before a session
     preparation_check    what staff asked and measured; gaps warn and are recorded
-    sessions             the visit itself, together with what its vital signs show
+    sessions             the visit itself, with its course and what was open at its first dose
     vital_signs          readings in a batch, from a monitor or by hand
     side_effects         onset, severity, what was done, resolution; a severe one is a flag
     discharge            the gate: every criterion, and every override with its reason
     aftercare            what was given to take home, and the patient's word that they read it
     (exposure)           computed from the administrations whenever it is asked
+    (risk_screen)        the screen since the last dose, read before a dose and at the door
 
 Decided:
 

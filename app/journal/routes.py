@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from inspect import Parameter, Signature
 from typing import Any, Final
+from uuid import UUID
 
 from fastapi import APIRouter
 from pydantic import BaseModel, create_model
@@ -101,7 +102,9 @@ class _Routes:
         key = _parameter(self.key, str)
         sent = _parameter("sent", self.shelf.sent)
         if_match = _parameter("if_match", IfMatch, None)
-        pages = (_parameter("cursor", Cursor, None), _parameter("limit", Limit, 50))
+        pages = [_parameter("cursor", Cursor, None), _parameter("limit", Limit, 50)]
+        if self.shelf.listed_by is not None:
+            pages.insert(0, _parameter(self.shelf.listed_by, UUID | None, None))
 
         def declare(
             verb: Callable[..., Reply],
@@ -197,12 +200,16 @@ class _Routes:
         entry, is_new = shelf.create(visit.db, chart, sent, known, visit.now)
         return self._answer(visit, chart, entry, 201 if is_new else 200)
 
-    def list(self, visit: Visit, patient_id: str, cursor: str | None, limit: int) -> Reply:
+    def list(
+        self, visit: Visit, patient_id: str, cursor: str | None, limit: int, **by: UUID | None
+    ) -> Reply:
         chart = self._open(visit, patient_id, self.shelf.read_right)
-        page = self.shelf.page(visit.db, chart, cursor=cursor, limit=limit)
+        of = next(iter(by.values()), None)
+        page = self.shelf.page(visit.db, chart, cursor=cursor, limit=limit, of=of)
         body = self.paged(**{self.many: page.entries, "next_cursor": page.next_cursor})
         path = self.path.format(patient_id=patient_id)
-        return Reply(body, headers=next_link(path, page.next_cursor, limit))
+        only = {name: None if value is None else str(value) for name, value in by.items()}
+        return Reply(body, headers=next_link(path, page.next_cursor, limit, **only))
 
     def read(self, visit: Visit, patient_id: str, **named: str) -> Reply:
         chart = self._open(visit, patient_id, self.shelf.read_right)

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Final, Generic, NamedTuple, TypeVar
 from uuid import UUID
 
-from sqlalchemy import bindparam, literal_column
+from sqlalchemy import bindparam
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.sql.elements import ColumnElement
 from uuid_utils.compat import uuid7
@@ -33,7 +33,6 @@ O = TypeVar("O", bound=EntryOut)  # noqa: E741 -- what goes Out, beside what was
 PRIVATE: Final = "private"
 AUTHOR: Final = "author_id"
 """The column of a kind whose entries are changed by whoever wrote them, and by nobody else."""
-_WITHDRAWN: Final[Any] = literal_column(f"'{ENTERED_IN_ERROR}'")
 _FRAME: Final = (
     "id",
     "version",
@@ -44,6 +43,7 @@ _FRAME: Final = (
     "effective_at",
     "clock_ahead_seconds",
 )
+_OWN: Final = frozenset({"clinic_id", "patient_id", *_FRAME})
 _MADE: Final = set(_FRAME) - {"words"}
 """Of the frame, what is not among the sealed members. One of these may be called `words` itself."""
 _NOT_SAID: Final = {"id", "sent_at"}
@@ -116,6 +116,8 @@ class Shelf(Generic[S, O]):
         sealed under the column `words`, and its own under `members`.
     tells: of a danger to the body, if an entry tells of any: it raises a flag with it. An
         amendment flags what it adds, and takes no flag back.
+    listed_by: a column that names another entry, such as the visit, by which a list may be asked
+        for. It needs an index on (clinic_id, patient_id, that column, effective_at, id).
     guard: (chart, entry) before an entry is amended or withdrawn; raises a Problem for who may not.
     """
 
@@ -139,6 +141,7 @@ class Shelf(Generic[S, O]):
         words_before: Callable[[bytes], dict[str, Any]] | None = None,
         tells: Callable[[O], Danger | None] | None = None,
         guard: Callable[[Chart, O], None] | None = None,
+        listed_by: str | None = None,
     ) -> None:
         self.kind: Final = kind
         self.sent: Final = sent
@@ -161,8 +164,7 @@ class Shelf(Generic[S, O]):
         self.table: Final[Any] = table(table_)
         kept = self.table
         self._table_name = str(kept.name)
-        own = {"clinic_id", "patient_id", *_FRAME}
-        self._plain = tuple(column.name for column in kept.columns if column.name not in own)
+        self._plain = tuple(column.name for column in kept.columns if column.name not in _OWN)
         self._as_json = {name for name in self._plain if isinstance(kept.columns[name].type, JSONB)}
         self.is_tiered: Final = "tier" in self._plain
         self._has_author = AUTHOR in self._plain
@@ -189,8 +191,9 @@ class Shelf(Generic[S, O]):
         self.one = statements.one(kept, columns, into, *may_read)
         self.to_change = statements.one_to_change(kept, columns, into)
         self.all_to_change = statements.many_to_change(kept, columns, into)
-        self.newest_first = timeline.newest_first(
-            kept, columns, into, *may_read, kept.c.status != _WITHDRAWN
+        self.listed_by: Final = listed_by
+        self.newest_first, self.newest_first_of = statements.lists(
+            kept, columns, into, listed_by, *may_read
         )
         self.private_of = statements.private_of(kept, self.closed, parent)
 
@@ -316,16 +319,27 @@ class Shelf(Generic[S, O]):
             raise not_found()
         return self.told(chart, found)
 
-    def page(self, db: Db, chart: Chart, *, cursor: str | None, limit: int) -> Listed[O]:
-        """The entries that this reader may see, newest first."""
+    def page(
+        self, db: Db, chart: Chart, *, cursor: str | None, limit: int, of: UUID | None = None
+    ) -> Listed[O]:
+        """The entries that this reader may see, newest first. of: only those whose `listed_by`
+        names this; one that there is not names no entry.
+        """
+        list_of = f"{self.kind}/{chart.patient_id}/{chart.actor_id}"
+        query, only = self.newest_first, {}
+        if of is not None:
+            assert self.newest_first_of is not None
+            query, only = self.newest_first_of, {"listed_by": of}
+            list_of = f"{list_of}/{of}"
         page = timeline.page(
             db,
-            self.newest_first,
-            of=f"{self.kind}/{chart.patient_id}/{chart.actor_id}",
+            query,
+            of=list_of,
             sent_cursor=cursor,
             limit=limit,
             patient_id=chart.patient_id,
             **self._reading(chart),
+            **only,
         )
         return Listed([self.told(chart, row) for row in page.rows], page.next_cursor)
 

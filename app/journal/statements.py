@@ -20,6 +20,7 @@ from sqlalchemy import (
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.types import Boolean
 
+from app.kernel import timeline
 from app.kernel.db import Change, Query, itself
 from app.kernel.entries import ENTERED_IN_ERROR
 from app.people.chart import Chart
@@ -88,6 +89,24 @@ def _says_closed(kept: Any, closed: Closed) -> ColumnElement[bool]:
     value: Any = literal_column(said or f"'{closed.says}'")
     found: ColumnElement[bool] = kept.c[closed.column] == value
     return found
+
+
+def lists(
+    kept: Any,
+    columns: list[Any],
+    into: Callable[..., R],
+    listed_by: str | None,
+    *may_read: ColumnElement[bool],
+) -> tuple[Query[Any], Query[Any] | None]:
+    """The list of a patient's entries, newest first; and the one of those whose column `listed_by`
+    is `:listed_by`, if there is one.
+    """
+    shown = (*may_read, kept.c.status != _WITHDRAWN)
+    every = timeline.newest_first(kept, columns, into, *shown)  # type: ignore[type-var]
+    if listed_by is None:
+        return every, None
+    of_one = kept.c[listed_by] == bindparam("listed_by")
+    return every, timeline.newest_first(kept, columns, into, *shown, of_one)
 
 
 def insertion(kept: Any) -> Change:

@@ -14,14 +14,12 @@ from uuid import UUID
 from app.checkins import service as checkins
 from app.checkins.schemas import CheckInIn
 from app.clinical import instruments
-from app.experience.notes import NOTES
-from app.experience.schemas import NoteIn
-from app.goals.schemas import GoalIn
-from app.goals.service import GOALS
+from app.course.sessions import service as sessions
 from app.kernel import accounts
 from app.kernel.db import Db, Direct
 from app.kernel.entries import Known
 from app.kernel.identity import Caller
+from app.operations.demo_course import Dose, Story
 from app.people.admission import admit, link_care
 from app.people.chart import open_chart
 from app.people.clinics import (
@@ -172,7 +170,10 @@ def _clinic(
 
 
 def _live(db: Db, course: _Course, patient: Caller, therapist: Caller, began_at: datetime) -> None:
-    """Weeks of check-ins, the doses among them, a note and a goal."""
+    """Weeks of check-ins and the doses among them; of one patient with everything around it."""
+    story = Story(db, patient, therapist) if course is _IMPROVING else None
+    dose = Dose(course.dose_mg, course.route)
+    course_id = story.begin(began_at + timedelta(days=1)) if story else None
     for week, answers in enumerate(course.phq9):
         at = began_at + timedelta(weeks=week, hours=2)
         _check_in(db, patient, "phq-9", list(answers), at, {"difficulty": min(3, answers[0])})
@@ -183,9 +184,13 @@ def _live(db: Db, course: _Course, patient: Caller, therapist: Caller, began_at:
                 continue  # the next dose comes first
             at = given_at + timedelta(hours=hours)
             _check_in(db, patient, "momentary", [mood, 10 - mood, mood, 2, 8 - mood], at)
-        session_id = _dose(db, course, therapist, patient, given_at)
-        if day == course.dose_days[0]:
-            _write(db, patient, session_id, given_at + timedelta(hours=5))
+        if story is None or course_id is None:
+            _dose(db, course, therapist, patient, given_at)
+            continue
+        is_first = day == course.dose_days[0]
+        visit_id = story.visit(course_id, dose, given_at, is_first=is_first)
+        if is_first:
+            story.write(visit_id, given_at + timedelta(hours=5))
 
 
 def _check_in(
@@ -203,7 +208,7 @@ def _check_in(
     checkins.submit(db, chart, sent, Known(), at)
 
 
-def _dose(db: Db, course: _Course, therapist: Caller, patient: Caller, given_at: datetime) -> UUID:
+def _dose(db: Db, course: _Course, therapist: Caller, patient: Caller, given_at: datetime) -> None:
     chart = open_chart(db, therapist, str(patient.patient_id), treatment.RECORD_SESSIONS, given_at)
     given = AdministrationIn.model_validate(
         {
@@ -218,27 +223,7 @@ def _dose(db: Db, course: _Course, therapist: Caller, patient: Caller, given_at:
         ended_at=given_at + timedelta(hours=2),
         administrations=[given],
     )
-    session, _ = treatment.record_session(db, chart, sent, Known(), given_at + timedelta(hours=2))
-    return session.id
-
-
-def _write(db: Db, patient: Caller, session_id: UUID, at: datetime) -> None:
-    chart = open_chart(db, patient, "me", NOTES.write_right, at)
-    note = NoteIn(
-        dosing_session_id=session_id,
-        tier="care-team",
-        words="The room went very quiet and I could look at it all from further away.",
-        recorded_at=at,
-    )
-    NOTES.create(db, chart, note, Known(), at)
-    chart = open_chart(db, patient, "me", GOALS.write_right, at)
-    goal = GoalIn(
-        words="Call my sister every Sunday.",
-        why="I noticed how much I miss her.",
-        life_area="relationships",
-        recorded_at=at,
-    )
-    GOALS.create(db, chart, goal, Known(), at)
+    sessions.record_session(db, chart, sent, Known(), given_at + timedelta(hours=2))
 
 
 def _member(

@@ -31,7 +31,10 @@ from app.treatment.tables import Administration, DosingSession
 
 
 class _Visit(NamedTuple):
-    """A visit as it is listed. shown, timing: JSON text of what is kept of its vital signs."""
+    """A visit as it is listed. shown, timing: JSON text of what is kept of its vital signs.
+
+    open_at_dose: JSON text of what was open before the dose.
+    """
 
     id: UUID
     version: int
@@ -47,6 +50,7 @@ class _Visit(NamedTuple):
     words: bytes | None
     shown: str | None
     timing: str | None
+    open_at_dose: str | None
 
 
 class _Given(NamedTuple):
@@ -60,13 +64,14 @@ class _Given(NamedTuple):
 _session = columns(DosingSession)
 _given = columns(Administration)
 _STANDS = _session.status != literal_column(f"'{ENTERED_IN_ERROR}'")
-_PLAIN: Final = _Visit._fields[:-2]
+_PLAIN: Final = _Visit._fields[:-3]
 VISITS = timeline.newest_first(
     table(DosingSession),
     (
         *(getattr(_session, name) for name in _PLAIN),
         cast(_session.vitals.op("->")(literal_column("'told'")), Text),
         cast(_session.vitals.op("->")(literal_column("'timing'")), Text),
+        cast(_session.open_at_dose, Text),
     ),
     _Visit,
     _STANDS,
@@ -187,7 +192,10 @@ def _told(chart: Chart, row: _Visit, given: list[_Given], doses: list[int], now:
     )
     words = words_of(chart, row.id, row.words)
     vitals = _vitals(row, now)
-    return plain[:-1] + b"," + words[1:-1] + b',"vitals":' + vitals + b"}"
+    was_open = b"null" if row.open_at_dose is None else row.open_at_dose.encode()
+    return b"".join(
+        (plain[:-1], b",", words[1:-1], b',"vitals":', vitals, b',"open_at_dose":', was_open, b"}")
+    )
 
 
 def _administration(one: _Given, weight_kg: float | None) -> dict[str, Any]:

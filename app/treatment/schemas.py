@@ -118,6 +118,34 @@ class VitalsOut(Open):
     ]
 
 
+class OpenAtDoseOut(Open):
+    """What was open on the checklist when the first dose of a visit was recorded; kept as it was.
+
+    It warned, and kept nobody out. Whatever is said, measured or published later changes nothing
+    of it, and neither does a correction of when the dose was given.
+    """
+
+    as_of: Annotated[datetime, Field(description="The first dose, as it was recorded then.")]
+    recorded_at: Annotated[
+        datetime, Field(description="When it was recorded: `warnings` and `stops` stood so then.")
+    ]
+    protocol_version: int
+    is_checked: Annotated[
+        bool, Field(description="A clinician had gone through the checklist before the dose.")
+    ]
+    gaps: Annotated[
+        list[str], Field(description="Items that were required and not met, or not known.")
+    ]
+    warnings: Annotated[
+        list[str],
+        Field(
+            description="Codes: not-screened, hard-stop, open-flag, no-course,"
+            " course-takes-no-doses and course-ended (the visit's own)."
+        ),
+    ]
+    stops: Annotated[list[str], Field(description="Hard stops that nobody had resolved.")]
+
+
 class DosingSessionOut(Open):
     """A visit for a dose. number: its place among the patient's doses, from 1; 0 for none given."""
 
@@ -138,6 +166,10 @@ class DosingSessionOut(Open):
     weight_kg: float | None = None
     vitals: Annotated[
         VitalsOut | None, Field(description="Null while there are no vital signs; no version.")
+    ] = None
+    open_at_dose: Annotated[
+        OpenAtDoseOut | None,
+        Field(description="Null where nothing was given, or before the server kept it."),
     ] = None
 
 

@@ -21,7 +21,6 @@ from sqlalchemy import (
 from uuid_utils.compat import uuid7
 
 from app.clinical import exposure
-from app.journal import links
 from app.kernel import entries, ledger, timeline
 from app.kernel.clock import microseconds
 from app.kernel.db import Ahead, Change, Db, Query, itself
@@ -38,6 +37,7 @@ from app.treatment.schemas import (
     DosingSessionOut,
     DosingSessionVersion,
     DosingSessionVersions,
+    OpenAtDoseOut,
     PresentOut,
 )
 from app.treatment.tables import Administration, DosingSession
@@ -50,6 +50,8 @@ RECORD_SESSIONS: Final = Right(
 KIND: Final = "dosing_session"
 """As the ledger calls it."""
 _IN_PROGRESS: Final = "in-progress"
+GIVEN_IN: Final = frozenset({_IN_PROGRESS, "completed"})
+"""The statuses of a visit at which something was given."""
 _NO_WORDS: Final = b'{"present":[],"emergency_plan":null}'
 
 
@@ -69,6 +71,7 @@ class SessionRow(NamedTuple):
     course_id: UUID | None
     words: bytes | None
     vitals: dict[str, Any] | None
+    open_at_dose: dict[str, Any] | None
 
 
 class _Given(NamedTuple):
@@ -180,19 +183,25 @@ PLANNED = Query(
 
 
 def record_session(
-    db: Db, chart: Chart, sent: DosingSessionIn, known: Known[SessionRow], now: datetime
+    db: Db,
+    chart: Chart,
+    sent: DosingSessionIn,
+    known: Known[SessionRow],
+    now: datetime,
+    open_at_dose: dict[str, Any] | None = None,
 ) -> tuple[DosingSessionOut, bool]:
     """Record a visit, or plan one. Returns: it, and whether it is new (False: a retry).
 
-    known: what there is under its id already.
+    known: what there is under its id already. open_at_dose: the members of `OpenAtDoseOut`, as
+        JSON, of a visit at which something was given; kept with this version of it.
     Raises: Problem INVALID, ID_REUSED.
     """
     faults.check(sent, now)
     earlier = entries.created_before(known, lambda entry: _says(chart, entry, sent))
     if earlier is not None:
         return _with_given(db, chart, earlier, now), False
-    _check_course(db, chart, sent, None)
     row, given = _row(chart, sent, sent.id or uuid7(), 1, now, now)
+    row = row._replace(open_at_dose=open_at_dose if given else None)
     if row.status == _IN_PROGRESS:
         _check_alone(db, chart, row)
     db.add(ADD_SESSION, **_stored(row), patient_id=chart.patient_id, recorded_by=chart.actor_id)
@@ -207,9 +216,11 @@ def amend_session(
     known: Known[SessionRow],
     base_version: int,
     now: datetime,
+    open_at_dose: dict[str, Any] | None = None,
 ) -> DosingSessionOut:
     """Correct a visit, or say what became of a planned one.
 
+    open_at_dose: as for `record_session`; None keeps what is kept while there is a dose.
     Raises: Problem as `entries.to_change`, INVALID.
     """
     faults.check(sent, now)
@@ -217,9 +228,12 @@ def amend_session(
     if changing is None:
         assert known.row is not None
         return _with_given(db, chart, known.row, now)
-    _check_course(db, chart, sent, changing.course_id)
     row, given = _row(chart, sent, changing.id, base_version + 1, changing.started_at, now)
-    row = row._replace(received_at=changing.received_at, vitals=changing.vitals)
+    row = row._replace(
+        received_at=changing.received_at,
+        vitals=changing.vitals,
+        open_at_dose=(open_at_dose or changing.open_at_dose) if given else None,
+    )
     if row.status == _IN_PROGRESS != changing.status:
         _check_alone(db, chart, row)
     return _change(db, chart, "dosing_session.amended", row, given, known, now)
@@ -329,14 +343,6 @@ def words_of(chart: Chart, session_id: UUID, sealed: bytes | None) -> bytes:
     return chart.data_key.open(sealed, table="dosing_session", column="words", row=session_id)
 
 
-def _check_course(db: Db, chart: Chart, sent: DosingSessionIn, before: UUID | None) -> None:
-    course_id = sent.course_id
-    if course_id is None or course_id == before:
-        return
-    if not links.is_known(db, chart, "course", course_id):
-        raise invalid("/course_id", "is not one of the patient's courses")
-
-
 def _check_alone(db: Db, chart: Chart, row: SessionRow) -> None:
     """Of two visits that begin at once the later one waits, and sees the other.
 
@@ -382,6 +388,7 @@ def _row(
         course_id=sent.course_id,
         words=_sealed(chart, sent, session_id),
         vitals=None,
+        open_at_dose=None,
     )
     return row, given
 
@@ -483,6 +490,9 @@ def _out(
         present=[PresentOut(**one) for one in words["present"]],
         weight_kg=weight_kg,
         vitals=shown.told_vitals(session.vitals, session.ended_at, now),
+        open_at_dose=None
+        if session.open_at_dose is None
+        else OpenAtDoseOut(**session.open_at_dose),
     )
 
 
@@ -504,4 +514,5 @@ def _says(chart: Chart, entry: dict[str, Any], sent: DosingSessionIn) -> bool:
     kept = DosingSessionOut.model_validate({**entry, "number": 0})
     row, given = _row(chart, sent, kept.id, kept.version, kept.started_at, kept.received_at)
     said = _out(chart, row, given, [], kept.received_at)
-    return kept == said.model_copy(update={"number": 0})
+    not_said = {"number": 0, "open_at_dose": kept.open_at_dose}
+    return kept == said.model_copy(update=not_said)

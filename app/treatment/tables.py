@@ -30,7 +30,8 @@ class DosingSession(SQLModel, table=True):
 
     recorder: who records what happens, where that is not at the clinic; recorded_by: the membership
     that recorded the visit. words: sealed `{"present", "emergency_plan"}`. vitals: what the vital
-    signs of this visit show; derived, and written by who keeps them.
+    signs of this visit show; derived, and written by who keeps them. open_at_dose: what of the
+    checklist was open when the first dose was recorded.
     """
 
     __tablename__ = "dosing_session"
@@ -59,6 +60,7 @@ class DosingSession(SQLModel, table=True):
     course_id: UUID | None
     words: bytes | None = sealed(nullable=True)
     vitals: dict[str, Any] | None = json(nullable=True)
+    open_at_dose: dict[str, Any] | None = json(nullable=True)
 
 
 class Administration(SQLModel, table=True):

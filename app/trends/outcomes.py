@@ -21,6 +21,7 @@ from app.clinical.coping import INTERVAL, wilson
 from app.clinical.instruments import Scale, UnknownInstrument
 from app.clinical.outcomes import LEVELS, STEPS, VISITS, Group, Tally
 from app.clinical.survival import Curve
+from app.course.eligibility.tables import TreatmentResistance
 from app.kernel.clock import microseconds
 from app.kernel.db import Db, Query
 from app.kernel.errors import invalid
@@ -46,6 +47,8 @@ READ_OUTCOMES: Final = Right("outcomes.read", is_for_patient=False, is_for_admin
 CHUNK: Final = 500
 """Patients read at a time."""
 EVERYBODY: Final = "all"
+NOT_TAKEN: Final = "not-recorded"
+"""Of treatment resistance: nobody took a history, which is not the same as no failed trial."""
 OTHERS: Final = "others"
 """Strata that are each too small to be told."""
 CAVEAT: Final = (
@@ -65,6 +68,7 @@ class _Member(NamedTuple):
     id: UUID
     country: str
     locale: str
+    resistance: str | None
     last_heard_at: datetime | None
 
 
@@ -83,6 +87,7 @@ class _Facts(NamedTuple):
 STRATA: Final[Mapping[str, Callable[[_Facts], str]]] = {
     "protocol-version": lambda facts: str(facts.protocol_version),
     "country": lambda facts: facts.member.country,
+    "treatment-resistance": lambda facts: facts.member.resistance or NOT_TAKEN,
     "language": lambda facts: facts.member.locale.partition("-")[0].lower(),
 }
 """By the code that is asked for: what says in which stratum somebody is."""
@@ -91,6 +96,7 @@ _patient = columns(Patient)
 _check_in = columns(CheckIn)
 _session = columns(DosingSession)
 _protocol = columns(ClinicProtocol)
+_resistance = columns(TreatmentResistance)
 _LAST_HEARD_AT = (
     select(_check_in.effective_at)
     .where(
@@ -103,8 +109,17 @@ _LAST_HEARD_AT = (
     .correlate(table(Patient))
     .scalar_subquery()
 )
+_RESISTANCE = (
+    select(_resistance.stratum)
+    .where(
+        _resistance.clinic_id == _patient.clinic_id,
+        _resistance.patient_id == _patient.id,
+    )
+    .correlate(table(Patient))
+    .scalar_subquery()
+)
 COHORT = Query(
-    select(_patient.id, _patient.country, _patient.locale, _LAST_HEARD_AT)
+    select(_patient.id, _patient.country, _patient.locale, _RESISTANCE, _LAST_HEARD_AT)
     .where(
         _patient.clinic_id == bindparam("clinic_id"),
         _patient.id > bindparam("after_id", type_=Uuid),

@@ -328,7 +328,9 @@ def read_outcomes(
     instrument: Annotated[str, Query(max_length=64, description="One with a total.")] = "phq-9",
     stratum: Annotated[
         str | None,
-        Query(max_length=64, description="protocol-version, country or language"),
+        Query(
+            max_length=64, description="protocol-version, country, language or treatment-resistance"
+        ),
     ] = None,
     view: Annotated[
         clinic_pictures.ClinicView,

@@ -33,6 +33,12 @@ CHECK_INS = """
 """
 
 
+RESISTANCE = """
+    INSERT INTO treatment_resistance (clinic_id, patient_id, stratum, is_certain, as_of)
+    SELECT %s, id, %s, true, now() FROM unnest(%s::uuid[]) AS id
+"""
+
+
 class Cohort:
     """Makes patients of a clinic, some dozens at a time."""
 
@@ -198,6 +204,26 @@ class TestStrata:
         assert counts(by_country, "US", "4w") == [20] * 6
         assert counts(by_country, "DE", "4w") == [30, 30, 30, 30, 0, 0]
         assert [group.group for group in by_language.groups] == ["all", "de", "en"]
+
+    def test_by_how_many_treatments_failed_before(
+        self, world: World, cohort: Cohort, behind: Behind
+    ) -> None:
+        strata = {"0-1": (20, 3), "2": (30, 15)}
+        for stratum, (count, total) in strata.items():
+            ids = cohort.patients(count, (-1, 20), (28, total))
+            behind.rows(RESISTANCE, world.here.id, stratum, ids)
+        # A row without a stratum, and no row, are both: nobody took a history.
+        cohort.patients(7, (-1, 20), (28, 15))
+        withdrawn = cohort.patients(8, (-1, 20), (28, 15))
+        behind.rows(RESISTANCE, world.here.id, None, withdrawn)
+
+        told = outcomes(world.administrator, "?stratum=treatment-resistance")
+
+        assert [(group.group, group.patients) for group in told.groups] == [
+            ("all", 65), ("0-1", 20), ("2", 30), ("not-recorded", 15),
+        ]  # fmt: skip
+        assert visit(told, "0-1", "4w")["remission"] == 1.0
+        assert visit(told, "2", "4w")["remission"] == 0.0
 
     def test_by_the_protocol_that_held_at_the_first_dose(
         self, world: World, cohort: Cohort, behind: Behind

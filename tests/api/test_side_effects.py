@@ -190,6 +190,42 @@ class TestChange:
         assert withdrawn(world.therapist, one, 1)["version"] == 2
 
 
+class TestList:
+    def test_it_is_of_everything_or_of_one_visit_page_by_page(self, world: World) -> None:
+        visits = [
+            world.therapist.post(f"{world.patient.record}/dosing-sessions", a_dosing_session())
+            for _ in range(2)
+        ]
+        mine, other = (answer.json()["id"] for answer in visits)
+        of_mine = [reported(world.patient, world, dosing_session_id=mine)["id"] for _ in range(3)]
+        reported(world.patient, world, dosing_session_id=other)
+        reported(world.patient, world)
+        query = f"?dosing_session_id={mine}&limit=2"
+
+        first = world.therapist.get(path(world) + query)
+        then = world.therapist.get(first.links["next"]["url"])
+
+        listed = first.json()["side_effects"] + then.json()["side_effects"]
+        assert {one["id"] for one in listed} == set(of_mine)
+        assert (len(listed), then.json()["next_cursor"]) == (3, None)
+        assert len(world.therapist.get(path(world)).json()["side_effects"]) == 5
+        # A cursor is of the list that it came from.
+        cursor = first.json()["next_cursor"]
+        assert world.therapist.get(f"{path(world)}?cursor={cursor}").status_code == 400
+
+    def test_a_visit_that_is_none_of_theirs_has_none_and_what_is_no_id_is_refused(
+        self, world: World
+    ) -> None:
+        reported(world.patient, world)
+
+        there = world.patient.get(f"{path(world)}?dosing_session_id={uuid4()}")
+        refused = world.patient.get(f"{path(world)}?dosing_session_id=here")
+
+        assert there.json()["side_effects"] == []
+        assert refused.status_code == 422
+        assert refused.json()["errors"][0]["pointer"] == "query:dosing_session_id"
+
+
 class TestSync:
     def test_what_a_phone_kept_while_it_was_away_flags_when_it_arrives(self, world: World) -> None:
         change = {

@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.clinical import instruments
-from app.clinical.discharge import Gate, Known, Met, assess
+from app.clinical.discharge import Gate, Known, assess
 from app.clinical.instruments import Level
+from app.clinical.met import Met
 from app.clinical.protocol import Alarm, Criterion, CriterionKind, Discharge, Vital, shipped
 from app.clinical.risk import NOT_ASSESSED, Finding
 from app.clinical.vitals import Reading

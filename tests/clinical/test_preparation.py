@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.clinical import instruments
-from app.clinical.preparation import Fact, Met, Said, Stands, assess
+from app.clinical.met import Met
+from app.clinical.preparation import Fact, Said, Stands, assess
 from app.clinical.protocol import Preparation, PreparationItem, shipped
 from app.clinical.protocol.sections import PREPARATION_KINDS
 

@@ -13,6 +13,8 @@ Decided:
   stands in nobody's way: whoever starts it has read it.
 - A hard stop that turns up later moves no course. It is told wherever the course is prepared for,
   and a clinician decides.
+- A visit names the course that it is part of. None is planned in a course that has ended; a dose
+  in one is kept, because it was given, and the checklist warns of it.
 - The version of the protocol is named, exists, and stays with the course, whatever is published
   later. A plan outside of what it says is a question (`outside_protocol`), and no error.
 """

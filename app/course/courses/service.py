@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from typing import Any, Final
+from uuid import UUID
 
 from sqlalchemy import literal_column
 
@@ -14,7 +15,7 @@ from app.course.courses.tables import Course
 from app.course.eligibility.service import TREATING, standing_out, stands
 from app.journal.shelf import Kept, Shelf
 from app.kernel.db import Db
-from app.kernel.entries import illegal_move
+from app.kernel.entries import ENTERED_IN_ERROR, illegal_move
 from app.kernel.errors import Kind, Problem, invalid
 from app.kernel.tables import columns
 from app.people.chart import Chart, Right
@@ -81,6 +82,14 @@ def open_course(db: Db, chart: Chart) -> CourseOut | None:
     """The patient's course that has not ended, if there is one."""
     found = COURSES.found(db, chart, OPEN_COURSES)
     return found[0] if found else None
+
+
+def state_of(db: Db, chart: Chart, course_id: UUID) -> CourseState | None:
+    """Where one of the patient's courses stands; None: there is none, or it was withdrawn."""
+    found = db.first(COURSES.one, patient_id=chart.patient_id, id=course_id)
+    if found is None or found.status == ENTERED_IN_ERROR:
+        return None
+    return CourseState(found.status)
 
 
 def _plan_of(db: Db, sent: CourseIn) -> CoursePlan:

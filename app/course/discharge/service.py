@@ -1,6 +1,5 @@
 """Holding the gate, and letting people through."""
 
-from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -8,14 +7,11 @@ from uuid import UUID
 from sqlalchemy import bindparam, literal_column, select
 
 from app.checkins import schedule
-from app.checkins import service as checkins
 from app.checkins.schedule import InForce
-from app.checkins.service import CheckInRow
-from app.checkins.tables import IS_FINAL, CheckIn
 from app.clinical import discharge
 from app.clinical.discharge import Gate
 from app.clinical.protocol import CriterionKind
-from app.clinical.risk import Finding
+from app.course import risk_screen
 from app.course.discharge.schemas import (
     DischargeIn,
     DischargeOut,
@@ -37,24 +33,7 @@ from app.people.chart import Chart, Right
 from app.treatment import service as treatment
 from app.treatment.service import Dosed
 
-SCREEN: Final = "c-ssrs-since-last-contact"
-"""Whose answers since the last dose say what there is of new intent."""
-
-_check_in = columns(CheckIn)
 _discharge = columns(Discharge)
-SCREENS_SINCE = Query(
-    select(*(getattr(_check_in, name) for name in CheckInRow._fields))
-    .where(
-        _check_in.clinic_id == bindparam("clinic_id"),
-        _check_in.patient_id == bindparam("patient_id"),
-        _check_in.instrument == bindparam("instrument"),
-        _check_in.effective_at > bindparam("since"),
-        _check_in.effective_at <= bindparam("until"),
-        IS_FINAL,
-    )
-    .order_by(_check_in.effective_at.desc(), _check_in.id.desc()),
-    CheckInRow,
-)
 STANDING = Query(
     select(_discharge.id).where(
         _discharge.clinic_id == bindparam("clinic_id"),
@@ -200,32 +179,18 @@ def _gate(
 ) -> Gate:
     sections = held.protocol.sections
     dosed_at = visit.dosed_at
+    screened = None
+    if dosed_at:
+        screened = risk_screen.found(db, chart, since=instant_of(dosed_at[-1]), until=at)
     known = discharge.Known(
         now=microseconds(at),
         first_dose_at=dosed_at[0] if dosed_at else None,
         last_dose_at=dosed_at[-1] if dosed_at else None,
         readings=vital_signs.series_of(db, chart, visit.visit.id),
-        risk=_screened(db, chart, instant_of(dosed_at[-1]), at) if dosed_at else None,
+        risk=screened.finding if screened else None,
         attested=attested,
     )
     return discharge.assess(sections.discharge, known, sections.monitoring.alarms)
-
-
-def _screened(db: Db, chart: Chart, since: datetime, until: datetime) -> Finding | None:
-    """What the newest screen after this instant found, at the gravest level of all of them.
-
-    Somebody who wants to go home may take back what they said an hour ago: an override, with a
-    reason, is for whoever spoke with them.
-    """
-    screens = db.all(
-        SCREENS_SINCE,
-        patient_id=chart.patient_id,
-        instrument=SCREEN,
-        since=since,
-        until=until,
-    )
-    found = [checkins.finding_of(db, screen, chart) for screen in screens]
-    return replace(found[0], level=max(one.level for one in found)) if found else None
 
 
 def _check(sent: Leaving, gate: Gate) -> None:

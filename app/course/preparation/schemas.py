@@ -106,8 +106,8 @@ class FoundOut(Open):
         Field(
             description="Codes: not-screened, screening-open (a condition was not answered, or not"
             " known), hard-stop, open-flag, no-course (that has not ended), course-takes-no-doses"
-            " (it is planned or paused). Once something was given: what the last check before it"
-            " found."
+            " (it is planned or paused), course-ended (the one that the visit is part of). Once"
+            " something was given: what warned when its dose was recorded."
         ),
     ]
     stops: Annotated[

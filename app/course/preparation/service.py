@@ -1,21 +1,20 @@
 """The checklist before a dose."""
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import BigInteger, bindparam, func, literal_column, select
 
 from app.checkins import schedule
-from app.checkins.tables import IS_FINAL, CheckIn
 from app.clinical import preparation, vitals
-from app.clinical.course import TAKES_DOSES
-from app.clinical.instruments import Level
-from app.clinical.preparation import Fact, Met, Said, Stands
+from app.clinical.course import OPEN, TAKES_DOSES
+from app.clinical.preparation import Said, Stands
 from app.clinical.protocol import Sections
-from app.course.courses.service import open_course
+from app.course.courses.service import open_course, state_of
 from app.course.eligibility.service import stands
+from app.course.preparation import facts
 from app.course.preparation.schemas import (
     CheckReadingIn,
     FoundItemOut,
@@ -28,6 +27,7 @@ from app.course.preparation.schemas import (
     SessionPreparationOut,
 )
 from app.course.preparation.tables import Preparation, PreparationCheck
+from app.course.vital_signs import service as vital_signs
 from app.journal.shelf import Kept, Shelf
 from app.kernel.clock import instant_of, microseconds
 from app.kernel.db import Db, Query, itself
@@ -35,18 +35,13 @@ from app.kernel.entries import ENTERED_IN_ERROR
 from app.kernel.errors import Fault, Kind, Problem, invalid, not_found
 from app.kernel.tables import columns
 from app.people.chart import CARE, Chart, Right
-from app.people.consents import Holds, treatment_consent
 from app.safety.tables import Flag
 from app.treatment import service as treatment
 from app.treatment.faults import AHEAD
+from app.treatment.schemas import DosingSessionIn, OpenAtDoseOut
 from app.treatment.service import SessionRow
 
 READ_PREPARATION: Final = Right("preparation.read")
-
-RISK_SCREEN: Final = "c-ssrs-since-last-contact"
-SCREEN_FRESH: Final = timedelta(hours=24)
-"""How long before a visit its risk screen may have been answered. Source: ours, the window in which
-the protocol that ships asks for it."""
 
 # Items that the record itself speaks to; what a clinic adds goes by what people say.
 CONSENT: Final = "consent-current"
@@ -54,30 +49,9 @@ RISK: Final = "risk-screen"
 PRESSURE: Final = "blood-pressure"
 
 
-class _Screen(NamedTuple):
-    effective_at: datetime
-    assessed: bool
-    level: str
-
-
 _preparation = columns(Preparation)
 _check = columns(PreparationCheck)
-_check_in = columns(CheckIn)
 _flag = columns(Flag)
-NEWEST_RISK_SCREEN = Query(
-    select(_check_in.effective_at, _check_in.assessed, _check_in.level)
-    .where(
-        _check_in.clinic_id == bindparam("clinic_id"),
-        _check_in.patient_id == bindparam("patient_id"),
-        _check_in.instrument == bindparam("instrument"),
-        _check_in.effective_at > bindparam("since"),
-        _check_in.effective_at <= bindparam("until"),
-        IS_FINAL,
-    )
-    .order_by(_check_in.effective_at.desc(), _check_in.id.desc())
-    .limit(literal_column("1")),
-    _Screen,
-)
 OPEN_FLAGS = Query(
     select(func.count(literal_column("1"), type_=BigInteger)).where(
         _flag.clinic_id == bindparam("clinic_id"),
@@ -105,14 +79,15 @@ def _checked(
 ) -> dict[str, Any]:
     """What was found with this check. Raises: Problem INVALID."""
     session = _session_of(db, chart, sent.dosing_session_id)
-    held = schedule.protocol_at(db, _as_of(session, now))
+    visit = _visit(session, now)
+    held = schedule.protocol_at(db, visit.until)
     faults = list(_wrong_with(sent, held.protocol.sections, now))
     if faults:
         raise Problem(Kind.INVALID, faults=faults)
     others = [one for one in _checks(db, chart, session.id) if one.id != row.id]
     this = _Check(row.effective_at, sent.answers, _measured(sent.reading), None)
     checks = [*(_of(one) for one in others), this]
-    found = _found(db, chart, session, held, checks, now)
+    found = _found(db, chart, visit, held, checks, now)
     return {"protocol_version": held.version, "found": found.model_dump(mode="json")}
 
 
@@ -154,6 +129,19 @@ class _Warned(NamedTuple):
     stops: list[str]
 
 
+class _Visit(NamedTuple):
+    """A visit as its checklist goes by it. until: the first dose, or now while there was none.
+
+    kept: what else warned when its first dose was recorded, where that was kept.
+    """
+
+    id: UUID
+    course_id: UUID | None
+    started_at: datetime
+    until: datetime
+    kept: _Warned | None
+
+
 def read_preparation(
     db: Db, chart: Chart, session_id: UUID, now: datetime
 ) -> SessionPreparationOut:
@@ -164,14 +152,42 @@ def read_preparation(
     session = db.first(treatment.SESSION, patient_id=chart.patient_id, id=session_id)
     if session is None:
         raise not_found()
-    checks = [_of(one) for one in _checks(db, chart, session.id)]
-    until = _as_of(session, now)
-    found = _found(db, chart, session, schedule.protocol_at(db, until), checks, now)
+    visit = _visit(session, now)
+    checks = [_of(one) for one in _checks(db, chart, visit.id)]
+    found = _found(db, chart, visit, schedule.protocol_at(db, visit.until), checks, now)
     return SessionPreparationOut(
-        dosing_session_id=session.id,
-        is_checked=any(one.at <= until for one in checks),
+        dosing_session_id=visit.id,
+        is_checked=any(one.at <= visit.until for one in checks),
         **dict(found),
     )
+
+
+def open_at_dose(
+    db: Db, chart: Chart, sent: DosingSessionIn, session_id: UUID | None, now: datetime
+) -> dict[str, Any]:
+    """What of the checklist is open as the first dose of a visit is recorded, to be kept with it.
+
+    sent: the visit with its doses. session_id: None for a visit that nobody planned; nothing can
+        have been said of it before.
+    Returns: the members of `OpenAtDoseOut`, as JSON.
+    """
+    first = min(one.given_at for one in sent.administrations)
+    visit = _Visit(
+        id=session_id or UUID(int=0),
+        course_id=sent.course_id,
+        started_at=sent.started_at or first,
+        until=first,
+        kept=None,
+    )
+    checks = [_of(one) for one in _checks(db, chart, visit.id)] if session_id else []
+    held = schedule.protocol_at(db, visit.until)
+    found = _found(db, chart, visit._replace(kept=_warns(db, chart, visit)), held, checks, now)
+    told = OpenAtDoseOut(
+        **found.model_dump(exclude={"items"}),
+        recorded_at=now,
+        is_checked=any(one.at <= visit.until for one in checks),
+    )
+    return told.model_dump(mode="json")
 
 
 def _session_of(db: Db, chart: Chart, session_id: UUID) -> SessionRow:
@@ -201,10 +217,16 @@ def _wrong_with(sent: PreparationCheckIn, sections: Sections, now: datetime) -> 
             yield Fault(f"/reading/{member}".rstrip("/"), reason)
 
 
-def _as_of(session: SessionRow, now: datetime) -> datetime:
+def _visit(session: SessionRow, now: datetime) -> _Visit:
     """Of a visit with a dose the checklist is told as it stood then."""
-    was_given = session.status in {"in-progress", "completed"}
-    return session.effective_at if was_given else now
+    kept = session.open_at_dose
+    return _Visit(
+        id=session.id,
+        course_id=session.course_id,
+        started_at=session.started_at,
+        until=session.effective_at if session.status in treatment.GIVEN_IN else now,
+        kept=None if kept is None else _Warned(kept["warnings"], kept["stops"]),
+    )
 
 
 def _checks(db: Db, chart: Chart, session_id: UUID) -> list[PreparationCheckOut]:
@@ -225,14 +247,14 @@ def _measured(reading: CheckReadingIn | ReadingOut | None) -> vitals.Reading | N
 def _found(
     db: Db,
     chart: Chart,
-    session: SessionRow,
+    visit: _Visit,
     held: schedule.InForce,
     checks: Sequence[_Check],
     now: datetime,
 ) -> FoundOut:
-    until = _as_of(session, now)
+    until = visit.until
     sections = held.protocol.sections
-    own = PREPARATIONS.found(db, chart, PREPARATIONS_OF, dosing_session_id=session.id)
+    own = PREPARATIONS.found(db, chart, PREPARATIONS_OF, dosing_session_id=visit.id)
     said = [
         *(
             Said(by="patient", at=microseconds(one.effective_at), answers=one.answers)
@@ -245,15 +267,21 @@ def _found(
             if one.at <= until
         ),
     ]
-    facts = {
-        CONSENT: _consent(db, chart, max(until, session.started_at), now),
-        RISK: _risk(db, chart, session, sections, until),
+    known = {
+        CONSENT: facts.consent(db, chart, max(until, visit.started_at), now),
+        RISK: facts.risk(db, chart, sections, visit.started_at, until),
     }
     readings = [one.reading for one in checks if one.reading and one.at <= until]
-    if readings:
-        facts[PRESSURE] = _pressure(readings, sections)
-    items = preparation.assess(sections.preparation, said, facts)
-    warned = _warns(db, chart) if until == now else _warned([c for c in checks if c.at <= until])
+    readings += vital_signs.series_of(db, chart, visit.id)
+    before = [one for one in readings if one.at <= microseconds(until)]
+    if measured := facts.pressure(before, sections):
+        known[PRESSURE] = measured
+    items = preparation.assess(sections.preparation, said, known)
+    warned = visit.kept
+    if warned is None and until == now:
+        warned = _warns(db, chart, visit)
+    elif warned is None:
+        warned = _warned([one for one in checks if one.at <= until])
     return FoundOut(
         as_of=until,
         protocol_version=held.version,
@@ -264,7 +292,7 @@ def _found(
     )
 
 
-def _warns(db: Db, chart: Chart) -> _Warned:
+def _warns(db: Db, chart: Chart, visit: _Visit) -> _Warned:
     """What warns now besides the checklist."""
     stood = stands(db, chart)
     stops = list(stood.standing.stops) if stood else []
@@ -276,12 +304,14 @@ def _warns(db: Db, chart: Chart) -> _Warned:
         "open-flag": db.one(OPEN_FLAGS, patient_id=chart.patient_id) > 0,
         "no-course": course is None,
         "course-takes-no-doses": course is not None and course.status not in TAKES_DOSES,
+        "course-ended": visit.course_id is not None
+        and state_of(db, chart, visit.course_id) not in OPEN,
     }
     return _Warned([code for code, applies in warnings.items() if applies], stops)
 
 
 def _warned(checks: Sequence[_Check]) -> _Warned:
-    """What warned before a dose that was given: what its last check found."""
+    """Where it was not kept with the dose: what the last check before it found."""
     found = [one.found for one in sorted(checks, key=lambda one: one.at) if one.found is not None]
     return _Warned(found[-1].warnings, found[-1].stops) if found else _Warned([], [])
 
@@ -297,59 +327,3 @@ def _item(one: Stands) -> FoundItemOut:
         at=None if one.at is None else instant_of(one.at),
         reasons=list(one.reasons),
     )
-
-
-def _consent(db: Db, chart: Chart, at: datetime, now: datetime) -> Fact:
-    consent = treatment_consent(db, chart, at, now)
-    is_current = consent.holds is Holds.CURRENT
-    return Fact(
-        met=Met.MET if is_current else Met.NOT_MET,
-        at=None if consent.given_at is None else microseconds(consent.given_at),
-        reasons=() if is_current else (consent.holds,),
-    )
-
-
-def _risk(db: Db, chart: Chart, session: SessionRow, sections: Sections, until: datetime) -> Fact:
-    """The newest screen since the last dose, and not older than a day before the visit."""
-    begins = min(until, session.started_at)
-    doses = treatment.doses(db, chart)
-    before = [at for at in doses if at < microseconds(begins)]
-    since = begins - SCREEN_FRESH
-    if before:
-        since = max(since, instant_of(before[-1]))
-    screen = db.first(
-        NEWEST_RISK_SCREEN,
-        patient_id=chart.patient_id,
-        instrument=RISK_SCREEN,
-        since=since,
-        until=until,
-    )
-    if screen is None:
-        return Fact(met=Met.UNKNOWN, at=None, reasons=("not-answered",))
-    lines = [one.at_most_level for one in sections.discharge.criteria if one.at_most_level]
-    line = min(lines, default=Level.LOW)
-    level = Level(screen.level)
-    at = microseconds(screen.effective_at)
-    if level > line:
-        return Fact(met=Met.NOT_MET, at=at, reasons=(f"risk-{level}",))
-    if not screen.assessed:
-        return Fact(met=Met.UNKNOWN, at=at, reasons=("incomplete",))
-    return Fact(met=Met.MET, at=at, reasons=() if level is Level.NONE else (f"risk-{level}",))
-
-
-def _pressure(readings: Sequence[vitals.Reading], sections: Sections) -> Fact:
-    """The last value of each sign, against the clinic's alarms.
-
-    A later reading without a pressure takes no earlier pressure back.
-    """
-    last = readings[0]
-    for reading in vitals.in_order(readings):
-        said = {name: value for name, value in reading._asdict().items() if value is not None}
-        last = last._replace(**said)
-    raised = vitals.alarms([last], sections.monitoring.alarms)
-    reasons = tuple(f"alarm-{one.vital}" for one in raised)
-    if reasons:
-        return Fact(met=Met.NOT_MET, at=last.at, reasons=reasons)
-    if last.systolic is None:
-        return Fact(met=Met.UNKNOWN, at=last.at, reasons=("incomplete",))
-    return Fact(met=Met.MET, at=last.at)

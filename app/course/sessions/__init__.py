@@ -1,6 +1,7 @@
-"""The visit itself, together with what its vital signs show.
+"""The visit itself, together with its course, its checklist and what its vital signs show.
 
-`treatment` keeps the visit. What is computed from its readings goes by its first dose, so whoever
-changes a visit has that computed anew, in the same transaction: here, because `treatment` knows
-neither readings nor the clinic's protocol.
+`treatment` keeps the visit, and knows nothing of what stands on it. Whoever records or changes one
+comes through here: whether the course it names can hold it is checked, what was open on the
+checklist is kept as its first dose is recorded, and what its readings show is computed anew when a
+dose changed, all in the same transaction.
 """

@@ -31,7 +31,7 @@ def record_dosing_session(visit: Signed, patient_id: str, sent: DosingSessionIn)
     """Record a visit and what was given."""
     chart = open_chart(visit.db, visit.caller, patient_id, service.RECORD_SESSIONS, visit.now)
     known = entries.known_before(visit.db, chart, service.KIND, service.SESSION, sent.id)
-    session, is_new = service.record_session(visit.db, chart, sent, known, visit.now)
+    session, is_new = visits.record_session(visit.db, chart, sent, known, visit.now)
     return Reply(session, 201 if is_new else 200, {"ETag": etag(session.version)})
 
 

@@ -16,7 +16,7 @@ entry_routes(
         "side_effect",
         "report",
         creating="Tell of a side effect. One that is severe raises a flag with it.",
-        listing="The patient's side effects, newest first.",
+        listing="The patient's side effects, or those of one visit, newest first.",
         amending="Say a side effect otherwise, or that it passed. It takes no flag back.",
     ),
 )

@@ -62,4 +62,5 @@ SIDE_EFFECTS: Final = Shelf(
     derive=_derive,
     tells=_danger,
     guard=_guard,
+    listed_by="dosing_session_id",
 )

@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ForeignKeyConstraint
+from sqlalchemy import ForeignKeyConstraint, Index
 
 from app.clinical.side_effects import SEVERITIES
 from app.journal.tables import Entry, entry_table
@@ -19,6 +19,7 @@ class SideEffect(Entry, table=True):
             ["clinic_id", "patient_id", "dosing_session_id"],
             ["dosing_session.clinic_id", "dosing_session.patient_id", "dosing_session.id"],
         ),
+        Index(None, "clinic_id", "patient_id", "dosing_session_id", "effective_at", "id"),
         one_of("severity", *SEVERITIES),
         one_of("reported_by", "patient", "clinician"),
     )

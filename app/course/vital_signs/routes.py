@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from app.course.vital_signs import service
+from app.course.vital_signs import service, statements
 from app.course.vital_signs.schemas import (
     SentVitalSignsOut,
     VitalSeriesOut,
@@ -33,7 +33,7 @@ def record_vital_signs(
     look; nobody is told of them but who reads this answer.
     """
     chart = open_chart(visit.db, visit.caller, patient_id, service.RECORD_VITAL_SIGNS, visit.now)
-    known = entries.known_before(visit.db, chart, service.KIND, service.BATCH, sent.id)
+    known = entries.known_before(visit.db, chart, service.KIND, statements.BATCH, sent.id)
     session = entry_id(dosing_session_id)
     batch, is_new = service.record(visit.db, chart, session, sent, known, visit.now)
     return Reply(batch, 201 if is_new else 200, {"ETag": etag(batch.version)})
@@ -71,7 +71,7 @@ def amend_vital_signs(
     chart = open_chart(visit.db, visit.caller, patient_id, service.RECORD_VITAL_SIGNS, visit.now)
     session, batch_id = entry_id(dosing_session_id), entry_id(vital_signs_id)
     entry = entries.same_id(batch_id, sent.id)
-    known = entries.look_up(visit.db, chart, service.KIND, service.BATCH_TO_CHANGE, entry)
+    known = entries.look_up(visit.db, chart, service.KIND, statements.BATCH_TO_CHANGE, entry)
     batch = service.amend(visit.db, chart, session, sent, known, base_version, visit.now)
     return Reply(batch, headers={"ETag": etag(batch.version)})
 
@@ -88,7 +88,7 @@ def withdraw_vital_signs(
     base_version = version_named(if_match)
     chart = open_chart(visit.db, visit.caller, patient_id, service.RECORD_VITAL_SIGNS, visit.now)
     session, batch_id = entry_id(dosing_session_id), entry_id(vital_signs_id)
-    known = entries.look_up(visit.db, chart, service.KIND, service.BATCH_TO_CHANGE, batch_id)
+    known = entries.look_up(visit.db, chart, service.KIND, statements.BATCH_TO_CHANGE, batch_id)
     batch = service.withdraw(visit.db, chart, session, known, base_version, visit.now)
     return Reply(batch, headers={"ETag": etag(batch.version)})
 

@@ -2,11 +2,9 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import bindparam, func, insert, literal_column, select, update
-from sqlalchemy.dialects.postgresql import insert as upsert
 from uuid_utils.compat import uuid7
 
 from app.checkins import schedule
@@ -26,13 +24,22 @@ from app.course.vital_signs.schemas import (
     VitalSignsVersion,
     VitalSignsVersions,
 )
-from app.course.vital_signs.tables import VitalSeries, VitalSigns
+from app.course.vital_signs.statements import (
+    ADD_BATCH,
+    BATCH,
+    BATCHES,
+    CHANGE_BATCH,
+    CHANGED,
+    KEEP_SERIES,
+    READINGS,
+    SERIES,
+    BatchRow,
+)
 from app.kernel import entries, ledger
 from app.kernel.clock import instant_of, microseconds
-from app.kernel.db import Change, Db, Query, itself
+from app.kernel.db import Db
 from app.kernel.entries import ENTERED_IN_ERROR, Known
 from app.kernel.errors import Fault, Kind, Problem, invalid, not_found
-from app.kernel.tables import columns
 from app.people.chart import Chart, Right
 from app.treatment import service as treatment
 from app.treatment import shown
@@ -53,86 +60,6 @@ _ALARMS_TOLD: Final = 100
 _FAULTS_TOLD: Final = 50
 _END_OF_TIME: Final = 2**62
 _ON_THEIR_OWN: Final = ("companion", "patient")
-
-
-class BatchRow(NamedTuple):
-    """A batch as it is stored."""
-
-    id: UUID
-    version: int
-    status: str
-    dosing_session_id: UUID
-    source: str
-    device: str | None
-    readings: Columns
-    protocol_version: int
-    received_at: datetime
-
-
-class _Batch(NamedTuple):
-    id: UUID
-    version: int
-    source: str
-    device: str | None
-    readings: int
-    received_at: datetime
-
-
-_batch = columns(VitalSigns)
-_series = columns(VitalSeries)
-_COLUMNS = tuple(getattr(_batch, name) for name in BatchRow._fields)
-_of_patient = (
-    _batch.clinic_id == bindparam("clinic_id"),
-    _batch.patient_id == bindparam("patient_id"),
-)
-_of_visit = (
-    *_of_patient,
-    _batch.dosing_session_id == bindparam("visit_id"),
-    _batch.status != literal_column(f"'{ENTERED_IN_ERROR}'"),
-)
-BATCH = Query(select(*_COLUMNS).where(*_of_patient, _batch.id == bindparam("id")), BatchRow)
-BATCH_TO_CHANGE = Query(
-    select(*_COLUMNS).where(*_of_patient, _batch.id == bindparam("id")).with_for_update(), BatchRow
-)
-READINGS = Query(
-    select(_batch.id, _batch.readings).where(*_of_visit).order_by(_batch.received_at, _batch.id),
-    lambda batch_id, readings: (batch_id, readings),
-)
-BATCHES = Query(
-    select(
-        _batch.id,
-        _batch.version,
-        _batch.source,
-        _batch.device,
-        func.jsonb_array_length(_batch.readings.op("->")(literal_column("'at'"))),
-        _batch.received_at,
-    )
-    .where(*_of_visit)
-    .order_by(_batch.received_at, _batch.id),
-    _Batch,
-)
-SERIES = Query(
-    select(_series.series).where(
-        _series.clinic_id == bindparam("clinic_id"),
-        _series.patient_id == bindparam("patient_id"),
-        _series.dosing_session_id == bindparam("visit_id"),
-    ),
-    itself,
-)
-ADD_BATCH = Change(insert(VitalSigns))
-_CHANGED = ("version", "status", "source", "device", "readings", "protocol_version")
-CHANGE_BATCH = Change(
-    update(VitalSigns)
-    .where(*_of_patient, _batch.id == bindparam("entry_id"))
-    .values({name: bindparam(f"to_{name}", type_=getattr(_batch, name).type) for name in _CHANGED})
-)
-_kept = upsert(VitalSeries)
-KEEP_SERIES = Change(
-    _kept.on_conflict_do_update(
-        index_elements=["clinic_id", "patient_id", "dosing_session_id"],
-        set_={"series": _kept.excluded.series},
-    )
-)
 
 
 def record(
@@ -379,7 +306,7 @@ def _change(
     if row.status == ENTERED_IN_ERROR:
         hold = [readings for batch_id, readings in others if batch_id != row.id]
     told = _keep(db, chart, visit, vital_series.merged(hold), held, now)
-    values = {f"to_{name}": getattr(row, name) for name in _CHANGED}
+    values = {f"to_{name}": getattr(row, name) for name in CHANGED}
     db.add(CHANGE_BATCH, patient_id=chart.patient_id, entry_id=row.id, **values)
     _record(db, chart, action, row, known, now)
     return told
