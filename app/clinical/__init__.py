@@ -19,6 +19,7 @@
     wear_off       all doses laid over each other: rapid response, how long a gain lasts
     projection     a straight line back to the baseline, which is no forecast
     attention      whom on a list to look at first, and why
+    met            whether something that has to be so is: before a dose, and at the door
     outcomes       many patients added up, by visit and by time
     survival       time until something happens, with censoring
     suppression    what may be told of a few, and that nothing more follows from it

@@ -40,6 +40,7 @@ RECALL_DAYS = {
     "daily": 1,
     "bladder": 7,
     "craving": 0,
+    "use-outside": 0,
     "c-ssrs-since-last-contact": 0,
 }
 SHIPPED = shipped(RECALL_DAYS)

@@ -409,7 +409,8 @@ def went_through(patient: Person, carer: Person, canary: str) -> dict[str, str]:
                 f"{path}/aftercare-receipts", receipt | {"recorded_at": now().isoformat()}
             ),
             "side-effects": patient.post(
-                f"{path}/side-effects", a_side_effect(words=canary, action=canary)
+                f"{path}/side-effects",
+                a_side_effect(words=canary, action=canary, dosing_session_id=one),
             ),
         }
         assert {answer.status_code for answer in answers.values()} == {201}

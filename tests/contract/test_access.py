@@ -1428,6 +1428,7 @@ def parameters(stage: Stage, ids: Ids, name: str, kind: str) -> dict[str, Any]:
         "versions": ["1"],
         "version": 1,
         "visit_id": entries["visits"],
+        "listed_by": entries["visits"],
         "but": UUID(int=0),
         "key": own_instrument(here),
         "due_keys": [ALWAYS_DUE],
