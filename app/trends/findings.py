@@ -111,9 +111,8 @@ def _judged(latest: OutcomeOut, scale: Scale) -> Iterator[ReportOutcome]:
         scale.remission_below,
     )
     if reliable is not None:
-        said = (
-            f"A change of {plain(reliable.value)} points or more either way, unlikely to be noise."
-        )
+        least = plain(reliable.value)
+        said = f"A change of {least} points or more either way, unlikely to be noise."
         yield _yes_or_no("reliable", "Reliable change", latest.reliable, said, reliable)
     if response is not None:
         said = f"At least {plain(response.value)} % better than the baseline."

@@ -28,7 +28,7 @@ from app.trends.charts.records import SCREEN, Frame, Ideation, Source
 _ROW: Final = 26
 _LOW_ROW: Final = 18
 _NOTHING: Final = "No answer yet."
-_LEFT: Final = 156
+_LEFT: Final = 138
 _LEFT_WHERE_WIDE: Final = 176
 
 
@@ -91,7 +91,7 @@ def panel(
         "axis": {
             "title": None,
             "grid": True,
-            "labelLimit": left - 14,
+            "labelLimit": left - 12,
             "minExtent": left - 8 if has_room else 30,
             "maxExtent": left - 8 if has_room else 30,
         },
