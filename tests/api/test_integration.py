@@ -197,7 +197,10 @@ class TestSessions:
         )
 
         assert refused.status_code == 409
-        assert (refused.json()["code"], refused.json()["may_move_to"]) == ("illegal-move", ["missed"])
+        assert (refused.json()["code"], refused.json()["may_move_to"]) == (
+            "illegal-move",
+            ["missed"],
+        )
 
     @pytest.mark.parametrize(
         ("changes", "pointer"),
