@@ -5,15 +5,18 @@ left out there; what they see is opened here, and nothing else is.
 """
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import (
     ARRAY,
     BigInteger,
+    Date,
     DateTime,
+    SmallInteger,
     Text,
+    Uuid,
     and_,
     any_,
     bindparam,
@@ -50,7 +53,7 @@ from app.practices.tables import PracticeTick
 READ: Final = Right("thread.read", privileges=EVERYONE)
 MOST: Final = 300
 """Entries in one answer, the newest: each costs the opening of all its words."""
-FIRST_WORDS: Final = 200
+FIRST_WORDS: Final = 160
 """Characters of an entry that are told."""
 ALWAYS: Final = (datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC))
 
@@ -64,12 +67,12 @@ _SHELVES: Final[Mapping[Kind, Shelf[Any, Any]]] = {
     Kind.COPING: STRATEGIES,
 }
 
+_KINDS: Final = {kind.value: kind for kind in Kind}
 _goal = columns(Goal)
 _step = columns(GoalStep)
 _rating = columns(GoalRating)
 _tick = columns(PracticeTick)
 _attachment = columns(Attachment)
-_NOTHING: Final = cast(null(), JSONB)
 
 
 def _code(word: str) -> Any:
@@ -78,30 +81,44 @@ def _code(word: str) -> Any:
 
 
 _WITHDRAWN: Final = _code(ENTERED_IN_ERROR)
-
-
-def _object(**members: Any) -> Any:
-    """SQL: a JSON object of these columns."""
-    pairs = [part for name, column in members.items() for part in (_code(name), column)]
-    return func.jsonb_build_object(*pairs, type_=JSONB)
+_NO_TIER: Final = cast(null(), Text)
+# What is told of one kind only. Columns, because reading JSON costs more than opening words.
+_MORE: Final[Mapping[str, Any]] = {
+    name: cast(null(), type_)
+    for name, type_ in {
+        "session_id": Uuid,
+        "attachments": BigInteger,
+        "baseline": SmallInteger,
+        "ratings": JSONB,
+        "due_on": Date,
+        "done_on": Date,
+        "activity": Text,
+        "done": BigInteger,
+        "skipped": BigInteger,
+        "last_done_on": Date,
+    }.items()
+}
 
 
 def _branch(
     kind: Kind,
-    more: Any = _NOTHING,
     *,
     of: Any = None,
     tier: Any = None,
-    came_from: Any = None,
+    source: tuple[Any, Any] | None = None,
     visible: Any = None,
+    **more: Any,
 ) -> Any:
     """SQL: the newest entries of one kind that count and that the reader may see.
 
-    more: what is told of this kind only. of: what it is read from, where that is more than its
-    table. tier, came_from, visible: for what has no tier of its own.
+    of: what it is read from, where that is more than its table. tier, source, visible: for what has
+    no tier of its own; source: the kind and the id of what it came from. more: of `_MORE`.
     """
     shelf = _SHELVES[kind]
     kept = shelf.table
+    if source is None:
+        said = kept.c.came_from
+        source = said["kind"].astext, cast(said["id"].astext, Uuid)
     return (
         select(
             _code(kind).label("kind"),
@@ -109,10 +126,12 @@ def _branch(
             kept.c.version,
             kept.c.status,
             kept.c.effective_at.label("effective_at"),
-            kept.c.tier if tier is None else tier,
-            kept.c.came_from if came_from is None else came_from,
+            (kept.c.tier if tier is None else tier).label("tier"),
+            source[0].label("source_kind"),
+            source[1].label("source_id"),
             kept.c.words,
-            more,
+            # A union goes by place, and what stands around it by the names of its first part.
+            *(more.get(name, nothing).label(name) for name, nothing in _MORE.items()),
         )
         .select_from(kept if of is None else of)
         .where(
@@ -192,36 +211,46 @@ class _Row(NamedTuple):
     status: str
     effective_at: datetime
     tier: str | None
-    came_from: dict[str, str] | None
+    source_kind: str | None
+    source_id: UUID | None
     words: bytes
-    more: dict[str, Any] | None
+    session_id: UUID | None
+    attachments: int | None
+    baseline: int | None
+    ratings: list[tuple[str, int]] | None
+    due_on: date | None
+    done_on: date | None
+    activity: str | None
+    done: int | None
+    skipped: int | None
+    last_done_on: date | None
 
 
 _gathered = union_all(
-    _branch(Kind.INTENTION, _object(session=INTENTIONS.table.c.dosing_session_id)),
+    _branch(Kind.INTENTION, session_id=INTENTIONS.table.c.dosing_session_id),
     _branch(
         Kind.EXPERIENCE,
-        _object(session=NOTES.table.c.dosing_session_id, attachments=_attachments),
+        session_id=NOTES.table.c.dosing_session_id,
+        attachments=_attachments,
     ),
     _branch(Kind.INSIGHT),
-    _branch(Kind.GOAL, _object(baseline=GOALS.table.c.baseline_level, ratings=_ratings)),
+    _branch(Kind.GOAL, baseline=GOALS.table.c.baseline_level, ratings=_ratings),
     _branch(
         Kind.STEP,
-        _object(due_on=_step.due_on, done_on=_step.done_on),
         of=table(GoalStep).join(table(Goal), _of(_step, GOALS.table, _step.goal_id)),
-        tier=cast(null(), Text),
-        came_from=_object(kind=_code(Kind.GOAL), id=_step.goal_id),
+        tier=_NO_TIER,
+        source=(_code(Kind.GOAL), _step.goal_id),
         visible=(_goal.status != _WITHDRAWN, *may_read(GOALS.table, GOALS.closed, None)),
+        due_on=_step.due_on,
+        done_on=_step.done_on,
     ),
     _branch(
         Kind.PRACTICE,
-        _object(
-            activity=PRACTICES.table.c.activity,
-            done=func.coalesce(_ticks.c.done, _NO_TICKS),
-            skipped=func.coalesce(_ticks.c.skipped, _NO_TICKS),
-            last_done_on=_ticks.c.last_done_on,
-        ),
         of=PRACTICES.table.outerjoin(_ticks, _ticks.c.practice_id == PRACTICES.table.c.id),
+        activity=PRACTICES.table.c.activity,
+        done=func.coalesce(_ticks.c.done, _NO_TICKS),
+        skipped=func.coalesce(_ticks.c.skipped, _NO_TICKS),
+        last_done_on=_ticks.c.last_done_on,
     ),
     _branch(Kind.COPING),
 ).subquery()
@@ -239,7 +268,7 @@ class Told(NamedTuple):
     is_truncated: there were more than `MOST`.
     """
 
-    entries: dict[Ref, dict[str, Any]]
+    entries: list[tuple[Ref, dict[str, Any]]]
     links: list[Link]
     is_truncated: bool
 
@@ -255,14 +284,13 @@ def read_told(db: Db, chart: Chart, since: datetime | None, until: datetime | No
         since=since or ALWAYS[0],
         until=until or ALWAYS[1],
     )
-    shown = rows[:MOST]
-    refs = [Ref(Kind(row.kind), row.id) for row in shown]
+    shown = [(Ref(_KINDS[row.kind], row.id), row) for row in rows[:MOST]]
     return Told(
-        {ref: _told(chart, ref, row) for ref, row in zip(refs, shown, strict=True)},
+        [(ref, _told(chart, ref.kind, row)) for ref, row in shown],
         [
-            Link(Ref(Kind(row.came_from["kind"]), UUID(row.came_from["id"])), ref)
-            for ref, row in zip(refs, shown, strict=True)
-            if row.came_from is not None
+            Link(Ref(_KINDS[row.source_kind], row.source_id), ref)
+            for ref, row in shown
+            if row.source_kind is not None and row.source_id is not None
         ],
         len(rows) > MOST,
     )
@@ -273,31 +301,23 @@ def read_thread(
 ) -> dict[str, Any]:
     """The stories of this record, as `schemas.ThreadOut`."""
     told = read_told(db, chart, since, until)
-    entries = [
-        Entry(ref, microseconds(entry["effective_at"])) for ref, entry in told.entries.items()
-    ]
-    return {
-        "stories": [
-            {
-                "entries": [
-                    {
-                        **told.entries[one.ref],
-                        "came_from": [{"kind": it.kind, "id": it.id} for it in one.comes_from],
-                    }
-                    for one in story
-                ]
-            }
-            for story in thread.stories(entries, told.links)
-        ],
-        "is_truncated": told.is_truncated,
-    }
+    by_ref = dict(told.entries)
+    entries = [Entry(ref, microseconds(entry["effective_at"])) for ref, entry in told.entries]
+    stories = []
+    for story in thread.stories(entries, told.links):
+        in_order = []
+        for one in story:
+            entry = by_ref[one.ref]
+            entry["came_from"] = [{"kind": it.kind, "id": it.id} for it in one.comes_from]
+            in_order.append(entry)
+        stories.append({"entries": in_order})
+    return {"stories": stories, "is_truncated": told.is_truncated}
 
 
-def _told(chart: Chart, ref: Ref, row: _Row) -> dict[str, Any]:
-    members = _SHELVES[ref.kind].members(chart, row.id, row.words)
-    more = row.more or {}
+def _told(chart: Chart, kind: Kind, row: _Row) -> dict[str, Any]:
+    members = _SHELVES[kind].members(chart, row.id, row.words)
     words, is_shortened = first_words(members["words"])
-    return {
+    told: dict[str, Any] = {
         "kind": row.kind,
         "id": row.id,
         "version": row.version,
@@ -306,37 +326,49 @@ def _told(chart: Chart, ref: Ref, row: _Row) -> dict[str, Any]:
         "tier": row.tier,
         "words": words,
         "is_shortened": is_shortened,
-        "dosing_session_id": more.get("session"),
-        "note": None
-        if ref.kind is not Kind.EXPERIENCE
-        else {
+        "dosing_session_id": row.session_id,
+        "note": None,
+        "goal": None,
+        "step": None,
+        "practice": None,
+    }
+    if kind is Kind.EXPERIENCE:
+        told["note"] = {
             "how_strong": members.get("how_strong"),
             "how_challenging": members.get("how_challenging"),
-            "attachments": more["attachments"],
-        },
-        "goal": _achieved(State(row.status), more) if ref.kind is Kind.GOAL else None,
-        "step": more if ref.kind is Kind.STEP else None,
-        "practice": more if ref.kind is Kind.PRACTICE else None,
-    }
+            "attachments": row.attachments,
+        }
+    elif kind is Kind.GOAL:
+        told["goal"] = _achieved(row)
+    elif kind is Kind.STEP:
+        told["step"] = {"due_on": row.due_on, "done_on": row.done_on}
+    elif kind is Kind.PRACTICE:
+        told["practice"] = {
+            "activity": row.activity,
+            "done": row.done,
+            "skipped": row.skipped,
+            "last_done_on": row.last_done_on,
+        }
+    return told
 
 
 def first_words(words: str) -> tuple[str, bool]:
     """How a text begins, on one line, and whether there is more of it."""
-    begins = " ".join(words[: 4 * FIRST_WORDS].split())
-    is_shortened = len(begins) > FIRST_WORDS or len(words) > 4 * FIRST_WORDS
+    begins = " ".join(words[: 2 * FIRST_WORDS].split())
+    is_shortened = len(begins) > FIRST_WORDS or len(words) > 2 * FIRST_WORDS
     if not is_shortened:
         return begins, False
     cut = begins[: FIRST_WORDS + 1]
     return (cut.rpartition(" ")[0] or cut[:FIRST_WORDS]), True
 
 
-def _achieved(state: State, more: dict[str, Any]) -> dict[str, Any]:
+def _achieved(goal: _Row) -> dict[str, Any]:
     by: dict[Rater, list[int]] = {rater: [] for rater in Rater}
-    for rater, level in more["ratings"] or ():
+    for rater, level in goal.ratings or ():
         by[Rater(rater)].append(level)
     shown = attainment.rater_shown(by)
     said = by[shown] if shown is not None else []
     return {
-        "achievement_status": attainment.achievement(more["baseline"], said, state),
+        "achievement_status": attainment.achievement(goal.baseline, said, State(goal.status)),
         "achievement_by": shown,
     }

@@ -1,6 +1,6 @@
 """The thread: what came from what, as far as the reader may see."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any, NamedTuple
 from uuid import uuid4
@@ -41,7 +41,7 @@ from tests.builders import (
 from tests.conftest import SIGNING_KEYS, Behind
 from tests.kernel.between import Between
 
-ADDRESS = {
+ADDRESS: dict[str, tuple[str, Callable[..., dict[str, Any]]]] = {
     "intention": ("intentions", an_intention),
     "note": ("notes", a_note),
     "insight": ("insights", an_insight),

@@ -679,7 +679,10 @@ EXPECTED: Final[dict[tuple[str, str], list[Try]]] = {
     ("GET", f"{PATIENT}/exposure"): [Try(READ_CLINICAL)],
     ("GET", "/v1/eligibility-conditions"): [PUBLIC],
     ("GET", f"{PATIENT}/practices/adherence"): [Try(READ_GOALS)],
-    ("GET", f"{PATIENT}/thread"): [Try(READ_GOALS), Try(READ_GOALS, query="?until=2099-01-01T00:00:00Z")],
+    ("GET", f"{PATIENT}/thread"): [
+        Try(READ_GOALS),
+        Try(READ_GOALS, query="?until=2099-01-01T00:00:00Z"),
+    ],
     **kept_on_a_shelf(
         "practices", "practice_id", a_practice(), a_practice(words="Other."), reading=READ_GOALS
     ),
