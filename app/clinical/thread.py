@@ -104,21 +104,26 @@ def stories(entries: Iterable[Entry], links: Iterable[Link]) -> list[list[Told]]
         order of the arguments. Beside the sorting, linear in entries and links.
     """
     at = dict(entries)
-    order = sorted(at, key=lambda ref: (at[ref], _PLACE[ref.kind], ref.id))
+    in_order = sorted(at.items(), key=_in_time)
     # From here on by place in that order: an id is slow to hash, and there are many look-ups.
-    place = {ref: index for index, ref in enumerate(order)}
+    place = {ref: index for index, (ref, _) in enumerate(in_order)}
     parents = _parents(links, place)
-    children: list[list[int]] = [[] for _ in order]
+    children: list[list[int]] = [[] for _ in in_order]
     for index, sources in enumerate(parents):
         for source in sources:
             children[source].append(index)
     return [
         [
-            Told(order[one], at[order[one]], tuple(order[source] for source in parents[one]))
+            Told(*in_order[one], tuple([in_order[source][0] for source in parents[one]]))
             for one in _parents_first(story, parents)
         ]
         for story in _together(parents, children)
     ]
+
+
+def _in_time(entry: tuple[Ref, int]) -> tuple[int, int, UUID]:
+    ref, at = entry
+    return at, _PLACE[ref.kind], ref.id
 
 
 def _reached_from(entry: Ref, links: Iterable[Link]) -> set[Ref]:

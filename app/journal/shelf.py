@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, Final, Generic, NamedTuple, TypeVar
 from uuid import UUID
 
+from pydantic_core import from_json
 from sqlalchemy import bindparam, literal_column
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.sql.elements import ColumnElement
@@ -385,7 +386,8 @@ class Shelf(Generic[S, O]):
                 raise
             before = key.open(words, table=of, column="words", row=entry_id)
             return self._words_before(before)
-        return dict(json.loads(members))
+        opened: dict[str, Any] = from_json(members)
+        return opened
 
     def _snapshot(self, chart: Chart, row: Kept) -> dict[str, Any]:
         """The entry as the ledger keeps it."""

@@ -354,12 +354,10 @@ def _told(chart: Chart, kind: Kind, row: _Row) -> dict[str, Any]:
 
 def first_words(words: str) -> tuple[str, bool]:
     """How a text begins, on one line, and whether there is more of it."""
-    begins = " ".join(words[: 2 * FIRST_WORDS].split())
-    is_shortened = len(begins) > FIRST_WORDS or len(words) > 2 * FIRST_WORDS
-    if not is_shortened:
+    begins = " ".join(words[: FIRST_WORDS + 1].split())
+    if len(words) <= FIRST_WORDS:
         return begins, False
-    cut = begins[: FIRST_WORDS + 1]
-    return (cut.rpartition(" ")[0] or cut[:FIRST_WORDS]), True
+    return begins.rpartition(" ")[0] or begins[:FIRST_WORDS], True
 
 
 def _achieved(goal: _Row) -> dict[str, Any]:

@@ -25,10 +25,11 @@ READERS = 16
 NOTES_KEPT = 40
 GOALS_KEPT = 12
 TICKED = 400
-OTHERS = {"intention": DOSES, "insight": 12, "goal_step": 24, "practice": 4, "coping_strategy": 6}
+OTHERS = {"intention": DOSES, "insight": 6, "goal_step": 12, "practice": 4, "coping_strategy": 4}
 """Of the other kinds so many."""
 TOLD = NOTES_KEPT + GOALS_KEPT + sum(OTHERS.values())
-_WORDS = "It was quiet, and then it was not, and I knew whose voice that had been. " * 10
+_LINE = "It was quiet, and then it was not, and I knew whose voice that had been."
+_NOTE = " ".join([_LINE] * 10)
 _LEVELS = [{"level": level, "words": f"{level + 3} times a week."} for level in range(-2, 3)]
 
 
@@ -95,19 +96,18 @@ def _live(db: Db, standing: Standing) -> None:
                 tier="care-team",
                 came_from=source
                 and {"kind": source, "id": str(ids[source][place % len(ids[source])])},
-                words=_WORDS,
-                **said,
+                **({"words": _LINE} | said),
             )
             for place in range(count)
         ]
 
     keep(INTENTIONS, OTHERS["intention"], None)
-    keep(NOTES, NOTES_KEPT, "intention", how_strong=7, themes=["sea", "voice"])
+    keep(NOTES, NOTES_KEPT, "intention", words=_NOTE, how_strong=7, themes=["sea", "voice"])
     keep(INSIGHTS, OTHERS["insight"], "note")
     keep(GOALS, GOALS_KEPT, "insight", levels=_LEVELS, baseline_level=-1)
     for place in range(OTHERS["goal_step"]):
         goal_id = str(ids["goal"][place % GOALS_KEPT])
-        _keep(db, chart, STEPS, begun, goal_id=goal_id, words=_WORDS)
+        _keep(db, chart, STEPS, begun, goal_id=goal_id, words=_LINE)
         _keep(db, chart, RATINGS, begun + timedelta(days=place), goal_id=goal_id, level=0)
     schedule = {"kind": "daily", "from_on": str(begun.date())}
     keep(PRACTICES, OTHERS["practice"], "goal", activity="walk", schedule=schedule)
