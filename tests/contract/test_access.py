@@ -678,6 +678,10 @@ EXPECTED: Final[dict[tuple[str, str], list[Try]]] = {
     ("GET", f"{PATIENT}/eligibility"): [Try(READ_WEIGHED)],
     ("GET", f"{PATIENT}/exposure"): [Try(READ_CLINICAL)],
     ("GET", "/v1/eligibility-conditions"): [PUBLIC],
+    ("GET", f"{PATIENT}/week"): [
+        Try(READ_CLINICAL),
+        Try(READ_CLINICAL, query="?of=2026-03-02", headers=(("Accept", "text/html"),)),
+    ],
     ("GET", f"{PATIENT}/practices/adherence"): [Try(READ_GOALS)],
     ("GET", f"{PATIENT}/thread"): [
         Try(READ_GOALS),
