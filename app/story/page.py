@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 from app.kernel.db import Db
 from app.kernel.pages import paper_policy, style_sheet, templates
 from app.people.admission import open_contact
-from app.people.chart import Chart
+from app.people.chart import Chart, ClinicFacts
 from app.people.profile import PROFILE
 from app.story.schemas import WeekOut
 
@@ -29,8 +29,9 @@ _KINDS: Final = {
     "dosing_session": "dosing session",
     "integration_session": "integration session",
 }
-_LINE: Final = 72
-"""Characters of anybody's words in one line of the page."""
+_LINE: Final = 80
+_CELL: Final = 44
+"""Characters of anybody's words in one line of the page, and in the first cell of a row."""
 
 
 class Shown(NamedTuple):
@@ -44,33 +45,39 @@ def page(db: Db, chart: Chart, told: WeekOut) -> bytes:
     """The page, in UTF-8."""
     contact = db.one(PROFILE, patient_id=chart.patient_id).contact
     name = str(open_contact(chart.data_key, chart.patient_id, contact)["name"])
-    rendered = _TEMPLATES.get_template("week.html").render(
+    return rendered(told, name, chart.clinic, is_own=chart.is_own)
+
+
+def rendered(told: WeekOut, name: str, clinic: ClinicFacts, *, is_own: bool) -> bytes:
+    """The page. name: the patient's. is_own: whether they are who reads it."""
+    text = _TEMPLATES.get_template("week.html").render(
         week=told,
         name=name,
-        clinic=chart.clinic,
+        clinic=clinic,
         style=_STYLE,
         kinds=_KINDS,
         line=_line,
-        reader="patient" if chart.is_own else "clinician",
-        scores=_first(told.scores, 8),
-        goals=_first(told.goals, 4),
-        practices=_first(told.practices, 5),
-        steps_done=_first(told.steps_done, 4),
-        written=_first(told.written, 6),
+        cell=lambda words: _line(words, _CELL),
+        reader="patient" if is_own else "clinician",
+        scores=_first(told.scores, 6),
+        goals=_first(told.goals, 3),
+        practices=_first(told.practices, 4),
+        steps_done=_first(told.steps_done, 3),
+        written=_first(told.written, 5),
         doses=_first(told.doses, 3),
-        flags=_first(told.flags, 3),
-        overdue=_first(told.steps_overdue, 3),
-        steps_next=_first(told.steps_next, 4),
-        planned=_first(told.planned, 4),
-        due=_first(told.due, 4),
+        flags=_first(told.flags, 2),
+        overdue=_first(told.steps_overdue, 2),
+        steps_next=_first(told.steps_next, 3),
+        planned=_first(told.planned, 3),
+        due=_first(told.due, 3),
     )
-    return rendered.encode()
+    return text.encode()
 
 
 def _first(rows: Sequence[Any], most: int) -> Shown:
     return Shown(list(rows[:most]), max(0, len(rows) - most))
 
 
-def _line(words: str) -> str:
+def _line(words: str, most: int = _LINE) -> str:
     """What fits in one line."""
-    return words if len(words) <= _LINE else words[: _LINE - 1].rstrip() + "…"
+    return words if len(words) <= most else words[: most - 1].rstrip() + "…"
