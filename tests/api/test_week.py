@@ -256,6 +256,16 @@ class TestPage:
         assert words not in text
         assert "&lt;script&gt;" in text
 
+    def test_what_does_not_fit_is_counted(self, timed_world: World, clock: Clock) -> None:
+        for _ in range(8):
+            body = an_insight(words="word " * 40, recorded_at=clock.said(days=-3))
+            sent(timed_world.patient, timed_world, "insights", body)
+
+        text = page(timed_world.therapist, timed_world)
+
+        assert text.count("<bdi>word") == 5
+        assert "3 more not shown." in text
+
     def test_an_empty_week_is_a_page_too(self, timed_world: World) -> None:
         text = page(timed_world.patient, timed_world)
 
