@@ -8,7 +8,7 @@ as the application's role, in a transaction of another clinic.
 import json
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID, uuid4
 
@@ -1326,6 +1326,9 @@ def parameters(stage: Stage, ids: Ids, name: str, kind: str) -> dict[str, Any]:
         "now": datetime.now(UTC),
         "since": long_ago,
         "since_on": long_ago.date(),
+        "starts_at": long_ago,
+        "ends_at": later,
+        "next_ends_at": later + timedelta(days=30),
         "summary_id": entries["session-summaries"],
         "integration_session_id": entries["integration-sessions summarized"],
         "until": later,
@@ -1365,6 +1368,14 @@ def parameters(stage: Stage, ids: Ids, name: str, kind: str) -> dict[str, Any]:
         "STORED_CHUNK": {"attachment_id": entries["attachments"], "number": 0},
         "ABANDONED": {"before": later},
         "COPIES": {"id": entries["notes in conflict"]},
+        "THREAD": {"kinds": ["intention", "note", "goal", "goal_step", "practice"]},
+        "STEPS_AROUND": {
+            "first_on": long_ago.date(),
+            "last_on": later.date(),
+            "next_until": date(2099, 1, 1),
+        },
+        "GOALS_NAMED": {"ids": [entries["goals"]]},
+        "PRACTICES_NAMED": {"ids": [entries["practices"]]},
         "NAMED_STRATEGIES": {"ids": [entries["coping-strategies"]]},
         "TIMES_RATED": {"goal_id": entries["goals"]},
         "TIMES_SAID": {"kind": "goal", "entry_id": entries["goals"]},
