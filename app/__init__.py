@@ -6,6 +6,7 @@ The map of the house. Imports run one way, top to bottom:
     operations              what an operator does: up, demo, hours, audit, doctor
     main | worker           composition; keeps what the outbox promised
     console                 the therapist's pages
+    story                   read-only: the thread of a record, and one page a week
     trends                  read-only: trajectories, charts, report, caseload, outcomes
     sync                    a phone that was away: upload, changes feed, bundle
     reminders               devices, quiet hours, and what a patient was reminded of

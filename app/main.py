@@ -39,6 +39,7 @@ from app.safety.routes import live
 from app.safety.routes import routes as safety
 from app.safety.stream import Hub
 from app.safety.waiting import note_waiting, waiting_rounds
+from app.story.routes import routes as story
 from app.sync.routes import routes as sync
 from app.trends.routes import routes as trends
 
@@ -99,6 +100,7 @@ def create_app(
         practices,
         integration,
         trends,
+        story,
         sync,
         reminders(channels, settings.outbound_networks),
         console(hub, sends_mail=channels.mail is not None, allow=settings.outbound_networks),

@@ -104,18 +104,26 @@ def stories(entries: Iterable[Entry], links: Iterable[Link]) -> list[list[Told]]
         order of the arguments. Beside the sorting, linear in entries and links.
     """
     at = dict(entries)
-    order = sorted(at, key=lambda ref: (at[ref], _PLACE[ref.kind], ref.id))
-    place = {ref: index for index, ref in enumerate(order)}
+    in_order = sorted(at.items(), key=_in_time)
+    # From here on by place in that order: an id is slow to hash, and there are many look-ups.
+    place = {ref: index for index, (ref, _) in enumerate(in_order)}
     parents = _parents(links, place)
-    children: dict[Ref, list[Ref]] = {ref: [] for ref in order}
-    for ref, sources in parents.items():
+    children: list[list[int]] = [[] for _ in in_order]
+    for index, sources in enumerate(parents):
         for source in sources:
-            children[source].append(ref)
-    together = _together(order, parents, children)
+            children[source].append(index)
     return [
-        [Told(ref, at[ref], tuple(parents[ref])) for ref in _parents_first(story, parents)]
-        for story in together
+        [
+            Told(*in_order[one], tuple([in_order[source][0] for source in parents[one]]))
+            for one in _parents_first(story, parents)
+        ]
+        for story in _together(parents, children)
     ]
+
+
+def _in_time(entry: tuple[Ref, int]) -> tuple[int, int, UUID]:
+    ref, at = entry
+    return at, _PLACE[ref.kind], ref.id
 
 
 def _reached_from(entry: Ref, links: Iterable[Link]) -> set[Ref]:
@@ -133,48 +141,48 @@ def _reached_from(entry: Ref, links: Iterable[Link]) -> set[Ref]:
     return reached
 
 
-def _parents(links: Iterable[Link], place: Mapping[Ref, int]) -> dict[Ref, list[Ref]]:
+def _parents(links: Iterable[Link], place: Mapping[Ref, int]) -> list[list[int]]:
     """For each entry those that it came from, in order and each once."""
-    seen = {
-        (place[source], place[entry])
-        for source, entry in links
-        if source in place and entry in place and source != entry
-    }
-    order = list(place)
-    parents: dict[Ref, list[Ref]] = {ref: [] for ref in order}
-    for source, entry in sorted(seen):
-        parents[order[entry]].append(order[source])
+    seen = set()
+    for source, entry in links:
+        from_, to = place.get(source), place.get(entry)
+        if from_ is not None and to is not None and from_ != to:
+            seen.add((from_, to))
+    parents: list[list[int]] = [[] for _ in place]
+    for from_, to in sorted(seen):
+        parents[to].append(from_)
     return parents
 
 
 def _together(
-    order: Sequence[Ref], parents: Mapping[Ref, list[Ref]], children: Mapping[Ref, list[Ref]]
-) -> list[list[Ref]]:
+    parents: Sequence[Sequence[int]], children: Sequence[Sequence[int]]
+) -> list[list[int]]:
     """The connected parts, each in order, the one that begins earliest first."""
-    part: dict[Ref, int] = {}
-    parts: list[list[Ref]] = []
-    for ref in order:
-        if ref not in part:
-            part[ref] = len(parts)
+    part: list[int | None] = [None] * len(parents)
+    parts: list[list[int]] = []
+    for index in range(len(parents)):
+        own = part[index]
+        if own is None:
+            own = part[index] = len(parts)
             parts.append([])
-            waiting = [ref]
+            waiting = [index]
             while waiting:
                 one = waiting.pop()
                 for other in (*parents[one], *children[one]):
-                    if other not in part:
-                        part[other] = part[ref]
+                    if part[other] is None:
+                        part[other] = own
                         waiting.append(other)
-        parts[part[ref]].append(ref)
+        parts[own].append(index)
     return parts
 
 
-def _parents_first(story: Sequence[Ref], parents: Mapping[Ref, list[Ref]]) -> Iterator[Ref]:
+def _parents_first(story: Sequence[int], parents: Sequence[Sequence[int]]) -> Iterator[int]:
     """In order, but what an entry came from goes before it.
 
     Links that go in a circle are refused when they are sent; should some be stored all the
     same, every entry is still told, once.
     """
-    begun: set[Ref] = set()
+    begun: set[int] = set()
     for first in story:
         if first in begun:
             continue
@@ -182,11 +190,11 @@ def _parents_first(story: Sequence[Ref], parents: Mapping[Ref, list[Ref]]) -> It
         # Not by recursion: a chain may be longer than the stack.
         waiting = [(first, iter(parents[first]))]
         while waiting:
-            ref, sources = waiting[-1]
+            index, sources = waiting[-1]
             source = next((each for each in sources if each not in begun), None)
             if source is None:
                 waiting.pop()
-                yield ref
+                yield index
             else:
                 begun.add(source)
                 waiting.append((source, iter(parents[source])))

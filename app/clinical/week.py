@@ -15,10 +15,10 @@ from zoneinfo import ZoneInfo
 
 from app.clinical import practice
 from app.clinical.attainment import Rater
-from app.clinical.instruments import Instrument, Item
+from app.clinical.instruments import Instrument, Item, Scale
 from app.clinical.practice import Adherence, Kept, Schedule, Streak
 from app.clinical.protocol.schedule import instant
-from app.clinical.trajectory import doses_in_recall_window, follow
+from app.clinical.trajectory import doses_in_recall_window, follow, scale_of
 
 _DAY = timedelta(days=1)
 _WEEK = timedelta(days=7)
@@ -31,7 +31,7 @@ class Measured(NamedTuple):
     """
 
     key: str
-    on: Instrument | Item
+    on: Instrument | Item | Scale
     at: Sequence[int]
     totals: Sequence[float | None]
 
@@ -242,8 +242,7 @@ def _score_moved(
     )
     outcome = trajectory.latest
     assert outcome is not None
-    scale = series.on.total if isinstance(series.on, Instrument) else series.on.scale
-    assert scale is not None
+    scale = scale_of(series.on)
     return ScoreMoved(
         key=series.key,
         before=None if before is None else series.totals[before],

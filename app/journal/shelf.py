@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, Final, Generic, NamedTuple, TypeVar
 from uuid import UUID
 
+from pydantic_core import from_json
 from sqlalchemy import bindparam
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.sql.elements import ColumnElement
@@ -443,18 +444,20 @@ class Shelf(Generic[S, O]):
 
     def _opened(self, chart: Chart, row: Kept) -> dict[str, Any]:
         frame = {name: getattr(row, name) for name in _FRAME if name != "words"}
-        return {**frame, **row.plain, **self._members(chart, row)}
+        return {**frame, **row.plain, **self.members(chart, row.id, row.words)}
 
-    def _members(self, chart: Chart, row: Kept) -> dict[str, Any]:
+    def members(self, chart: Chart, entry_id: UUID, words: bytes) -> dict[str, Any]:
+        """The sealed members of an entry that a feature's own statement found for this reader."""
         key, of = chart.data_key, self._table_name
         try:
-            members = key.open(row.words, table=of, column=self._column, row=row.id)
+            members = key.open(words, table=of, column=self._column, row=entry_id)
         except Unsealable:
             if self._words_before is None:
                 raise
-            before = key.open(row.words, table=of, column="words", row=row.id)
+            before = key.open(words, table=of, column="words", row=entry_id)
             return self._words_before(before)
-        return dict(json.loads(members))
+        opened: dict[str, Any] = from_json(members)
+        return opened
 
     def _snapshot(self, chart: Chart, row: Kept) -> dict[str, Any]:
         """The entry as the ledger keeps it."""

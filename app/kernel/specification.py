@@ -50,6 +50,7 @@ _TAGS: Final = {
     "integration": "Insights, and talks with a therapist after a dose.",
     "sync": "A phone that was away: what it sends, what it missed, what it keeps.",
     "reminders": "Where and when a patient is reminded of what is due.",
+    "story": "The thread from intention to change, and one page a week.",
     "trends": "How patients move over time, measured from each dose.",
     "operations": "Keys and health, for those who keep a server running.",
 }

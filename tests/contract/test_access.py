@@ -8,7 +8,7 @@ as the application's role, in a transaction of another clinic.
 import json
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID, uuid4
 
@@ -778,7 +778,15 @@ EXPECTED: Final[dict[tuple[str, str], list[Try]]] = {
     ("GET", f"{PATIENT}/eligibility"): [Try(READ_WEIGHED)],
     ("GET", f"{PATIENT}/exposure"): [Try(READ_CLINICAL)],
     ("GET", "/v1/eligibility-conditions"): [PUBLIC],
+    ("GET", f"{PATIENT}/week"): [
+        Try(READ_CLINICAL),
+        Try(READ_CLINICAL, query="?of=2026-03-02", headers=(("Accept", "text/html"),)),
+    ],
     ("GET", f"{PATIENT}/practices/adherence"): [Try(READ_GOALS)],
+    ("GET", f"{PATIENT}/thread"): [
+        Try(READ_GOALS),
+        Try(READ_GOALS, query="?until=2099-01-01T00:00:00Z"),
+    ],
     **kept_on_a_shelf(
         "practices", "practice_id", a_practice(), a_practice(words="Other."), reading=READ_GOALS
     ),
@@ -1439,6 +1447,9 @@ def parameters(stage: Stage, ids: Ids, name: str, kind: str) -> dict[str, Any]:
         "now": datetime.now(UTC),
         "since": long_ago,
         "since_on": long_ago.date(),
+        "starts_at": long_ago,
+        "ends_at": later,
+        "next_ends_at": later + timedelta(days=30),
         "summary_id": entries["session-summaries"],
         "integration_session_id": entries["integration-sessions summarized"],
         "until": later,
@@ -1480,6 +1491,14 @@ def parameters(stage: Stage, ids: Ids, name: str, kind: str) -> dict[str, Any]:
         "BATCH": {"id": entries["vital-signs"]},
         "BATCH_TO_CHANGE": {"id": entries["vital-signs"]},
         "COPIES": {"id": entries["notes in conflict"]},
+        "THREAD": {"kinds": ["intention", "note", "goal", "goal_step", "practice"]},
+        "STEPS_AROUND": {
+            "first_on": long_ago.date(),
+            "last_on": later.date(),
+            "next_until": date(2099, 1, 1),
+        },
+        "GOALS_NAMED": {"ids": [entries["goals"]]},
+        "PRACTICES_NAMED": {"ids": [entries["practices"]]},
         "NAMED_STRATEGIES": {"ids": [entries["coping-strategies"]]},
         "TIMES_RATED": {"goal_id": entries["goals"]},
         "TIMES_SAID": {"kind": "goal", "entry_id": entries["goals"]},

@@ -31,6 +31,7 @@ def names(text: str) -> list[str]:
     # Those whose figures theirs are compared with.
     for name, beside in (
         ("due", "floor"),
+        ("thread", "floor"),
         ("caseload-large", "caseload"),
         ("outcomes", "by-hand"),
         ("charts", "library"),

@@ -6,6 +6,7 @@ from tests.load.afterglow import AfterglowSubject, StreamSubject
 from tests.load.away import ChangesSubject, DueSubject, SyncSubject
 from tests.load.pictures import AloneSubject, ChartSubject
 from tests.load.subjects import PlainSubject, Subject
+from tests.load.thread import ThreadSubject
 from tests.load.trends import ByHandSubject, CaseloadSubject, OutcomesSubject, TrajectorySubject
 from tests.load.visits import VisitsSubject
 
@@ -15,6 +16,7 @@ SUBJECTS: Mapping[str, Callable[[], Subject]] = {
     "afterglow": AfterglowSubject,
     "stream": StreamSubject,
     "due": DueSubject,
+    "thread": ThreadSubject,
     "changes": ChangesSubject,
     "sync": SyncSubject,
     "library": AloneSubject,
@@ -30,6 +32,7 @@ COMPARED_WITH: Mapping[str, tuple[str, str]] = {
     "write": ("floor", "write"),
     "read": ("floor", "read"),
     "due": ("floor", "read"),
+    "thread": ("floor", "read"),
     "changes": ("changes", "ledger of 200"),
     "sync": ("sync", "one by one"),
     "chart": ("library", "chart"),
