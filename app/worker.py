@@ -6,7 +6,8 @@ is free again the moment its connection is gone.
 Three loops, each with a connection of its own. `run` puts flags before those who must see them,
 which is a row in their inbox, and waits for nothing else. `run_alarms` writes to the addresses of
 those who were told. `run_errands` looks for what patients are to be reminded of, writes to their
-devices, and deletes what was sent of uploads that nobody finished. So a slow address holds up
+devices, and deletes what was sent of uploads that nobody finished and the console's sessions that
+have long been over. So a slow address holds up
 nobody but others that are written to. When no worker has been seen for a minute, the API's process
 stands in for the first two.
 """
@@ -21,6 +22,7 @@ from uuid import UUID
 
 import psycopg
 
+from app.console import session
 from app.experience import uploads
 from app.kernel import clock, outbox
 from app.kernel.channels import Channels
@@ -178,15 +180,22 @@ def look_around(database: Direct, now: datetime) -> None:
 
 
 def tidy(database: Direct, now: datetime) -> None:
-    """Delete what was sent of uploads that nobody finished, clinic by clinic."""
+    """Delete what was sent of uploads that nobody finished, and sessions of the console that have
+    been over for a month, clinic by clinic.
+    """
     for clinic in database.run(all_clinics):
+        for tidied in (uploads.lapse_abandoned, session.purge):
 
-        def lapse(db: Db, clinic_id: UUID = clinic.clinic_id) -> int:
-            db.enter(clinic_id)
-            return uploads.lapse_abandoned(db, now)
+            def some(
+                db: Db,
+                clinic_id: UUID = clinic.clinic_id,
+                tidied: Callable[[Db, datetime], int] = tidied,
+            ) -> int:
+                db.enter(clinic_id)
+                return tidied(db, now)
 
-        while database.run(lapse):
-            pass
+            while database.run(some):
+                pass
 
 
 def _look_at_one(database: Direct, clinic_id: UUID, now: datetime) -> bool:

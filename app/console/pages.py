@@ -49,7 +49,10 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Chrome:
-    """What stands around a page of somebody who is signed in. token: of their forms."""
+    """What stands around a page of somebody who is signed in. token: of their forms.
+
+    must_enrol: they get no further than to their second factor.
+    """
 
     name: str
     clinic: str
@@ -58,6 +61,7 @@ class Chrome:
     links: tuple[Link, ...]
     token: str
     now: datetime
+    must_enrol: bool
 
     @classmethod
     def of(cls, signed_in: SignedIn, token: str, now: datetime) -> "Chrome":
@@ -70,6 +74,7 @@ class Chrome:
             _links(signed_in),
             token,
             now,
+            signed_in.must_enrol,
         )
 
 
@@ -80,6 +85,8 @@ _PEOPLE: Final = Link("people", "/console/people", "People")
 
 
 def _links(signed_in: SignedIn) -> tuple[Link, ...]:
+    if signed_in.must_enrol:
+        return ()
     if signed_in.caller.role == "administrator":
         return _FLAGS, _PEOPLE, _CLINIC
     if CARE.isdisjoint(signed_in.privileges):

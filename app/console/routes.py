@@ -11,6 +11,7 @@ from app.console import (
     pages,
     patient,
     people,
+    second_factor,
     sign_in,
     summary,
     trajectories,
@@ -50,6 +51,7 @@ def console(hub: Hub, *, sends_mail: bool, allow: frozenset[Network]) -> APIRout
         patient.routes,
         treatment.routes,
         clinic.routes,
+        second_factor.routes,
         people.routes,
         account.account_pages(account.Mail(sends_mail, allow)),
     ):

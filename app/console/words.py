@@ -77,6 +77,11 @@ _SPOKEN: Final = {
     "lower-is-better": "Lower is better",
     "higher-is-better": "Higher is better",
     # people
+    "second-factor.confirmed": "Set up",
+    "second-factor.codes-renewed": "New recovery codes",
+    "second-factor.recovery-code-used": "Signed in with a recovery code",
+    "second-factor.removed": "Removed",
+    "second-factor.reset": "Reset by an administrator",
     "patient": "Patient",
     "clinician": "Clinician",
     "administrator": "Administrator",
@@ -162,6 +167,7 @@ DONE: Final = {
     "ended": "Ended.",
     "removed": "Removed.",
     "began": "Added.",
+    "reset": "The second factor was reset, and its owner is signed out everywhere.",
     "clinic": "You are in another clinic now.",
 }
 """What is said after something was done, by the `done` of the address."""
