@@ -19,6 +19,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from app.console import words
 from app.console.session import IDLE, SignedIn
 from app.people.chart import CARE
+from app.trends import assets
 
 _HERE: Final = Path(__file__).parent
 STATIC: Final = "/console/static/"
@@ -84,14 +85,17 @@ _CLINIC: Final = Link("clinic", "/console/clinic", "Clinic")
 _PEOPLE: Final = Link("people", "/console/people", "People")
 
 
+_OUTCOMES: Final = Link("outcomes", "/console/outcomes", "Outcomes")
+
+
 def _links(signed_in: SignedIn) -> tuple[Link, ...]:
     if signed_in.must_enrol:
         return ()
     if signed_in.caller.role == "administrator":
-        return _FLAGS, _PEOPLE, _CLINIC
+        return _FLAGS, _OUTCOMES, _PEOPLE, _CLINIC
     if CARE.isdisjoint(signed_in.privileges):
         return _CLINIC, _PEOPLE
-    return _CASELOAD, _FLAGS, _PEOPLE, _CLINIC
+    return _CASELOAD, _FLAGS, _OUTCOMES, _PEOPLE, _CLINIC
 
 
 def render(template: str, chrome: Chrome | None, **given: Any) -> bytes:
@@ -162,7 +166,12 @@ def _templates() -> Environment:
         "reason": words.reason,
         "instrument": words.instrument_name,
     }
-    environment.globals |= {"asset": asset, "spoken_options": spoken_options}
+    environment.globals |= {
+        "asset": asset,
+        "spoken_options": spoken_options,
+        "chart_style": assets.style_path,
+        "chart_script": assets.script_element,
+    }
     return environment
 
 

@@ -126,7 +126,7 @@ def read_together(
     Raises: Problem NOT_FOUND, INVALID.
     """
     named = _named(db, series) if series is not None else None
-    wanted, is_cut = (named, False) if named is not None else _answered(db, chart)
+    wanted, is_cut = (named, False) if named is not None else answered(db, chart)
     asked = [
         service.Asked(since, until, ask_series(db, chart.patient_id, measured))
         for measured in wanted
@@ -226,7 +226,7 @@ def _one(db: Db, key: str, part: str) -> Measured:
         raise Problem(Kind.INVALID, faults=faults) from None
 
 
-def _answered(db: Db, chart: Chart) -> tuple[list[Measured], bool]:
+def answered(db: Db, chart: Chart) -> tuple[list[Measured], bool]:
     """Everything there are answers to, the most answered first; and whether some did not fit."""
     found: list[Measured] = []
     for key in db.all(ANSWERED, patient_id=chart.patient_id):

@@ -370,6 +370,7 @@ class TestLookingAfterIt:
 
     def test_guessing_is_held_up(self, timed_world: World, direct: Direct, clock: Clock) -> None:
         browser = at_work(direct, timed_world.therapist, clock.at)
+        page = ""
         for _ in range(30):
             page = send(browser, "begin", password="a guess")
 
