@@ -23,7 +23,7 @@ from app.kernel.errors import Problem, not_found
 from app.kernel.pages import HTML
 from app.kernel.renderer import Undrawable
 from app.people.chart import Chart, open_chart
-from app.trends import doses, ideation, report, together
+from app.trends import caseload, doses, ideation, report, together
 from app.trends import service as trends
 from app.trends.schemas import (
     DoseAlignmentOut,
@@ -185,9 +185,12 @@ def report_page(
 
 
 def answered(db: Db, chart: Chart) -> list[Instrument]:
-    """What this patient answered: what has a total first, the rest behind it."""
+    """What this patient answered: what they are followed by first, then what has a total."""
     found = [packs.find(db, key) for key in checkins.instruments_answered(db, chart)]
-    return sorted(found, key=lambda one: (one.total is None, one.key))
+    first = {key: place for place, key in enumerate(caseload.MAIN)}
+    return sorted(
+        found, key=lambda one: (first.get(one.key, len(first)), one.total is None, one.key)
+    )
 
 
 def _scales(instrument: Instrument) -> list[Scale]:

@@ -8,7 +8,6 @@ Without Chromium nothing here runs, and the summary says so.
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 from uuid import uuid4
@@ -130,9 +129,12 @@ class Tab:
             ".every(one => one.classList.contains('is-drawn'))"
         )
 
-    def violations(self) -> str:
-        """What axe-core has to say about the page; nothing, if all is well."""
-        found = Axe().run(self.page)
+    def violations(self, *rules: str) -> str:
+        """What axe-core has to say about the page; nothing, if all is well. rules: only these."""
+        options: dict[str, Any] = {"resultTypes": ["violations"]}
+        if rules:
+            options["runOnly"] = {"type": "rule", "values": list(rules)}
+        found = Axe().run(self.page, options=options)
         return found.generate_report() if found.violations_count else ""
 
     def overflow(self) -> int:
@@ -171,7 +173,7 @@ class Tab:
                 self.wrong.append(f"asked elsewhere: {request.url}")
 
         self.page.on("request", asked)
-        self.page.on("requestfinished", self.sent.append)
+        self.page.on("requestfinished", lambda request: self.sent.append(request))
         self.page.on(
             "response",
             lambda answer: (
@@ -231,9 +233,3 @@ def open_tab(chromium: Chromium, server: LiveServer, house: House) -> Iterator[O
     for context in contexts:
         context.close()
     assert [wrong for tab in tabs for wrong in tab.wrong] == []
-
-
-@pytest.fixture
-def shots(tmp_path: Path) -> Path:
-    """Where what was printed is put."""
-    return tmp_path

@@ -44,7 +44,7 @@ def filled(clinic: Clinic, *, is_in_danger: bool = True) -> str:
     answers += [
         patient.post(f"{record}/notes", a_note()),
         patient.post(f"{record}/goals", a_goal()),
-        patient.put(f"{record}/safety-plan", a_safety_plan(), base=0),
+        patient.put(f"{record}/safety-plan", a_safety_plan(), base=1),
     ]
     if is_in_danger:
         answers.append(
