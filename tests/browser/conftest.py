@@ -1,4 +1,5 @@
-"""Debian's Chromium before the real server: one of each for the whole folder.
+"""Debian's Chromium before the real server: one of each for the whole folder, and gone after it:
+while Playwright runs no other test of the same process could have an event loop.
 
 Whatever a page does that it must not do fails the test that opened it: an error in the console, a
 violation of the content security policy, a request to another origin, an answer of 500 or more.
@@ -45,7 +46,7 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         terminalreporter.write_sep("!", MISSING, red=True, bold=True)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def chromium() -> Iterator[Chromium]:
     """The browser."""
     if EXECUTABLE is None:
@@ -57,7 +58,7 @@ def chromium() -> Iterator[Chromium]:
         browser.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def server(
     chromium: Chromium,
     postgres: Postgres,
@@ -87,7 +88,7 @@ class House:
         return a_clinic(self.client, self.direct)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def house(server: LiveServer) -> Iterator[House]:
     """What patients send comes over another process, as from their phones."""
     keyring = stack.keyring(server.settings)
@@ -173,7 +174,11 @@ class Tab:
                 self.wrong.append(f"asked elsewhere: {request.url}")
 
         self.page.on("request", asked)
-        self.page.on("requestfinished", lambda request: self.sent.append(request))
+
+        def finished(request: Request) -> None:
+            self.sent.append(request)
+
+        self.page.on("requestfinished", finished)
         self.page.on(
             "response",
             lambda answer: (

@@ -81,7 +81,7 @@ class TestSigningIn:
         expect(page.get_by_role("img", name="QR code")).to_be_visible()
         assert tab.violations() == ""
         secret = str(page.locator(".secret").text_content())
-        page.get_by_label("Code").fill(TOTP(secret).at(now()))
+        page.get_by_role("textbox", name="Code").fill(TOTP(secret).at(now()))
         page.get_by_role("button", name="Confirm").click()
         expect(page.get_by_role("heading", name="Your recovery codes")).to_be_visible()
         assert tab.violations() == ""
