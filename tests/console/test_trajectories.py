@@ -174,9 +174,9 @@ class TestCaseload:
         assert "The rule is our convention" in page
 
     def test_the_order_and_the_filters_are_those_of_the_api(
-        self, browser: Browser, record: str, world: World, behind: Behind
+        self, browser: Browser, record: str, world: World, direct: Direct
     ) -> None:
-        link(behind, world.here.other_patient, world.therapist)
+        link(direct, world.here, world.here.other_patient, world.therapist)
         told = world.therapist.get("/v1/caseload").json()["patients"]
 
         page = browser.get("/console/caseload").text
