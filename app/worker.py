@@ -7,8 +7,9 @@ Several loops, each with a connection and a heartbeat of its own. `run` puts fla
 must see them, which is a row in their inbox, and waits for nothing else. `run_alarms` writes to the
 addresses of those who were told, one loop for each channel: a mail server that hangs keeps no
 webhook back. `run_errands` looks for what patients are to be reminded of, writes to their
-devices, and deletes what was sent of uploads that nobody finished. When a loop that tells has not
-been seen for a minute, the API's process stands in for it.
+devices, and deletes what was sent of uploads that nobody finished and the console's sessions that
+have long been over. When a loop that tells has not been seen for a minute, the API's process stands
+in for it.
 """
 
 from collections.abc import Callable, Mapping
@@ -21,6 +22,7 @@ from uuid import UUID
 
 import psycopg
 
+from app.console import session
 from app.experience import uploads
 from app.kernel import clock, outbox
 from app.kernel.channels import Channels
@@ -211,15 +213,22 @@ def look_around(database: Direct, now: datetime) -> None:
 
 
 def tidy(database: Direct, now: datetime) -> None:
-    """Delete what was sent of uploads that nobody finished, clinic by clinic."""
+    """Delete what was sent of uploads that nobody finished, and sessions of the console that have
+    been over for a month, clinic by clinic.
+    """
     for clinic in database.run(all_clinics):
+        for tidied in (uploads.lapse_abandoned, session.purge):
 
-        def lapse(db: Db, clinic_id: UUID = clinic.clinic_id) -> int:
-            db.enter(clinic_id)
-            return uploads.lapse_abandoned(db, now)
+            def some(
+                db: Db,
+                clinic_id: UUID = clinic.clinic_id,
+                tidied: Callable[[Db, datetime], int] = tidied,
+            ) -> int:
+                db.enter(clinic_id)
+                return tidied(db, now)
 
-        while database.run(lapse):
-            pass
+            while database.run(some):
+                pass
 
 
 def _look_at_one(database: Direct, clinic_id: UUID, now: datetime) -> bool:

@@ -6,7 +6,7 @@
     forms      what was typed, read strictly, and what is wrong with it by field
     figures    where a trajectory is drawn
     words      the codes of the record in words
-    sign_in | caseload | flags | clinic | people | account
+    sign_in | second_factor | caseload | flags | clinic | people | account
     patient | summary | trajectories | treatment
                pages by subject, each with the models of its views
     routes     all of them

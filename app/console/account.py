@@ -1,4 +1,4 @@
-"""One's own account: name, where one is told of flags, and the place of the second factor."""
+"""One's own account: name, where one is told of flags, and the way to one's second factor."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

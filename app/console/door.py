@@ -3,8 +3,9 @@
 A page is a plain synchronous function, as a route of the API is; what stands between it and the
 browser is different. A page takes one of
 
-    visit: Inside   somebody who is signed in, and the transaction in their clinic
-    visit: Outside  anybody
+    visit: Inside     somebody who is signed in, and the transaction in their clinic
+    visit: Enrolling  the same, and also whoever has to set up a second factor first
+    visit: Outside    anybody
 
 beside path and query parameters, and returns what is `Shown`, where to `GoTo`, an answer that
 goes on (`Live`), or a `Problem` that must not undo what was stored. A problem is a page too.
@@ -14,6 +15,9 @@ the cookie is SameSite=Strict, the browser says that the request comes from this
 (Sec-Fetch-Site, Origin), and the form carries its session's token. Whoever is signed off while
 they read comes back, after signing in, to the page they were on: every form is sent to the
 address of its own page.
+
+Whoever has to set up a second factor is led there from every page that is `Inside`, also one that
+is written later.
 """
 
 from collections.abc import Callable, Mapping
@@ -33,10 +37,12 @@ from app.kernel.db import Db
 from app.kernel.edge import Desk, Live, Receive, Route, Scope, Send, whole_body
 from app.kernel.errors import Fault, Kind, Problem
 from app.kernel.identity import Caller, Issuer
+from app.kernel.renderer import Renderer
 
 FORM_BYTES: Final = 256 * 1024
 FORM_FIELDS: Final = 200
 SIGN_IN: Final = "/console/sign-in"
+SECOND_FACTOR: Final = "/console/second-factor"
 QUIET: Final = "by-itself"
 """A query parameter: the page asks by itself, and nobody is there because of that."""
 
@@ -87,6 +93,8 @@ class Visit:
     path: str
     form: Form
     signed_in: SignedIn
+    issuer: Issuer
+    renderer: Renderer
 
     @property
     def caller(self) -> Caller:
@@ -109,7 +117,10 @@ class Arrival:
 
 @dataclass(slots=True, frozen=True)
 class Shown:
-    """A page. view: what its template is about. section: where one is in the navigation."""
+    """A page. view: what its template is about. section: where one is in the navigation.
+
+    cookie: of a session that takes the place of the one there was.
+    """
 
     template: str
     title: str
@@ -118,6 +129,7 @@ class Shown:
     status: int = 200
     said: str = ""
     extra: Mapping[str, object] = field(default_factory=dict)
+    cookie: str | None = None
 
 
 @dataclass(slots=True, frozen=True)
@@ -139,6 +151,11 @@ def _is_outside() -> None:
     """A marker: anybody."""
 
 
+def _is_enrolling() -> None:
+    """A marker: somebody has to be signed in, and may have to set up a second factor."""
+
+
+Enrolling = Annotated[Visit, Depends(_is_enrolling)]
 Inside = Annotated[Visit, Depends(_is_inside)]
 Outside = Annotated[Arrival, Depends(_is_outside)]
 _Rendered = tuple[int, dict[str, str], bytes]
@@ -151,7 +168,8 @@ class PageRoute(Route):
         options |= {"response_model": None, "include_in_schema": False}
         super().__init__(path, endpoint, **options)
         (visit,) = self.dependant.dependencies
-        self._is_inside = visit.call is _is_inside
+        self._may_enrol = visit.call is _is_enrolling
+        self._is_inside = visit.call in {_is_inside, _is_enrolling}
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -184,15 +202,17 @@ class PageRoute(Route):
 
     def _answer(self, request: "_Request", db: Db, known: list[Chrome]) -> _Rendered | Live:
         cookie = _cookie(request.headers, request.desk.issuer.base_url)
-        is_there = QUIET not in request.query
+        is_there = QUIET not in request.query and not request.is_by_itself
         signed_in = (
             session.find(db, cookie, request.now, is_somebody_there=is_there) if cookie else None
         )
         if signed_in is None and self._is_inside:
-            return _sign_in_first(request)
+            return _first(request, Kind.NOT_SIGNED_IN)
         del known[:]
         if signed_in is not None:
-            known.append(Chrome.of(signed_in, session.form_token(db.vault, signed_in), request.now))
+            known.append(_chrome(db, signed_in, request.now))
+            if signed_in.must_enrol and self._is_inside and not self._may_enrol:
+                return _first(request, Kind.SECOND_FACTOR_ENROLMENT_REQUIRED)
             is_ours = not (request.is_sent and self._is_inside) or session.is_form_token(
                 db.vault, signed_in, request.form["token"]
             )
@@ -201,7 +221,16 @@ class PageRoute(Route):
         visit: Visit | Arrival
         if self._is_inside:
             assert signed_in is not None
-            visit = Visit(db, request.now, request.address, request.path, request.form, signed_in)
+            visit = Visit(
+                db,
+                request.now,
+                request.address,
+                request.path,
+                request.form,
+                signed_in,
+                request.desk.issuer,
+                request.desk.renderer,
+            )
         else:
             visit = Arrival(
                 db,
@@ -220,7 +249,11 @@ class PageRoute(Route):
             return problem_page(answer, known[0] if known else None)
         if isinstance(answer, GoTo):
             return _see_other(answer, request.desk.issuer.base_url)
-        return _shown(answer, known[0] if known else None)
+        if answer.cookie is not None:
+            begun = session.find(db, answer.cookie, request.now, is_somebody_there=False)
+            assert begun is not None
+            known[:] = [_chrome(db, begun, request.now)]
+        return _shown(answer, known[0] if known else None, request.desk.issuer.base_url)
 
 
 @dataclass(slots=True, frozen=True)
@@ -249,10 +282,16 @@ class _Request:
         return str((self.scope["client"] or ("",))[0])
 
     @property
+    def is_by_itself(self) -> bool:
+        """A page asks, and not whoever reads it."""
+        return self.headers.get(b"accept", b"").startswith(_NO_PAGE)
+
+    @property
     def fetch_site(self) -> bytes:
         return self.headers.get(b"sec-fetch-site", b"")
 
 
+_NO_PAGE: Final = (b"text/event-stream", b"application/vnd.vegalite", b"image/")
 FORM_REFUSED: Final = "The form did not come from a page of this sign-in. Open the page again."
 
 
@@ -300,7 +339,11 @@ def with_query(path: str, **query: str | None) -> str:
     return f"{path}?{urlencode(given)}" if given else path
 
 
-def _shown(shown: Shown, chrome: Chrome | None) -> _Rendered:
+def _chrome(db: Db, signed_in: SignedIn, now: datetime) -> Chrome:
+    return Chrome.of(signed_in, session.form_token(db.vault, signed_in), now)
+
+
+def _shown(shown: Shown, chrome: Chrome | None, base_url: str) -> _Rendered:
     body = render(
         shown.template,
         chrome,
@@ -310,7 +353,9 @@ def _shown(shown: Shown, chrome: Chrome | None) -> _Rendered:
         said=shown.said,
         **shown.extra,
     )
-    return shown.status, {}, body
+    if shown.cookie is None:
+        return shown.status, {}, body
+    return shown.status, {"Set-Cookie": session.set_cookie(base_url, shown.cookie)}, body
 
 
 def _see_other(answer: GoTo, base_url: str) -> _Rendered:
@@ -320,9 +365,12 @@ def _see_other(answer: GoTo, base_url: str) -> _Rendered:
     return 303, headers, b""
 
 
-def _sign_in_first(request: _Request) -> _Rendered:
-    if request.headers.get(b"accept", b"").startswith(b"text/event-stream"):
-        raise Problem(Kind.NOT_SIGNED_IN)
+def _first(request: _Request, why: Kind) -> _Rendered:
+    """To where somebody signs in, or sets up what they must have. Raises: Problem."""
+    if request.is_by_itself:
+        raise Problem(why)
+    if why is Kind.SECOND_FACTOR_ENROLMENT_REQUIRED:
+        return 303, {"Location": SECOND_FACTOR}, b""
     path = request.path
     if not request.is_sent and request.scope["query_string"]:
         path += "?" + request.scope["query_string"].decode("latin-1")

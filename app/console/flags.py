@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Annotated, Any, Final, TypeVar
 from uuid import UUID
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
-from app.console import words
+from app.console import session, words
 from app.console.door import Answer, GoTo, Inside, Shown, Visit, page_router, with_query
 from app.console.forms import Fields, read
 from app.console.patient import Contact, contact_of, initials
@@ -105,9 +106,11 @@ def live(hub: stream.Hub) -> APIRouter:
     @following.get("/console/flags/stream")
     def follow(visit: Inside) -> Live:
         """The events of the API's stream, which the page answers by asking for its list again."""
-        # A stream lasts as long as an access token made now would, and begins again by itself.
+        # A stream lasts as long as an access token made now would, and begins again by itself;
+        # it ends with the session, and nobody is there because of it.
         caller = replace(visit.caller, issued_at=int(visit.now.timestamp()))
-        return stream.follow(visit.db, hub, caller, visit.now)
+        holds = partial(session.is_good, session_id=visit.signed_in.id)
+        return stream.follow(visit.db, hub, caller, visit.now, holds)
 
     return following
 

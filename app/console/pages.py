@@ -19,6 +19,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from app.console import words
 from app.console.session import IDLE, SignedIn
 from app.people.chart import CARE
+from app.trends import assets
 
 _HERE: Final = Path(__file__).parent
 STATIC: Final = "/console/static/"
@@ -49,7 +50,10 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Chrome:
-    """What stands around a page of somebody who is signed in. token: of their forms."""
+    """What stands around a page of somebody who is signed in. token: of their forms.
+
+    must_enrol: they get no further than to their second factor.
+    """
 
     name: str
     clinic: str
@@ -58,6 +62,7 @@ class Chrome:
     links: tuple[Link, ...]
     token: str
     now: datetime
+    must_enrol: bool
 
     @classmethod
     def of(cls, signed_in: SignedIn, token: str, now: datetime) -> "Chrome":
@@ -70,6 +75,7 @@ class Chrome:
             _links(signed_in),
             token,
             now,
+            signed_in.must_enrol,
         )
 
 
@@ -79,12 +85,17 @@ _CLINIC: Final = Link("clinic", "/console/clinic", "Clinic")
 _PEOPLE: Final = Link("people", "/console/people", "People")
 
 
+_OUTCOMES: Final = Link("outcomes", "/console/outcomes", "Outcomes")
+
+
 def _links(signed_in: SignedIn) -> tuple[Link, ...]:
+    if signed_in.must_enrol:
+        return ()
     if signed_in.caller.role == "administrator":
-        return _FLAGS, _PEOPLE, _CLINIC
+        return _FLAGS, _OUTCOMES, _PEOPLE, _CLINIC
     if CARE.isdisjoint(signed_in.privileges):
         return _CLINIC, _PEOPLE
-    return _CASELOAD, _FLAGS, _PEOPLE, _CLINIC
+    return _CASELOAD, _FLAGS, _OUTCOMES, _PEOPLE, _CLINIC
 
 
 def render(template: str, chrome: Chrome | None, **given: Any) -> bytes:
@@ -155,7 +166,12 @@ def _templates() -> Environment:
         "reason": words.reason,
         "instrument": words.instrument_name,
     }
-    environment.globals |= {"asset": asset, "spoken_options": spoken_options}
+    environment.globals |= {
+        "asset": asset,
+        "spoken_options": spoken_options,
+        "chart_style": assets.style_path,
+        "chart_script": assets.script_element,
+    }
     return environment
 
 

@@ -135,7 +135,7 @@ def head(db: Db, chart: Chart, tab: str, now: datetime) -> Head:
         tabs=tuple(
             Tab(key, path, label) for right, key, path, label in tabs if right.is_granted(chart)
         ),
-        tab=tab,
+        tab="trajectories" if tab in {"together", "ideation"} else tab,
         may_record=treatment.RECORD_SESSIONS.is_granted(chart),
     )
 

@@ -4,8 +4,11 @@ The cookie is `clinic.session.mac`: the mac is a keyed hash of the rest, so ther
 steal from the database. What it stands for is a row, so it can be ended from here. It ends after
 fifteen minutes in which nobody did anything, after ten hours whatever was done, by signing out,
 and with the membership: that is read in each request's own transaction, as for access tokens.
+So is whether the clinic requires a second factor that somebody does not have: such a session is
+good for setting one up, and for nothing else (`SignedIn.must_enrol`).
 
-Only clinicians and administrators have pages.
+Only clinicians and administrators have pages. A row is deleted a month after its end; what was
+done with it is in the ledger and the access log.
 """
 
 import hmac
@@ -14,13 +17,13 @@ from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from sqlalchemy import and_, bindparam, insert, select, update
+from sqlalchemy import and_, bindparam, delete, insert, literal_column, select, update
 from uuid_utils.compat import uuid7
 
 from app.console.tables import ConsoleSession
-from app.kernel import identity
+from app.kernel import identity, second_factor
 from app.kernel import sign_in as kernel
-from app.kernel.db import Change, Db, Query
+from app.kernel.db import Change, Db, Query, itself
 from app.kernel.errors import Kind, Problem
 from app.kernel.identity import Caller, Issuer, Standing
 from app.kernel.tables import Membership, columns, table
@@ -33,10 +36,16 @@ LIFETIME: Final = timedelta(hours=10)
 SEEN_EVERY: Final = timedelta(seconds=20)
 """That somebody is there is written at most this often."""
 STAFF: Final = ("clinician", "administrator")
+KEPT: Final = timedelta(days=30)
+"""After its end; our convention. Nothing asks for it then, and it is nothing clinical."""
+_AT_ONCE: Final = 1000
 
 
 class SignedIn(NamedTuple):
-    """A session that holds now. name: the member's."""
+    """A session that holds now. name: the member's.
+
+    must_enrol: it is good for setting up a second factor, and for nothing else.
+    """
 
     id: UUID
     caller: Caller
@@ -44,6 +53,7 @@ class SignedIn(NamedTuple):
     privileges: frozenset[str]
     clinic_name: str
     time_zone: str
+    must_enrol: bool
 
 
 class Place(NamedTuple):
@@ -114,6 +124,20 @@ END_SESSION = Change(
     .where(*_this, _session.ended_at.is_(None))
     .values(ended_at=bindparam("now"))
 )
+_over = (
+    select(_session.id)
+    .where(
+        _session.clinic_id == bindparam("clinic_id"),
+        _session.expires_at <= bindparam("before"),
+    )
+    .limit(literal_column(str(_AT_ONCE)))
+)
+PURGE_SESSIONS = Query(
+    delete(ConsoleSession)
+    .where(_session.clinic_id == bindparam("clinic_id"), _session.id.in_(_over))
+    .returning(_session.id),
+    itself,
+)
 CLINIC_NAME = Query(
     select(_clinic.name).where(_clinic.clinic_id == bindparam("clinic_id")), lambda name: name
 )
@@ -150,6 +174,7 @@ def sign_in(
     standing = next(iter(_staff(db, proven.account_id)), None)
     if standing is None:
         return Problem(Kind.FORBIDDEN)
+    db.enter(standing.clinic_id)
     kernel.note_spent(db, proven, standing.membership_id, now)
     return begin(db, standing, now)
 
@@ -158,13 +183,15 @@ def begin(db: Db, standing: Standing, now: datetime) -> str:
     """A session of this membership. Returns: the cookie's value."""
     db.enter(standing.clinic_id)
     session_id = uuid7()
+    # Every sign-in before `valid_after` ended, and it may be within this very second.
+    at = max(now, standing.valid_after)
     db.add(
         ADD_SESSION,
         id=session_id,
         membership_id=standing.membership_id,
-        began_at=now,
-        seen_at=now,
-        expires_at=now + LIFETIME,
+        began_at=at,
+        seen_at=at,
+        expires_at=at + LIFETIME,
         ended_at=None,
     )
     body = f"{standing.clinic_id.hex}.{session_id.hex}"
@@ -181,14 +208,12 @@ def find(db: Db, cookie: str, now: datetime, *, is_somebody_there: bool) -> Sign
         return None
     clinic_id, session_id = read
     db.enter(clinic_id)
-    row = db.first(SESSION_BY_ID, session_id=session_id)
-    if row is None or row.role not in STAFF or row.expires_at <= now or row.seen_at + IDLE <= now:
-        return None
-    began_at = int(row.began_at.timestamp())
-    if began_at < int(row.valid_after.timestamp()):
+    row = _held(db, session_id, now)
+    if row is None:
         return None
     if is_somebody_there and row.seen_at + SEEN_EVERY <= now:
         db.add(NOTE_SEEN, session_id=session_id, now=now)
+    began_at = int(row.began_at.timestamp())
     return SignedIn(
         session_id,
         Caller(row.account_id, clinic_id, row.membership_id, row.role, None, began_at),
@@ -196,12 +221,37 @@ def find(db: Db, cookie: str, now: datetime, *, is_somebody_there: bool) -> Sign
         frozenset(row.privileges),
         row.clinic_name,
         row.time_zone,
+        second_factor.must_enrol(db, row.account_id, row.role),
     )
+
+
+def is_good(db: Db, now: datetime, *, session_id: UUID) -> bool:
+    """Whether a session of the transaction's clinic opens its pages still."""
+    row = _held(db, session_id, now)
+    return row is not None and not second_factor.must_enrol(db, row.account_id, row.role)
+
+
+def begin_anew(db: Db, signed_in: SignedIn, standing: Standing, now: datetime) -> str:
+    """Another session in the place of this one, good from `now` on; the old cookie is worth
+    nothing. For when every sign-in before it ended. Returns: the cookie's value.
+    """
+    db.enter(signed_in.caller.clinic_id)
+    end(db, signed_in, now)
+    return begin(db, standing, now)
 
 
 def end(db: Db, signed_in: SignedIn, now: datetime) -> None:
     """Sign out. The cookie is worth nothing from now on."""
     db.add(END_SESSION, session_id=signed_in.id, now=now)
+
+
+def purge(db: Db, now: datetime) -> int:
+    """Delete sessions of the transaction's clinic that have been over for `KEPT`.
+
+    Returns: how many there were; ask again while there are any.
+    """
+    # Whatever ended it, a session is over when its ten hours are.
+    return len(db.change(PURGE_SESSIONS, before=now - KEPT))
 
 
 def places(db: Db, account_id: UUID) -> list[Place]:
@@ -254,6 +304,15 @@ def set_cookie(base_url: str, value: str) -> str:
 
 def _is_https(base_url: str) -> bool:
     return urlsplit(base_url).scheme == "https"
+
+
+def _held(db: Db, session_id: UUID, now: datetime) -> _Row | None:
+    row = db.first(SESSION_BY_ID, session_id=session_id)
+    if row is None or row.role not in STAFF or row.expires_at <= now or row.seen_at + IDLE <= now:
+        return None
+    if int(row.began_at.timestamp()) < int(row.valid_after.timestamp()):
+        return None
+    return row
 
 
 def _staff(db: Db, account_id: UUID) -> list[Standing]:

@@ -10,6 +10,7 @@ from app.console import session
 from app.console.door import (
     SIGN_IN,
     Answer,
+    Enrolling,
     GoTo,
     Inside,
     Outside,
@@ -19,6 +20,7 @@ from app.console.door import (
     with_query,
 )
 from app.console.forms import Fields
+from app.console.second_factor import waiting
 from app.kernel import plain
 from app.kernel.errors import Kind, Problem, not_found
 
@@ -91,7 +93,7 @@ def sign_in(visit: Outside) -> Answer:
 
 
 @routes.post("/console/sign-out")
-def sign_out(visit: Inside) -> Answer:
+def sign_out(visit: Enrolling) -> Answer:
     """End this sign-in."""
     session.end(visit.db, visit.signed_in, visit.now)
     return GoTo("/console/sign-in?out=1", "")
@@ -104,7 +106,7 @@ def signed_out(visit: Outside) -> Answer:
 
 
 @routes.get("/console/still-here")
-def still_here(visit: Inside) -> Answer:
+def still_here(visit: Enrolling) -> Answer:
     """Somebody is typing: the sign-in goes on. The page asks, and shows nothing of the answer."""
     return Shown("still_here.html", "Still signed in", None)
 
@@ -116,6 +118,20 @@ def home(visit: Inside) -> Answer:
     if caller.role == "clinician" and visit.signed_in.privileges == {"coach"}:
         return GoTo("/console/account")
     return GoTo("/console/caseload" if caller.role == "clinician" else "/console/flags")
+
+
+@routes.get("/")
+def arrive(visit: Outside, alert: Annotated[str, Query(max_length=200)] = "") -> Answer:
+    """The address that messages have. alert: `flag.round.step`; whoever comes by it sees the flag.
+
+    It says nothing of whether there is such a flag.
+    """
+    flag, *rest = alert.split(".")
+    try:
+        is_one = len(rest) == 2 and all(one.isascii() and one.isdigit() for one in rest)
+        return GoTo(f"/console/flags/{UUID(flag)}" if is_one else HOME)
+    except ValueError:
+        return GoTo(HOME)
 
 
 @routes.get("/console/clinics")
@@ -175,8 +191,7 @@ def _refused(problem: Problem, wanted: str, fields: Fields) -> Answer:
     if problem.kind is Kind.FORBIDDEN:
         return _page(wanted, fields, status=403, is_for_patients=True)
     if problem.kind is Kind.TOO_MANY_ATTEMPTS:
-        minutes = max(1, round(int(problem.headers.get("Retry-After", "60")) / 60))
-        return _page(wanted, fields, status=429, wait_minutes=minutes)
+        return _page(wanted, fields, status=429, wait_minutes=waiting(problem))
     if problem.kind is Kind.SECOND_FACTOR_REQUIRED:
         return _page(wanted, fields, status=401, asks_code=True)
     if problem.kind is not Kind.INVALID_GRANT:

@@ -7,6 +7,7 @@ from app.checkins import today
 from app.checkins.schemas import DueOut
 from app.clinical.instruments import Instrument, Item
 from app.console import words
+from app.console.charts import Scale
 from app.console.door import Answer, Inside, page_router
 from app.console.figures import Figure, draw
 from app.console.patient import PATIENT, READ_SUMMARY, shown
@@ -70,8 +71,14 @@ def summary_page(visit: Inside, patient_id: str) -> Answer:
     scores = []
     for instrument in known:
         if instrument.total is not None:
-            found = trajectory(db, chart, instrument.key, None, now)
-            drawn = draw(instrument.title, sentence(instrument.title, found, chart), found)
+            found = trajectory(db, chart, Scale(instrument.key, instrument.title), now)
+            drawn = draw(
+                sentence(instrument.title, found, chart),
+                found.points.effective_at,
+                found.points.score,
+                (found.minimum, found.maximum),
+                found.doses.effective_at,
+            )
             scores.append(Latest(instrument.key, instrument.title, found, drawn))
     view = Summary(
         scores=scores,
@@ -99,7 +106,8 @@ def _newest(
     db: Db, chart: Chart, instrument: Instrument, item: Item, now: datetime
 ) -> Answered | None:
     """The newest answer to this question that is one."""
-    columns = trajectory(db, chart, instrument.key, item.key, now).points
+    scale = Scale(instrument.key, instrument.title, item.key)
+    columns = trajectory(db, chart, scale, now).points
     known = [
         (at, score)
         for at, score in zip(columns.effective_at, columns.score, strict=True)
@@ -110,4 +118,4 @@ def _newest(
     at, value = known[-1]
     said = next((option.label for option in item.options if option.value == value), "")
     title = words.short_title(instrument) if item.scale is None else item.text
-    return Answered(title, f"{instrument.key}:{item.key}", at, value, item.maximum, said)
+    return Answered(title, scale.key, at, value, item.maximum, said)

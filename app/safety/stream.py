@@ -5,8 +5,8 @@ A stream begins with every open flag that its reader may see (`snapshot`, worst 
 away. From then on it has a `flag` for each change, a `gone` for a flag that was shown and may
 not be seen any more. A care link or a consent that begins shows a flag to who may see it then.
 `interrupted` comes while this process cannot hear of changes; what follows that is a snapshot
-again. `sign-in-again` ends it with the access token or with the membership. Ids and codes only:
-the reader reads the inbox.
+again. `sign-in-again` ends it with the access token, with the membership, or with whatever else
+its reader is signed in by. Ids and codes only: the reader reads the inbox.
 
 Who may see is asked when it happens, of the database, by the rules of the inbox: one transaction
 a clinic for all its streams, in which each reader and patient has a row in the access log before
@@ -96,6 +96,10 @@ class _Found(NamedTuple):
     opened: list[Seen]
 
 
+SignedIn = Callable[[Db, datetime], bool]
+"""Whether the sign-in that a stream was opened with still holds."""
+
+
 _flag = columns(Flag)
 _member = columns(Membership)
 _IS_READER = and_(
@@ -152,11 +156,16 @@ OPEN_FLAGS = Query(
 
 
 class FlagStream(EventStream):
-    """One reader. `shown`: the newest version of each flag that was sent."""
+    """One reader. `shown`: the newest version of each flag that was sent.
 
-    def __init__(self, hub: "Hub", caller: Caller) -> None:
+    holds: asked at least every `standing_seconds`, in a transaction in the reader's clinic; None
+        where a membership that stands is enough.
+    """
+
+    def __init__(self, hub: "Hub", caller: Caller, holds: SignedIn | None = None) -> None:
         super().__init__()
         self.caller = caller
+        self.holds = holds
         self.shown: dict[UUID, int] = {}
         self._hub = hub
 
@@ -351,14 +360,19 @@ class _Room:
         def is_news(flag: Seen) -> bool:
             return any(stream.is_news(flag) for stream in of_member[flag.membership_id])
 
+        over: set[FlagStream] = set()
+
         def work(db: Db) -> _Found:
             db.enter(self._clinic_id)
+            now = self._hub.clock()
+            over.clear()
+            over.update(one for one in streams if one.holds and not one.holds(db, now))
             callers = {member: several[0].caller for member, several in of_member.items()}
             new = {stream.caller.membership_id for stream in beginning}
             about = list(flag_ids)
             if patient_ids:
                 about += db.all(OPEN_FLAGS_OF, patient_ids=patient_ids)
-            return look(db, callers, about, new, is_news, self._hub.clock())
+            return look(db, callers, about, new, is_news, now)
 
         try:
             found = await self._hub.database.run(work)
@@ -375,7 +389,10 @@ class _Room:
         if self._changed or self._cared_for:
             self._wake.set()
         for stream in streams:
-            _tell(stream, found, is_beginning=stream in beginning)
+            if stream in over:
+                stream.end(SIGN_IN_AGAIN)
+            else:
+                _tell(stream, found, is_beginning=stream in beginning)
 
 
 def _taken(waiting: dict[UUID, None]) -> list[UUID]:
@@ -403,10 +420,16 @@ def _tell(stream: FlagStream, found: _Found, *, is_beginning: bool) -> None:
             stream.hide(flag_id)
 
 
-def follow(db: Db, hub: Hub, caller: Caller, now: datetime) -> FlagStream:
-    """A stream for somebody who may read the inbox. Raises: Problem FORBIDDEN, NOT_SIGNED_IN."""
+def follow(
+    db: Db, hub: Hub, caller: Caller, now: datetime, holds: SignedIn | None = None
+) -> FlagStream:
+    """A stream for somebody who may read the inbox.
+
+    holds: as for `FlagStream`.
+    Raises: Problem FORBIDDEN, NOT_SIGNED_IN.
+    """
     open_panel(db, caller, WATCH_FLAGS, now)
-    return FlagStream(hub, caller)
+    return FlagStream(hub, caller, holds)
 
 
 def look(

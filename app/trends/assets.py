@@ -59,15 +59,25 @@ def script_element() -> Markup:
     )
 
 
-def figure(address: str, description: str, tables: list[Table], picture: str) -> Markup:
+def figure(
+    address: str,
+    description: str,
+    tables: list[Table],
+    picture: str,
+    dark_picture: str | None = None,
+) -> Markup:
     """A chart in a page: drawn by the script, a picture without it, and the table behind it.
 
-    address: of the trajectory, for the script. picture: of an image of the same chart. description:
-    as in the specification.
+    address: of the trajectory, for the script. picture, dark_picture: of an image of the same
+    chart, and of one for a dark screen. description: as in the specification.
     """
     found = TEMPLATES.get_template("figure.html")
     rendered = found.render(
-        address=address, description=description, tables=tables, picture=picture
+        address=address,
+        description=description,
+        tables=tables,
+        picture=picture,
+        dark_picture=dark_picture,
     )
     return Markup(rendered)  # noqa: S704 - made by a template that escapes
 

@@ -121,6 +121,11 @@ def of_several(told: bytes, measured: Sequence[Measured], time_zone: str, frame:
 
 def of_ideation(told: IdeationOut, time_zone: str, frame: Frame) -> Spec:
     """Suicidal ideation, every source a panel of its own."""
+    return ideation.chart(ideation_of(told, time_zone), frame)
+
+
+def ideation_of(told: IdeationOut, time_zone: str) -> Ideation:
+    """What that chart, and the table behind it, is made of."""
     sources = [
         Source(
             title=f"{one.instrument.upper()}: {one.title}",
@@ -129,7 +134,7 @@ def of_ideation(told: IdeationOut, time_zone: str, frame: Frame) -> Spec:
         )
         for one in told.sources
     ]
-    return ideation.chart(Ideation(sources, told.doses, time_zone, told.caveat), frame)
+    return Ideation(sources, told.doses, time_zone, told.caveat)
 
 
 def course_of(

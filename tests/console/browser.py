@@ -1,6 +1,7 @@
 """A browser without a screen: it keeps a cookie, says where it comes from, and fills in forms."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from html import unescape
@@ -29,7 +30,7 @@ class Browser:
         """A page; a redirect is not followed."""
         return self._ask("GET", path, {}, headers)
 
-    def post(self, path: str, fields: dict[str, str | list[str]], **headers: str) -> Response:
+    def post(self, path: str, fields: Mapping[str, str | list[str]], **headers: str) -> Response:
         """A form as a page of ours would send it, but for its token."""
         return self._ask("POST", path, fields, {**FROM_US, **headers})
 
@@ -49,7 +50,7 @@ class Browser:
         self,
         method: str,
         path: str,
-        fields: dict[str, str | list[str]],
+        fields: Mapping[str, str | list[str]],
         headers: dict[str, str],
     ) -> Response:
         if method == "POST":
@@ -60,7 +61,7 @@ class Browser:
         answer: Response = self.client.request(
             method,
             path,
-            data=fields if method == "POST" else None,
+            data=dict(fields) if method == "POST" else None,
             headers=headers,
             follow_redirects=False,
         )

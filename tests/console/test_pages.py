@@ -125,19 +125,6 @@ class TestSummary:
         assert "40 mg ketamine" in page
         assert "Signs I notice" in page
 
-    def test_ideation_is_drawn_as_dots_and_never_as_a_line(
-        self, browser: Browser, record: str, world: World
-    ) -> None:
-        path = f"/v1/patients/{world.patient.patient_id}/check-ins"
-        world.patient.post(path, a_check_in())
-
-        total = browser.get(f"{record}/trajectories?scale=phq-9").text
-        ideation = browser.get(f"{record}/trajectories?scale=phq-9:item-9").text
-
-        assert '<polyline class="line"' in total
-        assert '<polyline class="line"' not in ideation
-        assert ideation.count('<circle class="dot"') == 2
-
     def test_a_scale_that_nobody_answered_is_a_missing_page(
         self, browser: Browser, record: str
     ) -> None:

@@ -133,6 +133,27 @@ class TestSigningIn:
         assert browser.get(asked).headers["location"] == "/console/flags"
         assert heading(bare.get(asked, **from_a_mail).text) == "Sign in"
 
+    @pytest.mark.parametrize(
+        ("alert", "leads_to"),
+        [
+            ("?alert=01890000-0000-7000-8000-000000000001.2.1", "/console/flags/{}"),
+            ("", "/console"),
+            ("?alert=", "/console"),
+            ("?alert=//evil.example.1.1", "/console"),
+            ("?alert=01890000-0000-7000-8000-000000000001", "/console"),
+            ("?alert=01890000-0000-7000-8000-000000000001.1.x", "/console"),
+            ("?alert=01890000-0000-7000-8000-000000000001.1.1.1", "/console"),
+        ],
+    )
+    def test_the_link_of_a_message_leads_to_its_flag(
+        self, world: World, alert: str, leads_to: str
+    ) -> None:
+        answer = Browser(world.therapist.client).get("/" + alert)
+
+        flag = "01890000-0000-7000-8000-000000000001"
+        assert answer.status_code == 303
+        assert answer.headers["location"] == leads_to.format(flag)
+
     def test_somebody_of_two_clinics_chooses(self, world: World, direct: Direct) -> None:
         here, elsewhere = world.here, world.elsewhere
 

@@ -1009,6 +1009,7 @@ ROSTER: Final = "/console/people/patients/{patient_id}"
 A_VISIT: Final = {"status": "not-done", "version": "1", "id": GOAL_ID}
 EXPECTED.update(
     {
+        ("GET", "/"): [PUBLIC],
         ("GET", "/console"): [Try(PAGES, "own", answer=303)],
         ("GET", "/console/sign-in"): [
             Try(PAGES, "any", query="?out=1"),
@@ -1020,7 +1021,16 @@ EXPECTED.update(
         ("GET", "/console/clinics"): [Try(PAGES, "own")],
         ("POST", "/console/clinics"): [],
         ("GET", "/console/static/{name}"): [Try(PAGES, "any", answer=404)],
+        ("GET", "/console/second-factor"): [Try(PAGES, "own")],
+        ("POST", "/console/second-factor"): [
+            Try(PAGES.replace("200", "422"), "own", form={"act": "begin"})
+        ],
         ("GET", "/console/caseload"): [Try(PAGES, "caseload")],
+        ("POST", "/console/caseload"): [Try(PAGES, "caseload", form={"name": "a"})],
+        **{
+            ("GET", f"/console/outcomes{part}"): [Try(PAGES, "inbox")]
+            for part in ("", "/chart", "/file")
+        },
         ("GET", "/console/flags"): [Try(PAGES, "inbox"), Try(PAGES, "inbox", query="?part=list")],
         # It does not end: tests/console/test_flags.py says who may follow it.
         ("GET", "/console/flags/stream"): [],
@@ -1032,6 +1042,17 @@ EXPECTED.update(
         **{
             ("GET", ON_A_PAGE + tab): [Try(READ_PAGE)]
             for tab in ("", "/trajectories", "/flags", "/treatment", "/notes", "/audit")
+        },
+        **{
+            ("GET", ON_A_PAGE + tab): [Try(READ_PAGE)]
+            for tab in (
+                "/trajectories/{instrument}/chart",
+                "/together",
+                "/together/chart",
+                "/ideation",
+                "/ideation/chart",
+                "/report",
+            )
         },
         ("GET", f"{ON_A_PAGE}/goals"): [Try(READ_GOALS_PAGE)],
         ("POST", f"{ON_A_PAGE}/flags"): [
@@ -1061,6 +1082,10 @@ EXPECTED.update(
                 "put",
                 form={"act": "privileges", "privileges": "therapy", "version": "999"},
             )
+        ],
+        ("GET", "/console/people/second-factor"): [Try(PAGES, "roster")],
+        ("POST", "/console/people/second-factor"): [
+            Try(PAGES.replace("200", "422"), "roster", form={"membership_id": GOAL_ID})
         ],
         ("GET", "/console/people/patients"): [Try(PAGES, "roster")],
         ("GET", ROSTER): [Try(ROSTER_PAGE)],

@@ -42,6 +42,12 @@ addEventListener("pageshow", () => {
   }
 });
 
+// To paper, where a browser can.
+for (const button of document.querySelectorAll("[data-print]")) {
+  button.hidden = false;
+  button.addEventListener("click", () => print());
+}
+
 // Signed off after a quarter of an hour in which nobody did anything, and told two minutes before.
 const idleSeconds = Number(document.body.dataset.idleSeconds || 0);
 if (idleSeconds) {

@@ -1,0 +1,245 @@
+"""Charts, the views of a trajectory, the report, the caseload and the outcomes on their pages."""
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from app.kernel.db import Direct
+from app.trends import forms
+from tests.browser.records import filled
+from tests.builders import World, now
+from tests.conftest import Behind
+from tests.console.browser import Browser, at_work, heading
+from tests.contract.stage import link
+
+SPECIFICATION = forms.VEGA_LITE_6
+
+
+@pytest.fixture
+def browser(world: World, direct: Direct) -> Browser:
+    return at_work(direct, world.therapist, now())
+
+
+@pytest.fixture
+def record(world: World) -> str:
+    return filled(world.here)
+
+
+def specification(browser: Browser, address: str) -> dict[str, Any]:
+    """As the script of a page asks for it."""
+    answer = browser.get(address, Accept=SPECIFICATION)
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-type"] == SPECIFICATION
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def marks(of: Any) -> set[str]:
+    """Every kind of mark in a specification."""
+    if isinstance(of, list):
+        return {kind for one in of for kind in marks(one)}
+    if not isinstance(of, dict):
+        return set()
+    own = of.get("mark")
+    named = {own["type"] if isinstance(own, dict) else own} if own else set()
+    return named | {kind for one in of.values() for kind in marks(one)}
+
+
+class TestCharts:
+    def test_the_specification_is_the_one_of_the_api(
+        self, browser: Browser, record: str, world: World
+    ) -> None:
+        path = f"/v1/patients/{world.patient.patient_id}/trajectories/phq-9"
+        told = world.therapist.get(path, headers={"Accept": SPECIFICATION})
+
+        ours = specification(browser, f"{record}/trajectories/phq-9/chart")
+
+        assert ours == told.json()
+
+    @pytest.mark.parametrize(
+        "address",
+        [
+            "/trajectories/phq-9/chart",
+            "/trajectories/phq-9/chart?view=doses&theme=dark&width=300",
+            "/together/chart",
+            "/ideation/chart",
+        ],
+    )
+    def test_an_image_in_a_page_gets_a_picture_of_it(
+        self, browser: Browser, record: str, address: str
+    ) -> None:
+        accept = "image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8"
+
+        answer = browser.get(record + address, Accept=accept)
+
+        assert answer.headers["content-type"] == "image/svg+xml"
+        assert answer.headers["cache-control"] == "no-store"
+        assert answer.content.startswith(b"<svg")
+
+    def test_ideation_is_never_a_line(self, browser: Browser, record: str) -> None:
+        total = specification(browser, f"{record}/trajectories/phq-9/chart")
+
+        assert "line" in marks(total)
+        for address in ("/trajectories/phq-9/chart?item=item-9", "/ideation/chart"):
+            assert marks(specification(browser, record + address)) & {"line", "area"} == set()
+
+    def test_another_s_is_missing_and_whoever_is_signed_off_is_told_so(
+        self, browser: Browser, record: str, world: World
+    ) -> None:
+        other = f"/console/patients/{world.here.other_patient.patient_id}"
+
+        theirs = browser.get(f"{other}/trajectories/phq-9/chart", Accept=SPECIFICATION)
+        nobody = Browser(browser.client).get(
+            f"{record}/trajectories/phq-9/chart", Accept=SPECIFICATION
+        )
+
+        assert theirs.status_code == 404
+        assert nobody.status_code == 401
+
+    def test_every_look_is_in_the_access_log(
+        self, browser: Browser, record: str, world: World, behind: Behind
+    ) -> None:
+        before = len(behind.accesses(world.here.id))
+
+        specification(browser, f"{record}/ideation/chart")
+
+        [look] = behind.accesses(world.here.id)[before:]
+        assert look == (
+            world.therapist.membership_id,
+            world.patient.patient_id,
+            "trajectories.read",
+        )
+
+
+class TestViews:
+    def test_what_somebody_is_followed_by_comes_first(self, browser: Browser, record: str) -> None:
+        page = browser.get(f"{record}/trajectories").text
+
+        assert "Patient Health Questionnaire-9" in page.partition('id="scale-title"')[2][:80]
+        assert f'data-chart="{record}/trajectories/phq-9/chart?view=time"' in page
+
+    def test_from_each_dose_it_says_what_each_did(self, browser: Browser, record: str) -> None:
+        page = browser.get(f"{record}/trajectories?scale=phq-9&view=doses").text
+
+        assert "After each dose" in page
+        assert "looks back too far" in page
+        assert f"{record}/trajectories/phq-9/chart?view=doses" in page
+
+    def test_ideation_is_not_laid_over_doses(self, browser: Browser, record: str) -> None:
+        page = browser.get(f"{record}/trajectories?scale=phq-9:item-9&view=doses").text
+
+        assert "After each dose" not in page
+        assert "view=time" in page
+
+    def test_together_says_what_happened_and_what_is_missing(
+        self, browser: Browser, record: str
+    ) -> None:
+        page = browser.get(f"{record}/together").text
+
+        assert "3 doses" in page
+        assert "1 shared note" in page
+        assert "Asked for and not answered" in page
+
+    def test_somebody_new_has_pages_without_charts(self, browser: Browser, world: World) -> None:
+        here = f"/console/patients/{world.patient.patient_id}"
+
+        for tab in ("/trajectories", "/together", "/ideation"):
+            page = browser.get(here + tab)
+            assert page.status_code == 200
+            assert "data-chart" not in page.text
+
+    def test_the_report_is_of_what_is_looked_at_and_runs_nothing(
+        self, browser: Browser, record: str
+    ) -> None:
+        answer = browser.get(f"{record}/report?scale=gad-7")
+
+        assert answer.status_code == 200
+        assert "Generalized Anxiety Disorder-7" in answer.text
+        assert "script-src" not in answer.headers["content-security-policy"]
+        assert answer.headers["refresh"].startswith("905; url=/console/sign-in?next=")
+        assert browser.get(f"{record}/report?scale=phq-9:item-9").status_code == 422
+
+
+class TestCaseload:
+    def test_it_says_why_and_what_else_and_how_they_have_been(
+        self, browser: Browser, record: str
+    ) -> None:
+        page = browser.get("/console/caseload").text
+
+        assert "Suicide risk" in page
+        assert "Also: " in page
+        assert 'aria-label="PHQ-9, oldest first: 21, 20, 12, 9, 11, 7, 8, 13"' in page
+        assert "The rule is our convention" in page
+
+    def test_the_order_and_the_filters_are_those_of_the_api(
+        self, browser: Browser, record: str, world: World, direct: Direct
+    ) -> None:
+        link(direct, world.here, world.here.other_patient, world.therapist)
+        told = world.therapist.get("/v1/caseload").json()["patients"]
+
+        page = browser.get("/console/caseload").text
+        shown = re.findall(r'<h2><a href="/console/patients/([0-9a-f-]{36})"', page)
+
+        assert len(shown) == 2
+        assert shown == [one["patient_id"] for one in told]
+        assert record in browser.get("/console/caseload?only=flagged").text
+        assert record not in browser.get("/console/caseload?only=silent").text
+        assert browser.get("/console/caseload?only=other").status_code == 422
+
+    def test_a_name_is_looked_for_by_a_form_and_is_in_no_address(
+        self, browser: Browser, record: str
+    ) -> None:
+        found = browser.submit("/console/caseload", name="PATI")
+        nobody = browser.submit("/console/caseload", name="nobody of that name")
+
+        assert record in found.text
+        assert 'value="PATI"' in found.text
+        assert "PATI" not in str(found.headers)
+        assert not re.search(r'(?:href|src|action)="[^"]*PATI', found.text)
+        assert record not in nobody.text
+        assert "Nobody in your care has this in their name" in nobody.text
+
+    def test_a_name_that_is_too_long_is_refused_at_its_field(self, browser: Browser) -> None:
+        answer = browser.submit("/console/caseload", name="x" * 201)
+
+        assert answer.status_code == 422
+        assert 'aria-invalid="true"' in answer.text
+
+
+class TestOutcomes:
+    def test_nothing_is_told_of_a_few(self, browser: Browser, record: str) -> None:
+        page = browser.get("/console/outcomes").text
+
+        assert heading(page) == "Outcomes"
+        assert "not told" in page
+        assert "data-chart" not in page
+
+    def test_the_file_is_the_one_of_the_api(
+        self, browser: Browser, record: str, world: World
+    ) -> None:
+        told = world.therapist.get("/v1/outcomes", headers={"Accept": "text/csv"})
+
+        answer = browser.get("/console/outcomes/file")
+
+        assert answer.content == told.content
+        assert answer.headers["content-disposition"].startswith("attachment")
+
+    def test_an_administrator_sees_them_and_a_coach_does_not(
+        self, world: World, direct: Direct
+    ) -> None:
+        office = at_work(direct, world.administrator, now())
+
+        assert office.get("/console/outcomes").status_code == 200
+        assert json.loads(office.get("/console/outcomes/chart", Accept=SPECIFICATION).content)[
+            "$schema"
+        ].endswith("v6.json")
+        coach = at_work(direct, world.here.coach, now())
+        assert coach.get("/console/outcomes").status_code == 403
+
+    def test_an_unknown_questionnaire_is_refused_on_a_page(self, browser: Browser) -> None:
+        answer = browser.get("/console/outcomes?instrument=none")
+
+        assert answer.status_code == 422
+        assert answer.headers["content-type"].startswith("text/html")
