@@ -154,7 +154,7 @@ def ideation_page(visit: Inside, patient_id: str) -> Answer:
 def report_page(
     visit: Inside, patient_id: str, scale: Annotated[str, Query(max_length=140)] = ""
 ) -> Answer:
-    """One page for a referrer, to be printed; about what the patient is followed by, unless said."""
+    """One page for a referrer, to be printed; unless said, on what the patient is followed by."""
     db, now = visit.db, visit.now
     chart = open_chart(db, visit.caller, patient_id, report.READ_REPORT, now)
     known = [one for instrument in answered(db, chart) for one in _scales(instrument)]

@@ -139,9 +139,10 @@ class Tab:
         return found.generate_report() if found.violations_count else ""
 
     def overflow(self) -> int:
-        """Pixels by which the page is wider than its window."""
+        """Pixels by which the page is wider than its window, or a chart than its figure."""
         wider: int = self.page.evaluate(
-            "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+            """Math.max(...[document.documentElement, ...document.querySelectorAll("figure .chart")]
+                .map(one => one.scrollWidth - one.clientWidth))"""
         )
         return wider
 

@@ -421,7 +421,7 @@ class TestDatabase:
             "ledger_head": {"SELECT"},
         }
 
-    def test_nothing_of_a_tenant_can_be_deleted_by_the_application(
+    def test_nothing_clinical_of_a_tenant_can_be_deleted_by_the_application(
         self, owner: psycopg.Connection[Any]
     ) -> None:
         erasable = {
@@ -430,7 +430,8 @@ class TestDatabase:
             if is_distributed(table) and rights(owner, table.name) - {"SELECT", "INSERT", "UPDATE"}
         }
 
-        assert erasable == set()
+        # Who was signed in to the pages, a month after it was over: nothing of it is of a patient.
+        assert erasable == {"console_session"}
 
     def test_a_grant_too_many_is_seen(self, owner: psycopg.Connection[Any]) -> None:
         owner.execute(f"GRANT UPDATE, DELETE ON ledger TO {APPLICATION}".encode())
