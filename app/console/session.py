@@ -54,6 +54,7 @@ class SignedIn(NamedTuple):
     clinic_name: str
     time_zone: str
     must_enrol: bool
+    expires_at: datetime
 
 
 class Place(NamedTuple):
@@ -179,8 +180,11 @@ def sign_in(
     return begin(db, standing, now)
 
 
-def begin(db: Db, standing: Standing, now: datetime) -> str:
-    """A session of this membership. Returns: the cookie's value."""
+def begin(db: Db, standing: Standing, now: datetime, *, until: datetime | None = None) -> str:
+    """A session of this membership. Returns: the cookie's value.
+
+    until: when it ends whatever is done; None: after `LIFETIME`.
+    """
     db.enter(standing.clinic_id)
     session_id = uuid7()
     # Every sign-in before `valid_after` ended, and it may be within this very second.
@@ -191,7 +195,7 @@ def begin(db: Db, standing: Standing, now: datetime) -> str:
         membership_id=standing.membership_id,
         began_at=at,
         seen_at=at,
-        expires_at=at + LIFETIME,
+        expires_at=until or at + LIFETIME,
         ended_at=None,
     )
     body = f"{standing.clinic_id.hex}.{session_id.hex}"
@@ -222,6 +226,7 @@ def find(db: Db, cookie: str, now: datetime, *, is_somebody_there: bool) -> Sign
         row.clinic_name,
         row.time_zone,
         second_factor.must_enrol(db, row.account_id, row.role),
+        row.expires_at,
     )
 
 
@@ -277,7 +282,8 @@ def change_place(db: Db, signed_in: SignedIn, membership_id: UUID, now: datetime
     if chosen is None:
         return None
     end(db, signed_in, now)
-    return begin(db, chosen, now)
+    # Going to and fro between clinics is no new sign-in.
+    return begin(db, chosen, now, until=signed_in.expires_at)
 
 
 def form_token(vault: Keyring, signed_in: SignedIn) -> str:

@@ -4,7 +4,16 @@ from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ARRAY, BigInteger, Uuid, any_, bindparam, select, tuple_
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Uuid,
+    any_,
+    bindparam,
+    literal_column,
+    select,
+    tuple_,
+)
 from sqlalchemy.types import DateTime
 
 from app.kernel import identity
@@ -54,6 +63,23 @@ class _Changed(NamedTuple):
     entry_version: int
 
 
+# What a patient may keep to themselves, and what a therapist writes for nobody else: to others not
+# even that something was written is told here.
+_NOT_TOLD: Final = (
+    "attachment",
+    "coping_strategy",
+    "goal",
+    "goal_rating",
+    "goal_step",
+    "insight",
+    "intention",
+    "note",
+    "practice",
+    "practice_tick",
+    "psychotherapy_note",
+    "trigger",
+)
+_OWN_BUSINESS: Final = ("psychotherapy_notes.read", "psychotherapy_notes.write")
 _log = columns(AccessLog)
 _ledger = columns(LedgerRow)
 _member = columns(Membership)
@@ -62,6 +88,7 @@ LOOKS = Query(
     .where(
         _log.clinic_id == bindparam("clinic_id"),
         _log.patient_id == bindparam("patient_id"),
+        _log.what.not_in([literal_column(f"'{right}'") for right in _OWN_BUSINESS]),
         tuple_(_log.at, _log.id)
         < tuple_(
             bindparam("before", type_=DateTime(timezone=True)), bindparam("before_id", type_=Uuid)
@@ -76,6 +103,7 @@ NEWEST_CHANGES = Query(
     .where(
         _ledger.clinic_id == bindparam("clinic_id"),
         _ledger.patient_id == bindparam("patient_id"),
+        _ledger.entry_kind.not_in([literal_column(f"'{kind}'") for kind in _NOT_TOLD]),
     )
     .order_by(_ledger.seq.desc())
     .limit(bindparam("limit", type_=BigInteger)),

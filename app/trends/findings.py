@@ -125,7 +125,11 @@ def _judged(latest: OutcomeOut, scale: Scale) -> Iterator[ReportOutcome]:
             convention=True,
         )
     if remission is not None:
-        said = f"Fewer than {plain(remission.value)} points."
+        # A total in remission may have a suicide item above zero in it.
+        said = (
+            f"Fewer than {plain(remission.value)} points. Says nothing of suicidal thoughts, which"
+            " stand by themselves."
+        )
         yield _yes_or_no("remission", "Remission", latest.remission, said, remission)
     if reliable is not None and scale.caseness is not None:
         case = scale.caseness

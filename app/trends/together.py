@@ -13,6 +13,7 @@ from app.checkins import packs, schedule
 from app.checkins.tables import IS_FINAL, CheckIn
 from app.clinical.instruments import Instrument, UnknownInstrument
 from app.clinical.protocol import DueItem
+from app.experience.notes import NOTES as KEPT_NOTES
 from app.experience.tables import ExperienceNote
 from app.goals.tables import Goal
 from app.journal.shelf import PRIVATE
@@ -150,12 +151,14 @@ def read_together(
     keys = dict.fromkeys(measured.instrument.key for measured in wanted)
     items = schedule.asked_since(chart, course, keys, asked_from, min(now, until or now))
     within = _Within(since, until)
+    # When somebody wrote is for those who may read that they did.
+    notes = around.notes.all() if KEPT_NOTES.read_right.is_granted(chart) else []
     head = {
         "doses": {"effective_at": within.of([instant_of(dose) for dose in course.doses])},
         "flags": [
             one._asdict() for one in reversed(around.flags.all()) if within.has(one.raised_at)
         ],
-        "notes": _marks(around.notes.all(), within, with_status=False),
+        "notes": _marks(notes, within, with_status=False),
         "goals": _marks(around.goals.all(), within, with_status=True),
         "asked": {
             "protocol_version": course.version,

@@ -254,3 +254,20 @@ def json_parts(value: Any) -> list[dict[str, Any]]:
     if isinstance(value, dict):
         return [value, *(one for below in value.values() for one in json_parts(below))]
     return []
+
+
+class TestWhoMaySee:
+    def test_whoever_reads_no_notes_is_not_told_when_some_were_written(
+        self, followed: World, behind: Behind
+    ) -> None:
+        path = f"{followed.patient.record}/trajectories"
+        before = followed.therapist.get(path).json()["notes"]["effective_at"]
+        behind.rows(
+            "UPDATE membership SET privileges = %s WHERE id = %s",
+            ["monitor"],
+            followed.therapist.membership_id,
+        )
+
+        after = followed.therapist.get(path).json()["notes"]["effective_at"]
+
+        assert (len(before), after) == (1, [])

@@ -137,7 +137,16 @@ class TestSummary:
 
         assert "Summary" in page
         assert "A clinician" in page
-        assert "Note written" in page
+        assert "Check in submitted" in page
+
+    def test_the_audit_does_not_tell_that_somebody_wrote_for_themselves(
+        self, browser: Browser, record: str
+    ) -> None:
+        changes = browser.get(f"{record}/audit").text.partition("Who changed")[2]
+
+        assert "Check in submitted" in changes
+        assert "Note written" not in changes
+        assert "Goal set" not in changes
 
 
 class TestHeaders:

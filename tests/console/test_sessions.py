@@ -224,6 +224,20 @@ class TestStayingSignedIn:
 
         assert browser.get("/console/caseload").status_code == 303
 
+    def test_choosing_a_clinic_again_and_again_makes_no_day_longer(
+        self, timed_world: World, direct: Direct, clock: Clock
+    ) -> None:
+        person = timed_world.therapist
+        browser = at_work(direct, person, clock.at)
+
+        for _ in range(59):
+            clock.turn(minutes=10)
+            answer = browser.submit("/console/clinics", membership_id=str(person.membership_id))
+            assert answer.headers["location"] == "/console"
+        clock.turn(minutes=10)
+
+        assert browser.get("/console/caseload").status_code == 303
+
     def test_signing_out_ends_it_here_and_for_whoever_copied_the_cookie(self, world: World) -> None:
         browser = Browser(world.therapist.client)
         browser.sign_in(world.therapist.username)
