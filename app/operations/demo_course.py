@@ -160,6 +160,7 @@ class Story:
         """What the patient made of it, in the weeks after."""
         note = {
             "dosing_session_id": visit_id,
+            "tier": "care-team",
             "words": "The room went very quiet and I could look at it all from further away.",
         }
         note_id = self._keep(NOTES, NoteIn, self.patient, at, note)

@@ -27,7 +27,7 @@ class TestForm:
         ("method", "path", "status", "code"),
         [
             ("GET", "/v1/nowhere", 404, "not-found"),
-            ("GET", "/", 404, "not-found"),
+            ("GET", "/nowhere", 404, "not-found"),
             ("GET", "/v1/me/", 404, "not-found"),
             ("GET", "/docs", 404, "not-found"),
             ("DELETE", "/v1/me", 405, "method-not-allowed"),

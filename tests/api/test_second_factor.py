@@ -270,6 +270,8 @@ class TestRequired:
         application: Any = person.client.app
         for route in application.routes:
             path = route.path.replace("{patient_id}", "me")
+            if path.startswith("/console"):
+                continue  # pages take a cookie and no token
             for verb in set(route.methods) - {"HEAD"}:
                 signed = limited.request(verb, path, headers={"If-Match": '"1"'}, json={})
                 if signed.status_code == 403:
