@@ -80,6 +80,9 @@ class TestReminder:
             # How one feels, and the check after a dose.
             "body": "There are 2 things to fill in when you have a moment.",
         }
-        assert [one["due_key"] for one in told["reminders"]] == ["4h/dose-1/aftercare", "4h/dose-1/momentary"]
+        assert [one["due_key"] for one in told["reminders"]] == [
+            "4h/dose-1/aftercare",
+            "4h/dose-1/momentary",
+        ]
         assert url not in server.log("serve") + server.log("worker")
         assert secret not in server.log("serve") + server.log("worker")
