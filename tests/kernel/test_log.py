@@ -7,8 +7,10 @@ from uuid import UUID
 
 import pytest
 import structlog
+from pydantic import ValidationError
 
 from app.kernel.log import logger, to_standard_error
+from app.kernel.strict import Open
 
 CANARY = "canary-7f3a"
 
@@ -98,3 +100,18 @@ class TestLog:
 
         (line,) = written(capsys)
         assert (line["value"], line["id"]) == ("bytes", "UUID")
+
+
+class Answer(Open):
+    """An answer with a member that is missing below."""
+
+    words: str
+    at: int
+
+
+class TestAnswers:
+    def test_an_answer_that_cannot_be_built_quotes_nothing_of_what_somebody_wrote(self) -> None:
+        with pytest.raises(ValidationError) as raised:
+            Answer.model_validate({"words": CANARY})
+
+        assert CANARY not in str(raised.value)
