@@ -16,12 +16,11 @@ from uuid import UUID
 
 from fastapi import Query
 from markupsafe import Markup
-from pydantic_core import to_json
 
 from app.console.door import Answer, Inside, Visit, page_router, with_query
 from app.console.patient import PATIENT
 from app.kernel.db import Db
-from app.kernel.edge import Awaited, Reply
+from app.kernel.edge import Awaited
 from app.kernel.errors import not_found
 from app.kernel.negotiation import Accept, chosen
 from app.people.chart import Chart, open_chart
@@ -95,17 +94,7 @@ def answer(visit: Visit, accept: str | None, specification: Callable[[], Spec]) 
 
     Raises: Problem NOT_ACCEPTABLE.
     """
-    form = chosen(accept, OFFERED)
-
-    async def make() -> Reply:
-        drawn = specification()
-        if form in forms.FORMS:
-            body = await visit.renderer.draw(drawn, forms.FORMS[form])
-        else:
-            body = to_json(drawn)
-        return Reply(body, headers={"Vary": "Accept"}, media_type=form)
-
-    return Awaited(make)
+    return forms.drawn_as(chosen(accept, OFFERED), visit.renderer, specification)
 
 
 @routes.get(PATIENT + "/trajectories/{instrument}/chart")

@@ -57,6 +57,11 @@ def as_asked(
     """
     if form == JSON:
         return Reply(told, headers=dict(BY_ACCEPT))
+    return drawn_as(form, renderer, chart)
+
+
+def drawn_as(form: str, renderer: Renderer, chart: Callable[[], Spec]) -> Awaited:
+    """A chart or a picture of it, made when the transaction is over. form, chart: as above."""
 
     async def make() -> Reply:
         drawn = chart()
