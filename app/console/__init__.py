@@ -7,6 +7,7 @@
     figures    where a trajectory is drawn
     words      the codes of the record in words
     sign_in | second_factor | caseload | flags | clinic | people | account
+    record     what stands over every page of a patient
     patient | summary | trajectories | treatment
                pages by subject, each with the models of its views
     routes     all of them

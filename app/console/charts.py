@@ -18,7 +18,7 @@ from fastapi import Query
 from markupsafe import Markup
 
 from app.console.door import Answer, Inside, Visit, page_router, with_query
-from app.console.patient import PATIENT
+from app.console.record import PATIENT
 from app.kernel.db import Db
 from app.kernel.edge import Awaited
 from app.kernel.errors import not_found

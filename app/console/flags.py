@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from app.console import session, words
 from app.console.door import Answer, GoTo, Inside, Shown, Visit, page_router, with_query
 from app.console.forms import Fields, read
-from app.console.patient import Contact, contact_of, initials
+from app.console.record import Contact, contact_of, initials
 from app.kernel.edge import Live
 from app.kernel.errors import Kind, Problem, not_found
 from app.kernel.paging import Cursor

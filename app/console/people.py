@@ -10,7 +10,7 @@ from uuid_utils.compat import uuid7
 from app.console import words
 from app.console.door import Answer, GoTo, Inside, Shown, Visit, page_router, with_query
 from app.console.forms import Fields, read, version
-from app.console.patient import initials
+from app.console.record import initials
 from app.kernel.errors import Kind, Problem, not_found
 from app.kernel.paging import Cursor
 from app.people import care, invitations, roster

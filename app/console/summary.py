@@ -10,7 +10,7 @@ from app.console import words
 from app.console.charts import Scale
 from app.console.door import Answer, Inside, page_router
 from app.console.figures import Figure, draw
-from app.console.patient import PATIENT, READ_SUMMARY, shown
+from app.console.record import PATIENT, READ_SUMMARY, shown
 from app.console.trajectories import answered, sentence, trajectory
 from app.kernel.db import Db
 from app.people.chart import Chart, open_chart

@@ -15,7 +15,7 @@ from app.console import charts
 from app.console.charts import Scale
 from app.console.door import SIGN_IN, Answer, Inside, page_router, with_query
 from app.console.pages import moment, number
-from app.console.patient import PATIENT, shown
+from app.console.record import PATIENT, shown
 from app.console.session import IDLE
 from app.kernel.db import Db
 from app.kernel.edge import Awaited, Reply

@@ -9,7 +9,7 @@ from uuid_utils.compat import uuid7
 
 from app.console.door import Answer, GoTo, Inside, Shown, Visit, page_router, with_query
 from app.console.forms import Fields, instant, read, version, wall
-from app.console.patient import shown
+from app.console.record import shown
 from app.course.sessions import service as sessions
 from app.kernel import entries
 from app.kernel.entries import ENTERED_IN_ERROR
