@@ -6,10 +6,8 @@ from nothing, and nothing in the answer can tell the two apart.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, NamedTuple
-from uuid import UUID
 
 from app.clinical.faults import Fault
 
@@ -43,10 +41,10 @@ _PLACE: Final = {kind: place for place, kind in enumerate(Kind)}
 
 
 class Ref(NamedTuple):
-    """Which entry."""
+    """Which entry. id: as text, which is looked up several times faster than a UUID."""
 
     kind: Kind
-    id: UUID
+    id: str
 
 
 class Link(NamedTuple):
@@ -63,8 +61,7 @@ class Entry(NamedTuple):
     at: int
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(NamedTuple):
     """One entry of a story. comes_from: those that the reader may see, the earliest first."""
 
     ref: Ref
@@ -101,27 +98,22 @@ def stories(entries: Iterable[Entry], links: Iterable[Link]) -> list[list[Told]]
     links: any; one with an end that is not among the entries is as if it were not there.
     Returns: the story that begins earliest first. In a story time goes forward, except that
         no entry comes before one that it came from. Every entry once; the same whatever the
-        order of the arguments. Beside the sorting, linear in entries and links.
+        order of the arguments. Beside the sorting, about linear in entries and links.
     """
-    at = dict(entries)
-    in_order = sorted(at.items(), key=_in_time)
-    # From here on by place in that order: an id is slow to hash, and there are many look-ups.
+    in_order = sorted(dict(entries).items(), key=_in_time)
+    # From here on by place in that order.
     place = {ref: index for index, (ref, _) in enumerate(in_order)}
     parents = _parents(links, place)
-    children: list[list[int]] = [[] for _ in in_order]
-    for index, sources in enumerate(parents):
-        for source in sources:
-            children[source].append(index)
     return [
         [
             Told(*in_order[one], tuple([in_order[source][0] for source in parents[one]]))
             for one in _parents_first(story, parents)
         ]
-        for story in _together(parents, children)
+        for story in _together(parents)
     ]
 
 
-def _in_time(entry: tuple[Ref, int]) -> tuple[int, int, UUID]:
+def _in_time(entry: tuple[Ref, int]) -> tuple[int, int, str]:
     ref, at = entry
     return at, _PLACE[ref.kind], ref.id
 
@@ -143,37 +135,37 @@ def _reached_from(entry: Ref, links: Iterable[Link]) -> set[Ref]:
 
 def _parents(links: Iterable[Link], place: Mapping[Ref, int]) -> list[list[int]]:
     """For each entry those that it came from, in order and each once."""
-    seen = set()
+    parents: list[list[int]] = [[] for _ in place]
     for source, entry in links:
         from_, to = place.get(source), place.get(entry)
-        if from_ is not None and to is not None and from_ != to:
-            seen.add((from_, to))
-    parents: list[list[int]] = [[] for _ in place]
-    for from_, to in sorted(seen):
-        parents[to].append(from_)
+        if from_ is not None and to is not None and from_ != to and from_ not in parents[to]:
+            parents[to].append(from_)
+    for sources in parents:
+        sources.sort()
     return parents
 
 
-def _together(
-    parents: Sequence[Sequence[int]], children: Sequence[Sequence[int]]
-) -> list[list[int]]:
+def _together(parents: Sequence[Sequence[int]]) -> list[list[int]]:
     """The connected parts, each in order, the one that begins earliest first."""
-    part: list[int | None] = [None] * len(parents)
-    parts: list[list[int]] = []
+    # Each entry points to an earlier one of its part, and the first one of a part to itself.
+    first = list(range(len(parents)))
+
+    def begin_of(index: int) -> int:
+        while first[index] != index:
+            first[index] = index = first[first[index]]
+        return index
+
+    for index, sources in enumerate(parents):
+        for source in sources:
+            ours, theirs = begin_of(index), begin_of(source)
+            if ours < theirs:
+                first[theirs] = ours
+            else:
+                first[ours] = theirs
+    parts: dict[int, list[int]] = {}
     for index in range(len(parents)):
-        own = part[index]
-        if own is None:
-            own = part[index] = len(parts)
-            parts.append([])
-            waiting = [index]
-            while waiting:
-                one = waiting.pop()
-                for other in (*parents[one], *children[one]):
-                    if part[other] is None:
-                        part[other] = own
-                        waiting.append(other)
-        parts[own].append(index)
-    return parts
+        parts.setdefault(begin_of(index), []).append(index)
+    return list(parts.values())
 
 
 def _parents_first(story: Sequence[int], parents: Sequence[Sequence[int]]) -> Iterator[int]:
@@ -187,6 +179,9 @@ def _parents_first(story: Sequence[int], parents: Sequence[Sequence[int]]) -> It
         if first in begun:
             continue
         begun.add(first)
+        if begun.issuperset(parents[first]):
+            yield first  # as nearly always: it is dated after what it came from
+            continue
         # Not by recursion: a chain may be longer than the stack.
         waiting = [(first, iter(parents[first]))]
         while waiting:

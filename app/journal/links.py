@@ -42,7 +42,8 @@ def check(
         return
     if kind not in set(Kind):
         raise invalid(_POINTER, "is not said of this kind of entry")
-    entry, source = Ref(Kind(kind), entry_id), Ref(Kind(came_from.kind), came_from.id)
+    entry = Ref(Kind(kind), str(entry_id))
+    source = Ref(Kind(came_from.kind), str(came_from.id))
     if not is_known(db, chart, came_from.kind, came_from.id):
         raise invalid(_POINTER, "is not one of the patient's entries")
     above = [] if is_new else _above(db, chart, source)
@@ -60,11 +61,11 @@ def _above(db: Db, chart: Chart, entry: Ref) -> list[Link]:
     """What an entry came from, and what that came from, and so on, as it is said now."""
     links: list[Link] = []
     while len(links) < _FURTHEST:
-        *_, newest = ledger.said_of(db, chart, entry.kind.value, [entry.id])
+        *_, newest = ledger.said_of(db, chart, entry.kind.value, [UUID(entry.id)])
         said = newest.entry(chart.data_key).get("came_from")
         if said is None:
             break
-        source = Ref(Kind(said["kind"]), UUID(said["id"]))
+        source = Ref(Kind(said["kind"]), said["id"])
         links.append(Link(source, entry))
         entry = source
     return links

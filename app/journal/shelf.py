@@ -446,8 +446,11 @@ class Shelf(Generic[S, O]):
         frame = {name: getattr(row, name) for name in _FRAME if name != "words"}
         return {**frame, **row.plain, **self.members(chart, row.id, row.words)}
 
-    def members(self, chart: Chart, entry_id: UUID, words: bytes) -> dict[str, Any]:
-        """The sealed members of an entry that a feature's own statement found for this reader."""
+    def members(self, chart: Chart, entry_id: UUID | bytes, words: bytes) -> dict[str, Any]:
+        """The sealed members of an entry that a feature's own statement found for this reader.
+
+        entry_id: the 16 bytes of it will do.
+        """
         key, of = chart.data_key, self._table_name
         try:
             members = key.open(words, table=of, column=self._column, row=entry_id)

@@ -70,8 +70,8 @@ class DataKey:
         """
         return _SEALED + _encrypt(self._aead, plain, self._place + _cell(table, column, row))
 
-    def open(self, sealed: bytes, *, table: str, column: str, row: UUID | str) -> bytes:
-        """The words of one cell. Raises: Unsealable."""
+    def open(self, sealed: bytes, *, table: str, column: str, row: UUID | bytes | str) -> bytes:
+        """The words of one cell. row: the 16 bytes of a UUID will do for it. Raises: Unsealable."""
         if sealed[:1] != _SEALED:
             raise Unsealable
         return _decrypt(self._aead, sealed[1:], self._place + _cell(table, column, row))
@@ -254,10 +254,12 @@ def _owner(clinic: int, patient: int) -> bytes:
     return _fields(clinic.to_bytes(16, "big"), patient.to_bytes(16, "big"))
 
 
-def _cell(table: str, column: str, row: UUID | str) -> bytes:
+def _cell(table: str, column: str, row: UUID | bytes | str) -> bytes:
+    if isinstance(row, str):
+        return _column(table, column) + _fields(b"text", row.encode())
     if isinstance(row, UUID):
-        return _column(table, column) + _A_UUID + row.bytes
-    return _column(table, column) + _fields(b"text", row.encode())
+        row = row.bytes
+    return _column(table, column) + _A_UUID + row
 
 
 @lru_cache(1024)

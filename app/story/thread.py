@@ -7,16 +7,15 @@ left out there; what they see is opened here, and nothing else is.
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from typing import Any, Final, NamedTuple
-from uuid import UUID
 
 from sqlalchemy import (
     ARRAY,
     BigInteger,
     Date,
     DateTime,
+    LargeBinary,
     SmallInteger,
     Text,
-    Uuid,
     and_,
     any_,
     bindparam,
@@ -86,7 +85,7 @@ _NO_TIER: Final = cast(null(), Text)
 _MORE: Final[Mapping[str, Any]] = {
     name: cast(null(), type_)
     for name, type_ in {
-        "session_id": Uuid,
+        "session_id": Text,
         "attachments": BigInteger,
         "baseline": SmallInteger,
         "ratings": JSONB,
@@ -118,11 +117,13 @@ def _branch(
     kept = shelf.table
     if source is None:
         said = kept.c.came_from
-        source = said["kind"].astext, cast(said["id"].astext, Uuid)
+        source = said["kind"].astext, said["id"].astext
     return (
         select(
             _code(kind).label("kind"),
-            kept.c.id.label("id"),
+            # As its words are sealed, and as it is told: there are hundreds, and a UUID is slow.
+            func.uuid_send(kept.c.id, type_=LargeBinary).label("row"),
+            cast(kept.c.id, Text).label("id"),
             kept.c.version,
             kept.c.status,
             kept.c.effective_at.label("effective_at"),
@@ -157,12 +158,22 @@ def _of(part: Any, whole: Any, key: Any) -> Any:
     )
 
 
+def _counting(part: Any) -> tuple[Any, ...]:
+    """SQL: all of this patient's that count, to be added up once and not entry by entry."""
+    return (
+        part.clinic_id == bindparam("clinic_id"),
+        part.patient_id == bindparam("patient_id"),
+        part.status != _WITHDRAWN,
+    )
+
+
 _attachments = (
-    select(func.count())
-    .select_from(table(Attachment))
-    .where(_of(_attachment, NOTES.table, _attachment.note_id), _attachment.status == _code("final"))
-    .scalar_subquery()
+    select(_attachment.note_id, func.count().label("whole"))
+    .where(*_counting(_attachment), _attachment.status == _code("final"))
+    .group_by(_attachment.note_id)
+    .subquery()
 )
+# Goal by goal: joined, they would be put in order once for each.
 _ratings = (
     select(
         func.jsonb_agg(
@@ -183,11 +194,7 @@ _dates = (
         _tick.on.label("on"),
         func.bool_or(_tick.status == _code("done")).label("is_done"),
     )
-    .where(
-        _tick.clinic_id == bindparam("clinic_id"),
-        _tick.patient_id == bindparam("patient_id"),
-        _tick.status != _WITHDRAWN,
-    )
+    .where(*_counting(_tick))
     .group_by(_tick.practice_id, _tick.on)
     .subquery()
 )
@@ -201,20 +208,21 @@ _ticks = (
     .group_by(_dates.c.practice_id)
     .subquery()
 )
-_NO_TICKS: Final = literal_column("0", BigInteger)
+_NONE: Final = literal_column("0", BigInteger)
 
 
 class _Row(NamedTuple):
     kind: str
-    id: UUID
+    row: bytes
+    id: str
     version: int
     status: str
     effective_at: datetime
     tier: str | None
     source_kind: str | None
-    source_id: UUID | None
+    source_id: str | None
     words: bytes
-    session_id: UUID | None
+    session_id: str | None
     attachments: int | None
     baseline: int | None
     ratings: list[tuple[str, int]] | None
@@ -226,38 +234,37 @@ class _Row(NamedTuple):
     last_done_on: date | None
 
 
-_gathered = union_all(
-    _branch(Kind.INTENTION, session_id=INTENTIONS.table.c.dosing_session_id),
-    _branch(
-        Kind.EXPERIENCE,
-        session_id=NOTES.table.c.dosing_session_id,
-        attachments=_attachments,
-    ),
-    _branch(Kind.INSIGHT),
-    _branch(Kind.GOAL, baseline=GOALS.table.c.baseline_level, ratings=_ratings),
-    _branch(
-        Kind.STEP,
-        of=table(GoalStep).join(table(Goal), _of(_step, GOALS.table, _step.goal_id)),
-        tier=_NO_TIER,
-        source=(_code(Kind.GOAL), _step.goal_id),
-        visible=(_goal.status != _WITHDRAWN, *may_read(GOALS.table, GOALS.closed, None)),
-        due_on=_step.due_on,
-        done_on=_step.done_on,
-    ),
-    _branch(
-        Kind.PRACTICE,
-        of=PRACTICES.table.outerjoin(_ticks, _ticks.c.practice_id == PRACTICES.table.c.id),
-        activity=PRACTICES.table.c.activity,
-        done=func.coalesce(_ticks.c.done, _NO_TICKS),
-        skipped=func.coalesce(_ticks.c.skipped, _NO_TICKS),
-        last_done_on=_ticks.c.last_done_on,
-    ),
-    _branch(Kind.COPING),
-).subquery()
+# In no order: it is put in order here, where that costs less.
 THREAD: Final = Query(
-    select(_gathered)
-    .order_by(_gathered.c.effective_at.desc(), _gathered.c.id.desc(), _gathered.c.kind)
-    .limit(literal_column(str(MOST + 1))),
+    union_all(
+        _branch(Kind.INTENTION, session_id=cast(INTENTIONS.table.c.dosing_session_id, Text)),
+        _branch(
+            Kind.EXPERIENCE,
+            of=NOTES.table.outerjoin(_attachments, _attachments.c.note_id == NOTES.table.c.id),
+            session_id=cast(NOTES.table.c.dosing_session_id, Text),
+            attachments=func.coalesce(_attachments.c.whole, _NONE),
+        ),
+        _branch(Kind.INSIGHT),
+        _branch(Kind.GOAL, baseline=GOALS.table.c.baseline_level, ratings=_ratings),
+        _branch(
+            Kind.STEP,
+            of=table(GoalStep).join(table(Goal), _of(_step, GOALS.table, _step.goal_id)),
+            tier=_NO_TIER,
+            source=(_code(Kind.GOAL), cast(_step.goal_id, Text)),
+            visible=(_goal.status != _WITHDRAWN, *may_read(GOALS.table, GOALS.closed, None)),
+            due_on=_step.due_on,
+            done_on=_step.done_on,
+        ),
+        _branch(
+            Kind.PRACTICE,
+            of=PRACTICES.table.outerjoin(_ticks, _ticks.c.practice_id == PRACTICES.table.c.id),
+            activity=PRACTICES.table.c.activity,
+            done=func.coalesce(_ticks.c.done, _NONE),
+            skipped=func.coalesce(_ticks.c.skipped, _NONE),
+            last_done_on=_ticks.c.last_done_on,
+        ),
+        _branch(Kind.COPING),
+    ),
     _Row,
 )
 
@@ -284,6 +291,7 @@ def read_told(db: Db, chart: Chart, since: datetime | None, until: datetime | No
         since=since or ALWAYS[0],
         until=until or ALWAYS[1],
     )
+    rows.sort(key=_in_time, reverse=True)
     shown = [(Ref(_KINDS[row.kind], row.id), row) for row in rows[:MOST]]
     return Told(
         [(ref, _told(chart, ref.kind, row)) for ref, row in shown],
@@ -308,14 +316,19 @@ def read_thread(
         in_order = []
         for one in story:
             entry = by_ref[one.ref]
-            entry["came_from"] = [{"kind": it.kind, "id": it.id} for it in one.comes_from]
+            # The plain text of a kind: an enum's member takes JSON ten times as long.
+            entry["came_from"] = [{"kind": it.kind.value, "id": it.id} for it in one.comes_from]
             in_order.append(entry)
         stories.append({"entries": in_order})
     return {"stories": stories, "is_truncated": told.is_truncated}
 
 
+def _in_time(row: _Row) -> tuple[datetime, str, str]:
+    return row.effective_at, row.id, row.kind
+
+
 def _told(chart: Chart, kind: Kind, row: _Row) -> dict[str, Any]:
-    members = _SHELVES[kind].members(chart, row.id, row.words)
+    members = _SHELVES[kind].members(chart, row.row, row.words)
     words, is_shortened = first_words(members["words"])
     told: dict[str, Any] = {
         "kind": row.kind,
@@ -361,12 +374,12 @@ def first_words(words: str) -> tuple[str, bool]:
 
 
 def _achieved(goal: _Row) -> dict[str, Any]:
-    by: dict[Rater, list[int]] = {rater: [] for rater in Rater}
+    by: dict[Rater, list[int]] = {}
     for rater, level in goal.ratings or ():
-        by[Rater(rater)].append(level)
+        by.setdefault(Rater(rater), []).append(level)
     shown = attainment.rater_shown(by)
     said = by[shown] if shown is not None else []
     return {
         "achievement_status": attainment.achievement(goal.baseline, said, State(goal.status)),
-        "achievement_by": shown,
+        "achievement_by": shown and shown.value,
     }

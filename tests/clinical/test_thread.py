@@ -15,7 +15,7 @@ law = settings(deadline=None)
 
 
 def ref(kind: Kind, number: int) -> Ref:
-    return Ref(kind, UUID(int=number))
+    return Ref(kind, str(UUID(int=number)))
 
 
 INTENTION = ref(Kind.INTENTION, 1)
