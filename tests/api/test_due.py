@@ -1,20 +1,14 @@
 """What a patient is asked, and when; in their own time, from their own doses."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from fastapi.testclient import TestClient
 
 from app.checkins.schemas import DueOut, PlacedCheckInOut
 from app.kernel.db import Db, Direct
-from app.kernel.settings import Settings
-from app.kernel.tokens import SigningKeys
-from app.kernel.vault import Keyring
-from app.main import create_app
 from tests.api.test_clinic_instruments import a_definition, add, switch
 from tests.api.test_protocol import a_point, a_protocol, publish
 from tests.builders import (
@@ -30,7 +24,7 @@ from tests.builders import (
     phq_9,
     withdrawn,
 )
-from tests.conftest import SIGNING_KEYS, Behind, Clock
+from tests.conftest import Behind, Clock
 from tests.kernel.between import Between
 
 MINE = "/v1/patients/me"
@@ -560,20 +554,9 @@ class TestReaders:
 
 class TestTrips:
     @pytest.fixture
-    def between(self, settings: Settings) -> Iterator[Between]:
-        assert settings.database_url is not None
-        with Between(settings.database_url) as between:
-            yield between
-
-    @pytest.fixture
-    def clinic(
-        self, settings: Settings, keyring: Keyring, direct: Direct, between: Between
-    ) -> Iterator[Clinic]:
+    def clinic(self, overheard: TestClient, direct: Direct) -> Clinic:
         """Whose API talks to the database through `between`."""
-        tapped = settings.model_copy(update={"database_url": between.url})
-        application = create_app(tapped, keyring, SigningKeys.parse(SIGNING_KEYS))
-        with TestClient(application, client=(uuid4().hex, 1)) as client:
-            yield a_clinic(client, direct)
+        return a_clinic(overheard, direct)
 
     @pytest.mark.parametrize("who", ["patient", "therapist"])
     def test_what_is_due_takes_two_round_trips(

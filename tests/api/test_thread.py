@@ -1,6 +1,6 @@
 """The thread: what came from what, as far as the reader may see."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, NamedTuple
 from uuid import uuid4
@@ -13,10 +13,6 @@ from hypothesis import strategies as st
 
 from app.clinical.thread import COMES_FROM, Kind
 from app.kernel.db import Direct
-from app.kernel.settings import Settings
-from app.kernel.tokens import SigningKeys
-from app.kernel.vault import Keyring
-from app.main import create_app
 from app.story.thread import FIRST_WORDS, MOST
 from tests.builders import (
     LEVELS,
@@ -38,7 +34,7 @@ from tests.builders import (
     now,
     withdrawn,
 )
-from tests.conftest import SIGNING_KEYS, Behind
+from tests.conftest import Behind
 from tests.kernel.between import Between
 
 ADDRESS: dict[str, tuple[str, Callable[..., dict[str, Any]]]] = {
@@ -435,24 +431,15 @@ def write(patient: Person, plan: list[Planned]) -> Model:
 
 
 class TestTrips:
-    @pytest.fixture
-    def between(self, settings: Settings) -> Iterator[Between]:
-        assert settings.database_url is not None
-        with Between(settings.database_url) as between:
-            yield between
-
     def test_it_takes_at_most_four_statements_however_much_there_is(
-        self, settings: Settings, keyring: Keyring, direct: Direct, between: Between
+        self, overheard: TestClient, direct: Direct, between: Between
     ) -> None:
-        tapped = settings.model_copy(update={"database_url": between.url})
-        application = create_app(tapped, keyring, SigningKeys.parse(SIGNING_KEYS))
-        with TestClient(application, client=(uuid4().hex, 1)) as client:
-            world = World(a_clinic(client, direct), a_clinic(client, direct))
+        world = World(a_clinic(overheard, direct), a_clinic(overheard, direct))
 
-            few = self.statements(world, between)
-            for _ in range(3):
-                a_chain(world)
-            many = self.statements(world, between)
+        few = self.statements(world, between)
+        for _ in range(3):
+            a_chain(world)
+        many = self.statements(world, between)
 
         assert many == few
         # Of the patient: the chart and the thread. Of others: the access log, too.

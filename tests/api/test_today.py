@@ -1,6 +1,5 @@
 """What there is to do now, in one order: safety checks, what is done, what is filled in."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from importlib.resources import files
 from typing import Any
@@ -11,10 +10,6 @@ from fastapi.testclient import TestClient
 
 from app.clinical import instruments as shipped
 from app.kernel.db import Direct
-from app.kernel.settings import Settings
-from app.kernel.tokens import SigningKeys
-from app.kernel.vault import Keyring
-from app.main import create_app
 from tests.api.test_clinic_instruments import a_definition, add, switch
 from tests.api.test_due import SCREENER, Course, enrolled
 from tests.api.test_protocol import a_point, a_protocol, publish
@@ -31,7 +26,7 @@ from tests.builders import (
     amended,
     now,
 )
-from tests.conftest import SIGNING_KEYS, Clock
+from tests.conftest import Clock
 from tests.kernel.between import Between
 
 MINE = "/v1/patients/me"
@@ -258,20 +253,9 @@ def after_doses() -> Json:
 
 class TestTrips:
     @pytest.fixture
-    def between(self, settings: Settings) -> Iterator[Between]:
-        assert settings.database_url is not None
-        with Between(settings.database_url) as between:
-            yield between
-
-    @pytest.fixture
-    def clinic(
-        self, settings: Settings, keyring: Keyring, direct: Direct, between: Between
-    ) -> Iterator[Clinic]:
+    def clinic(self, overheard: TestClient, direct: Direct) -> Clinic:
         """Whose API talks to the database through `between`."""
-        tapped = settings.model_copy(update={"database_url": between.url})
-        application = create_app(tapped, keyring, SigningKeys.parse(SIGNING_KEYS))
-        with TestClient(application, client=(uuid4().hex, 1)) as client:
-            yield a_clinic(client, direct)
+        return a_clinic(overheard, direct)
 
     def test_however_many_practices_and_ticks_the_statements_are_as_many(
         self, clinic: Clinic, between: Between

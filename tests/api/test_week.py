@@ -4,13 +4,16 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from fastapi.testclient import TestClient
 
+from app.kernel.db import Direct
 from app.story.page import POLICY
 from tests.builders import (
     LEVELS,
     Person,
     World,
     a_check_in,
+    a_clinic,
     a_dosing_session,
     a_goal,
     a_goal_rating,
@@ -21,9 +24,11 @@ from tests.builders import (
     an_administration,
     an_insight,
     an_integration_session,
+    now,
     phq_9,
 )
 from tests.conftest import Behind, Clock
+from tests.kernel.between import Between
 
 HTML = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 # The clock stands on a Monday at noon, 2026-03-02; the patients live in UTC.
@@ -271,6 +276,66 @@ class TestPage:
 
         assert "No score and no rating this week." in text
         assert "Nothing was recorded." in text
+
+
+class TestTrips:
+    def test_it_takes_no_more_statements_however_much_was_written(
+        self, overheard: TestClient, direct: Direct, between: Between
+    ) -> None:
+        world = World(a_clinic(overheard, direct), a_clinic(overheard, direct))
+        a_busy_week(world.patient)
+        few = statements(world, between)
+
+        for _ in range(3):
+            a_busy_week(world.patient)
+        many = statements(world, between)
+
+        assert many == few
+        assert all(trips <= 8 for _, trips in many.values())
+
+    def test_each_scale_that_was_answered_adds_one(
+        self, overheard: TestClient, direct: Direct, between: Between
+    ) -> None:
+        world = World(a_clinic(overheard, direct), a_clinic(overheard, direct))
+        sent(world.patient, world, "check-ins", a_check_in())
+        one = statements(world, between)
+
+        sent(world.patient, world, "check-ins", a_check_in(instrument="gad-7", answers=[1] * 7))
+        two = statements(world, between)
+
+        assert {who: (said + 1, trips) for who, (said, trips) in one.items()} == two
+
+
+def a_busy_week(patient: Person) -> None:
+    """An entry of each kind that it tells of."""
+
+    def keep(many: str, body: dict[str, Any]) -> str:
+        answer = patient.post(f"/v1/patients/me/{many}", body)
+        assert answer.status_code == 201, answer.text
+        return str(answer.json()["id"])
+
+    keep("check-ins", a_check_in())
+    keep("notes", a_note())
+    keep("insights", an_insight())
+    goal_id = keep("goals", a_goal(levels=LEVELS))
+    keep("goal-ratings", a_goal_rating(goal_id, 1))
+    keep("goal-steps", a_goal_step(goal_id))
+    practice_id = keep("practices", a_practice())
+    keep("practice-ticks", a_practice_tick(practice_id, now().date().isoformat()))
+
+
+def statements(world: World, between: Between) -> dict[str, tuple[int, int]]:
+    """How many questions it takes, and in how many round trips."""
+    counted = {}
+    for name, person in (("patient", world.patient), ("therapist", world.therapist)):
+        between.forget()
+        week(person, world)
+        said = [statement for trip in between.trips for statement in trip]
+        counted[name] = (
+            sum("SELECT" in one or "INSERT" in one for one in said),
+            len([trip for trip in between.trips if trip]),
+        )
+    return counted
 
 
 class TestBadInput:

@@ -33,6 +33,7 @@ COMPARED_WITH: Mapping[str, tuple[str, str]] = {
     "read": ("floor", "read"),
     "due": ("floor", "read"),
     "thread": ("floor", "read"),
+    "week": ("floor", "read"),
     "changes": ("changes", "ledger of 200"),
     "sync": ("sync", "one by one"),
     "chart": ("library", "chart"),

@@ -1,5 +1,8 @@
-"""The thread of somebody with six doses behind them: every kind of entry, linked, and ticked."""
+"""Somebody with six doses behind them, and every kind of entry, linked, and ticked: their thread,
+and one page of a week.
+"""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -34,14 +37,19 @@ _LEVELS = [{"level": level, "words": f"{level + 3} times a week."} for level in 
 
 
 class ThreadSubject(Deployment):
-    """The whole thread, as the patient and as the therapist read it."""
+    """The whole thread and one week of it, as the patient and as the therapist read them."""
 
     name = "thread"
 
     def __init__(self) -> None:
+        # Its ticks were made on each of so many days from POINTS days ago.
+        begun = datetime.now(UTC) - timedelta(days=POINTS)
+        self._week = f"week?of={(begun + timedelta(days=14)).date()}"
         self.kinds = {
-            "thread": Kind(self._own_request, 200, "thread", self._check),
-            "thread as therapist": Kind(self._therapist_request, 200, "thread", self._check),
+            "thread": Kind(self._own("thread"), 200, "thread", self._check),
+            "thread as therapist": Kind(self._others("thread"), 200, "thread", self._check),
+            "own week": Kind(self._own(self._week), 200, "week", self._check_week),
+            "week as therapist": Kind(self._others(self._week), 200, "week", self._check_week),
         }
 
     def settle(self, direct: Direct) -> None:
@@ -52,14 +60,19 @@ class ThreadSubject(Deployment):
         for standing in self._patients:
             direct.run(lambda db, standing=standing: _live(db, standing))  # type: ignore[misc]
 
-    def _own_request(self, i: int) -> bytes:
-        return http_request(
-            "GET", "/v1/patients/me/thread", self.token(self._patients[i % READERS])
-        )
+    def _own(self, what: str) -> Callable[[int], bytes]:
+        def request(i: int) -> bytes:
+            token = self.token(self._patients[i % READERS])
+            return http_request("GET", f"/v1/patients/me/{what}", token)
 
-    def _therapist_request(self, i: int) -> bytes:
-        path = f"/v1/patients/{self._patients[i % READERS].patient_id}/thread"
-        return http_request("GET", path, self.token(self.therapist))
+        return request
+
+    def _others(self, what: str) -> Callable[[int], bytes]:
+        def request(i: int) -> bytes:
+            path = f"/v1/patients/{self._patients[i % READERS].patient_id}/{what}"
+            return http_request("GET", path, self.token(self.therapist))
+
+        return request
 
     def _check(self, body: bytes) -> None:
         answer = msgspec.json.decode(body)
@@ -68,6 +81,12 @@ class ThreadSubject(Deployment):
         ticked = sum(entry["practice"]["done"] for entry in told if entry["practice"])
         if (len(told), ticked) != (TOLD, TICKED) or linked < TOLD - DOSES:
             raise ValueError(f"{len(told)} entries, {linked} links: {body[:500]!r}")
+
+    def _check_week(self, body: bytes) -> None:
+        answer = msgspec.json.decode(body)
+        ticked = sum(practice["week"]["done"] for practice in answer["practices"])
+        if ticked != 7 * OTHERS["practice"]:
+            raise ValueError(f"{ticked} ticks: {body[:500]!r}")
 
 
 def _live(db: Db, standing: Standing) -> None:
