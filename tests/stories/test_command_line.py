@@ -230,12 +230,11 @@ class TestAudit:
         env = of_settings(fresh_database)
         succeeds("demo", env=env)
 
-        assert re.fullmatch(
-            r"\d+ rows in 4 ledgers; 0 bad\.\n", succeeds("audit", "verify", env=env)
-        )
+        verified = succeeds("audit", "verify", env=env)
+        (in_ledgers,) = re.findall(r"^\d+( rows in \d+ ledgers; )0 bad\.\n$", verified)
         anchors = tmp_path / "anchors"
         anchors.write_text(succeeds("audit", "anchor", env=env))
-        assert len(anchors.read_text().splitlines()) == 4
+        assert len(anchors.read_text().splitlines()) == int(in_ledgers.split()[2]) > 4
 
         ((clinic_id, patient_id),) = as_superuser(
             fresh_database, "SELECT clinic_id, patient_id FROM ledger_head LIMIT 1"
@@ -246,7 +245,7 @@ class TestAudit:
 
         assert done.returncode == 1
         assert done.stderr == f"BAD clinic {clinic_id} patient {patient_id} row 5: was altered\n"
-        assert done.stdout.endswith(" rows in 4 ledgers; 1 bad.\n")
+        assert done.stdout.endswith(f"{in_ledgers}1 bad.\n")
 
         as_superuser(fresh_database, f"DELETE FROM ledger WHERE {theirs}")
         as_superuser(fresh_database, f"DELETE FROM ledger_head WHERE {theirs}")

@@ -1,13 +1,16 @@
 """The demo shows everything there is to show."""
 
 from datetime import UTC, datetime
+from uuid import UUID
 
 import psycopg
 import pytest
 
-from app.kernel.db import libpq
+from app.kernel.db import Db, libpq
+from app.kernel.identity import Caller
 from app.kernel.settings import Settings
 from app.operations import demo, stack
+from app.trends import caseload
 
 SHOWN = (
     *("trial_history", "treatment_resistance", "medication", "screening", "course"),
@@ -24,6 +27,29 @@ def planted(fresh_database: Settings) -> Settings:
     demo.plant(database, datetime.now(UTC))
     database.close()
     return fresh_database
+
+
+def test_the_first_clinic_has_a_caseload_worth_ordering(planted: Settings) -> None:
+    database = stack.direct(planted)
+    at = datetime.now(UTC)
+    with psycopg.connect(libpq(str(planted.migration_url))) as behind:
+        fullest = "SELECT clinic_id FROM patient GROUP BY clinic_id ORDER BY count(*) DESC LIMIT 1"
+        clinic_id, membership_id = behind.execute(
+            "SELECT clinic_id, id FROM membership"
+            f" WHERE role = 'clinician' AND clinic_id = ({fullest})".encode()
+        ).fetchall()[0]
+    caller = Caller(UUID(int=0), clinic_id, membership_id, "clinician", None, int(at.timestamp()))
+
+    def order(db: Db) -> list[str]:
+        db.enter(clinic_id)
+        page = caseload.read_caseload(db, caller, after=None, limit=50, now=at)
+        return [one.why for one in page.patients]
+
+    why = database.run(order)
+    database.close()
+
+    assert {"flag", "worsening", "loss-of-response", "overdue"} <= set(why)
+    assert len(why) == 50
 
 
 def test_both_clinics_show_a_course_and_everything_around_it(planted: Settings) -> None:

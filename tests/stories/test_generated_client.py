@@ -157,7 +157,8 @@ class TestJourney:
         flag = told(therapist, safety.flag.id)
         after = trajectory.sync(rosa.patient_id, "phq-9", client=therapist)
 
-        assert len(caseload.patients) == 2
+        assert len(caseload.patients) == 50  # the first page
+        assert caseload.next_cursor
         assert str(caseload.patients[0].patient_id) == rosa.patient_id
         assert (caseload.patients[0].flag.id, caseload.patients[0].last_phq9_total) == (
             safety.flag.id,
