@@ -1456,7 +1456,6 @@ def parameters(stage: Stage, ids: Ids, name: str, kind: str) -> dict[str, Any]:
         "instrument": "phq-9",
         "instruments": ["phq-9"],
         "patient_ids": [patient_id],
-        "planned_since": long_ago,
         "part": "b",
         "versions": ["1"],
         "version": 1,
