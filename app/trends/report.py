@@ -106,7 +106,12 @@ def read_report(
                 for given in session.administrations
             ],
             outcomes=findings(
-                trajectory, measured.scale, list(worn_off.values()), kept, ZoneInfo(chart.time_zone)
+                trajectory,
+                measured.instrument,
+                measured.scale,
+                list(worn_off.values()),
+                kept,
+                ZoneInfo(chart.time_zone),
             ),
             asked=kept,
             limits=trajectory.caveat,
