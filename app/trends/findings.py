@@ -76,6 +76,8 @@ def lasted(off: WearOffOut | None) -> str:
         return _WHY_NOT.get(off.why, off.why)
     if not off.is_censored:
         return f"{off.days:.1f} days"
+    if off.days == 0:
+        return "no score after the best one"
     until = "next dose" if off.why == "next-dose" else "last score"
     return f"over {off.days:.1f} days, to the {until}"
 
