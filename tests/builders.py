@@ -504,6 +504,7 @@ def a_clinic(
     client: TestClient,
     direct: Direct,
     *,
+    name: str = "Test Clinic",
     country: str = "US",
     time_zone: str = "UTC",
     at: datetime | None = None,
@@ -514,7 +515,7 @@ def a_clinic(
     def build(db: Db) -> Clinic:
         clinic_id = found_clinic(
             db,
-            name="Test Clinic",
+            name=name,
             country=country,
             time_zone=time_zone,
             phone="+1 555 0199",

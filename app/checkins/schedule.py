@@ -198,6 +198,31 @@ def asked_since(
     )
 
 
+class SafetyChecks(NamedTuple):
+    """What of a protocol is a check on somebody's safety. points: by key; whatever they ask.
+
+    instruments: those that triage for suicide, whenever they are asked.
+    """
+
+    points: frozenset[str]
+    instruments: frozenset[str]
+
+    def has(self, point: str, instrument: str) -> bool:
+        """Whether a questionnaire that is asked at this point is one."""
+        return point in self.points or instrument in self.instruments
+
+
+def safety_checks(db: Db, held: Protocol, asked: Collection[str]) -> SafetyChecks:
+    """What comes first in a list, and what a caseload counts when it was missed: one rule.
+
+    asked: the instruments that it may be about.
+    """
+    return SafetyChecks(
+        frozenset(point.key for point in held.points if point.checks_after_dose),
+        frozenset(packs.triaging(db, set(asked))),
+    )
+
+
 def told(chart: Chart, known: Course, found: Sequence[DueItem], now: datetime) -> DueOut:
     """What the protocol asks, in the patient's time zone."""
     zone = zone_of(chart.time_zone)

@@ -11,12 +11,11 @@ from typing import Any, Final, NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from app.checkins import packs, schedule
+from app.checkins import schedule
 from app.checkins.schedule import AskedDue, Course, zone_of
 from app.checkins.schemas import DueItemOut, DueOut, OpenWindowOut, ToDoOut
 from app.clinical import window
 from app.clinical.practice import is_due
-from app.clinical.protocol import Anchor
 from app.clinical.protocol.schedule import instant
 from app.clinical.window import Due, Kind
 from app.goals.steps import StepDue, ask_steps_due
@@ -109,18 +108,10 @@ def read_due(db: Db, chart: Chart, asked: Asked, now: datetime) -> DueOut:
 
 
 def _questionnaires(db: Db, known: Course, open_now: list[DueItemOut]) -> Iterator[_Item]:
-    """Those that are open. What is asked in the hours after a dose is a check on how somebody is.
-
-    Source: our convention, as `window.due_kind`; rather one safety check too many.
-    """
-    screening = packs.triaging(db, {item.instrument for item in open_now})
-    after_dose = {
-        point.key
-        for point in known.protocol.points
-        if point.anchor is Anchor.DOSE and point.window.unit == "hours"
-    }
+    """Those that are open."""
+    checks = schedule.safety_checks(db, known.protocol, {item.instrument for item in open_now})
     for item in open_now:
-        is_check = item.instrument in screening or item.point in after_dose
+        is_check = checks.has(item.point, item.instrument)
         kind = Kind.SAFETY_CHECK if is_check else Kind.QUESTIONNAIRE
         due = Due(item.key, kind, microseconds(item.opens_at), microseconds(item.due_at))
         told = _told(item.opens_at, item.due_at, item.expires_at, instrument=item.instrument)

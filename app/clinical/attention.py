@@ -1,8 +1,9 @@
 """Who on a list to look at first, and why. A rule for the order of a list, and no triage.
 
 The order is our convention: an open flag before everything; then a score that got worse by the
-scale's reliable change; then a response that was lost; then a questionnaire that was asked for and
-not answered; then somebody who has been silent. What is in none of these is not said to be well.
+scale's reliable change; then a response that was lost; then a questionnaire, or a check on
+somebody's safety such as those after a dose, that was asked for and not answered; then somebody who
+has been silent. What is in none of these is not said to be well.
 """
 
 from collections.abc import Sequence
@@ -26,7 +27,8 @@ _DAY: Final = 86_400_000_000
 RULE: Final = (
     "In this order: an open flag; worsening (the last score is worse than the baseline, or than"
     " the one before it, by the reliable change or more); loss of response; overdue (the last"
-    f" questionnaire asked for was not answered); silent (nothing for {SILENT_DAYS} days). Flags by"
+    " questionnaire with a long recall, or the last check after a dose or for thoughts of suicide,"
+    f" was asked for and not answered); silent (nothing for {SILENT_DAYS} days). Flags by"
     " how grave and then how old they are, the rest by the longest silence. The rule is our"
     " convention, and says nothing about who is safe."
 )

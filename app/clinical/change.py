@@ -9,6 +9,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from typing import Final, Literal
 
 from app.clinical.instruments import Direction, Scale, whole_if_it_is
@@ -200,26 +201,25 @@ def response_course(
     if first is None:
         return ResponseCourse("never")
     lost, rule = None, None
-    best, is_lost, last = -math.inf, False, first - 1
+    best = -math.inf
+    state: State = "responding"
     without: list[int] = []
-    # Only what is no response is looked at one by one; of the responses in between, the best.
     for index, total in enumerate(totals[first:], first):
-        if total is None or total in goods:
-            continue
-        between = [sign * one for one in totals[last + 1 : index] if one is not None]
-        if between:
-            best = max(between) if is_lost else max(best, *between)
-            is_lost = False
-            without.clear()
-        last = index
-        without.append(at[index])
-        how = None if is_lost else _how_lost(by, without, best - sign * total, total)
-        if how is not None:
-            is_lost = True
-            if lost is None:
-                lost, rule = index, how
-    responds = any(one is not None for one in totals[last + 1 :])
-    state: State = "responding" if responds else "lost" if is_lost else "unconfirmed"
+        if total in goods:
+            if state != "responding":
+                # The best before a loss is not what somebody falls from after it.
+                best = -math.inf if state == "lost" else best
+                state = "responding"
+                without.clear()
+            best = max(best, sign * total)
+        elif total is not None and state != "lost":
+            state = "unconfirmed"
+            without.append(at[index])
+            how = _how_lost(by, without, best - sign * total, total)
+            if how is not None:
+                state = "lost"
+                if lost is None:
+                    lost, rule = index, how
     return ResponseCourse(state, first, lost, rule)
 
 
@@ -236,6 +236,8 @@ def _how_lost(
     return "two-assessments" if oldest < newest else None
 
 
+# There are few scores that a scale can have, and each is asked for again and again.
+@lru_cache(4096)
 def _exactly(points: float) -> Fraction:
     """A score as it was before it became a float: a mean is a fraction of few items."""
     return Fraction(points).limit_denominator(_MOST_ITEMS)

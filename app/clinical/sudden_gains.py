@@ -83,17 +83,11 @@ def sudden_changes(
         if None in totals
         else list(map(sub, totals[1:], totals))
     )
-    here: list[int] = []
-    # A series has a few dozen different steps, however long it is.
-    if any(abs(fall) >= size for fall in set(falls) if fall is not None):
-        here = [
-            n
-            for n, fall in enumerate(falls)
-            if fall is not None and abs(fall) >= size and assessable[n]
-        ]
+    # A series has a few dozen different steps, however long it is, and few that are large.
+    large = {fall for fall in set(falls) if fall is not None and abs(fall) >= size}
     assessed = sum(assessable)
     found = []
-    for n in here:
+    for n in [n for n, fall in enumerate(falls) if fall in large and assessable[n]]:
         before = [abs(one - best) for one in totals[max(0, n - 2) : n + 1] if one is not None]
         after = [abs(one - best) for one in totals[n + 1 : n + 4] if one is not None]
         kind = judge(before, after, size=size)

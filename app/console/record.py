@@ -22,6 +22,7 @@ from app.treatment import service as treatment
 from app.trends import service as trends
 
 PATIENT: Final = "/console/patients/{patient_id}"
+initials: Final = profile.initials
 READ_SUMMARY: Final = Right("summary.read", is_for_patient=False)
 
 
@@ -93,11 +94,6 @@ class Head:
     tabs: tuple[Link, ...]
     pages: tuple[Link, ...]
     may_record: bool
-
-
-def initials(name: str) -> str:
-    """For a tab and a browser's history, which others may see: `R. E.`."""
-    return " ".join(f"{part[0]}." for part in name.split())
 
 
 def contact_of(db: Db, chart: Chart) -> Contact:

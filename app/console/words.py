@@ -91,7 +91,7 @@ _SPOKEN: Final = {
     "why.flag": "An open flag",
     "why.worsening": "Worse, more than measurement error",
     "why.loss-of-response": "A response was lost",
-    "why.overdue": "The last questionnaire asked for was not answered",
+    "why.overdue": "The last questionnaire or check asked for was not answered",
     "why.silent": "Silent for 14 days or more",
     "why.nothing-noted": "Nothing noted",
     "only.flagged": "With an open flag",

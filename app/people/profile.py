@@ -89,6 +89,11 @@ def contact_of(db: Db, chart: Chart) -> dict[str, Any]:
     return open_contact(chart.data_key, chart.patient_id, profile.contact)
 
 
+def initials(name: str) -> str:
+    """For a title, which stays in a browser's history and which others may see: `R. E.`."""
+    return " ".join(f"{part[0]}." for part in name.split())
+
+
 def me(db: Db, caller: Caller, now: datetime) -> MeOut:
     """Who is signed in, and everything they are."""
     standing = identity.require_standing(db, caller)

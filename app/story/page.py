@@ -11,7 +11,7 @@ from app.kernel.db import Db
 from app.kernel.pages import paper_policy, style_sheet, templates
 from app.people.admission import open_contact
 from app.people.chart import Chart, ClinicFacts
-from app.people.profile import PROFILE
+from app.people.profile import PROFILE, initials
 from app.story.schemas import WeekOut
 
 _FOLDER: Final = Path(__file__).parent
@@ -53,6 +53,7 @@ def rendered(told: WeekOut, name: str, clinic: ClinicFacts, *, is_own: bool) -> 
     text = _TEMPLATES.get_template("week.html").render(
         week=told,
         name=name,
+        initials=initials(name),
         clinic=clinic,
         style=_STYLE,
         kinds=_KINDS,

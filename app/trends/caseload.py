@@ -60,6 +60,19 @@ class _Case(NamedTuple):
     urgency: int
 
 
+class _Wanted(NamedTuple):
+    """What somebody is overdue with when it was not answered, by the protocol that holds.
+
+    long: instruments with a long recall, whenever they are asked. checks: on somebody's safety.
+    keys: the instruments of both that the clinic uses.
+    """
+
+    held: Protocol
+    checks: schedule.SafetyChecks
+    long: frozenset[str]
+    keys: frozenset[str]
+
+
 class _Ranked(NamedTuple):
     """place: what the list is ordered by."""
 
@@ -194,23 +207,37 @@ def _ranked(db: Db, cases: Sequence[_Case], now: datetime) -> list[_Ranked]:
     """Each of them, with every reason to look."""
     if not cases:
         return []
-    held = schedule.protocol_held(db)
-    switches = db.one(packs.SWITCHES)
-    asked_for = {key for key in held.long_recall if packs.is_key_on(key, switches)}
+    wanted = _wanted(db)
     found = gathered.gather(
         db,
         [one.patient_id for one in cases],
-        sorted({*MAIN, *asked_for}),
-        planned_since=now - schedule.LOOK_BACK,
+        sorted({*MAIN, *wanted.long}),
+        checks=sorted(wanted.keys - wanted.long - {*MAIN}),
+        since=now - schedule.LOOK_BACK,
     )
-    return [_rank(one, found, held, asked_for, now) for one in cases]
+    return [_rank(one, found, wanted, now) for one in cases]
+
+
+def _wanted(db: Db) -> _Wanted:
+    held = schedule.protocol_held(db)
+    switches = db.one(packs.SWITCHES)
+    asked = {key for point in held.points for key in point.instruments}
+    on = {key for key in asked if packs.is_key_on(key, switches)}
+    checks = schedule.safety_checks(db, held, on)
+    long = held.long_recall & on
+    checked = {
+        key
+        for point in held.points
+        for key in on.intersection(point.instruments)
+        if checks.has(point.key, key)
+    }
+    return _Wanted(held, checks, frozenset(long), frozenset(long | checked))
 
 
 def _rank(
     one: _Case,
     found: gathered.Patients,
-    held: Protocol,
-    asked_for: set[str],
+    wanted: _Wanted,
     now: datetime,
 ) -> _Ranked:
     own = found.series.get(one.patient_id, {})
@@ -223,7 +250,7 @@ def _rank(
         is_flagged=one.flag_id is not None,
         is_worse=is_worse,
         course=course,
-        is_overdue=_is_overdue(one, own, doses, found, held, asked_for, now),
+        is_overdue=_is_overdue(one, found, wanted, now),
         last_heard_at=microseconds(one.last_check_in_at or one.enrolled_at),
         now=microseconds(now),
     )
@@ -245,39 +272,40 @@ def _moved(main: Gathered, doses: list[int]) -> tuple[bool, change.ResponseCours
     )
 
 
-def _is_overdue(
-    one: _Case,
-    own: dict[str, Gathered],
-    doses: list[int],
-    found: gathered.Patients,
-    held: Protocol,
-    asked_for: set[str],
-    now: datetime,
-) -> bool:
-    """Whether the last time that any questionnaire was due, it was not answered."""
+def _is_overdue(one: _Case, found: gathered.Patients, wanted: _Wanted, now: datetime) -> bool:
+    """Whether the last time that a questionnaire or a check was due, it was not answered.
+
+    A check that was missed counts until the same questionnaire is answered, at whatever point.
+    """
     at = microseconds(now)
     oldest = microseconds(now - schedule.LOOK_BACK)
+    own = found.series.get(one.patient_id, {})
+    when = found.answered.get(one.patient_id, {}) | {key: own[key].at for key in own}
     answered = [
         Answered(key, instant, _NOBODY)
-        for key in asked_for & own.keys()
-        for instant in own[key].at[bisect_left(own[key].at, oldest) :]
+        for key in wanted.keys & when.keys()
+        for instant in when[key][bisect_left(when[key], oldest) :]
     ]
     answered.sort(key=lambda answer: answer.effective_at)
-    last: dict[str, bool] = {}
+    missed: dict[str, bool] = {}
     for item in protocol.due(
-        held,
+        wanted.held,
         enrolled_at=microseconds(one.enrolled_at),
-        doses=doses,
+        doses=found.doses.get(one.patient_id, []),
         planned=found.planned.get(one.patient_id, []),
         answered=answered,
         zone=schedule.zone_of(one.time_zone),
         now=at,
-        switched_on=asked_for,
+        switched_on=wanted.keys,
         horizon_days=0,
     ):
-        if item.due_at <= at and item.state != "next":
-            last[item.instrument] = item.state in ("missed", "open")
-    return any(last.values())
+        if item.state in ("answered", "late"):
+            missed[item.instrument] = False
+        elif item.due_at > at:
+            continue
+        elif item.instrument in wanted.long or wanted.checks.has(item.point, item.instrument):
+            missed[item.instrument] = True
+    return any(missed.values())
 
 
 def _scale(key: str) -> Scale:

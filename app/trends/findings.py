@@ -6,7 +6,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from app.clinical import change, sudden_gains, wear_off
-from app.clinical.instruments import Scale, Threshold
+from app.clinical.instruments import Instrument, Scale, Threshold
 from app.trends import service, together
 from app.trends.charts.look import counted, plain
 from app.trends.schemas.doses import WearOffOut
@@ -43,6 +43,7 @@ _WHY_NOT: Final = {"no-score": "no score", "no-gain": "no gain", "no-baseline": 
 
 def findings(
     told: TrajectoryOut,
+    instrument: Instrument,
     scale: Scale,
     worn_off: Sequence[WearOffOut],
     kept: KeptOut,
@@ -55,6 +56,7 @@ def findings(
     found: list[ReportOutcome] = []
     if told.latest is not None and told.baseline is not None:
         found += [
+            *_ideation(told.latest, instrument),
             _change(told.latest, told.baseline),
             *_band(told.latest, scale),
             *_judged(told.latest, scale),
@@ -74,6 +76,8 @@ def lasted(off: WearOffOut | None) -> str:
         return _WHY_NOT.get(off.why, off.why)
     if not off.is_censored:
         return f"{off.days:.1f} days"
+    if off.days == 0:
+        return "no score after the best one"
     until = "next dose" if off.why == "next-dose" else "last score"
     return f"over {off.days:.1f} days, to the {until}"
 
@@ -88,6 +92,28 @@ def _change(latest: OutcomeOut, baseline: BaselineOut) -> ReportOutcome:
         definition=f"Latest complete score, {plain(latest.score)}, minus the baseline,"
         f" {plain(baseline.score)}: {rule}{', provisional' if baseline.provisional else ''}.",
         convention=True,
+    )
+
+
+def _ideation(latest: OutcomeOut, instrument: Instrument) -> Iterator[ReportOutcome]:
+    """First of all, and part of nothing that follows."""
+    if latest.ideation is None:
+        return
+    answer = latest.ideation.answer
+    options = instrument.item(latest.ideation.item).options
+    said = next((one.label for one in options if one.value == answer), "")
+    if answer is None:
+        value = "not answered"
+    else:
+        value = "reported" if latest.ideation.reported else "not reported"
+        value += f": {answer} of {latest.ideation.maximum}{f', {said.lower()}' if said else ''}"
+    yield ReportOutcome(
+        key="ideation",
+        label="Suicidal thoughts in the same answers",
+        value=value,
+        definition="One question, as answered with the latest score. It is no part of the outcomes"
+        " below, and says nothing about now; an answer of 0 does not reassure.",
+        convention=False,
     )
 
 
@@ -130,7 +156,11 @@ def _judged(latest: OutcomeOut, scale: Scale) -> Iterator[ReportOutcome]:
             f"Fewer than {plain(remission.value)} points. Says nothing of suicidal thoughts, which"
             " stand by themselves."
         )
-        yield _yes_or_no("remission", "Remission", latest.remission, said, remission)
+        found = _yes_or_no("remission", "Remission", latest.remission, said, remission)
+        if latest.remission and latest.ideation is not None and latest.ideation.reported:
+            value = "yes, by points alone: suicidal thoughts were reported"
+            found = found.model_copy(update={"value": value})
+        yield found
     if reliable is not None and scale.caseness is not None:
         case = scale.caseness
         said = f"A reliable improvement from {plain(case.value)} points or more to below."

@@ -58,11 +58,15 @@ class Gathered:
 
 @dataclass(frozen=True, slots=True)
 class Patients:
-    """By patient: series by instrument, doses, and dosing sessions in the calendar."""
+    """By patient: series by instrument, doses, and dosing sessions in the calendar.
+
+    answered: when else something was answered lately, by instrument.
+    """
 
     series: dict[UUID, dict[str, Gathered]]
     doses: dict[UUID, list[int]]
     planned: dict[UUID, list[int]]
+    answered: dict[UUID, dict[str, list[int]]]
 
 
 class _Row(NamedTuple):
@@ -76,6 +80,12 @@ class _Pinned(NamedTuple):
     patient_id: UUID
     instrument: str
     at: int
+
+
+class _Answered(NamedTuple):
+    patient_id: UUID
+    instrument: str
+    at: list[int]
 
 
 class _Times(NamedTuple):
@@ -116,6 +126,27 @@ SERIES = Query(
     ).group_by(_ordered.c.patient_id, _ordered.c.instrument),
     _Row,
 )
+# Of what is answered many times a day, only as far back as it can matter.
+_lately = (
+    select(_check_in.patient_id, _check_in.instrument, _check_in.effective_at)
+    .where(
+        _check_in.clinic_id == bindparam("clinic_id"),
+        _check_in.patient_id == any_(_IDS),
+        _check_in.instrument == any_(_KEYS),
+        _check_in.effective_at >= bindparam("since"),
+        IS_FINAL,
+    )
+    .order_by(_check_in.patient_id, _check_in.instrument, _check_in.effective_at)
+    .subquery()
+)
+ANSWERED = Query(
+    select(
+        _lately.c.patient_id,
+        _lately.c.instrument,
+        func.array_agg(_microseconds(_lately.c.effective_at)),
+    ).group_by(_lately.c.patient_id, _lately.c.instrument),
+    _Answered,
+)
 _pins = (
     select(_pin.patient_id, _pin.instrument, _pin.check_in_id)
     .ext(distinct_on(_pin.patient_id, _pin.instrument))
@@ -155,7 +186,7 @@ def _times(column: ColumnElement[datetime], *only: ColumnElement[bool]) -> Query
 
 DOSES = _times(_session.effective_at, treatment.WAS_GIVEN)
 PLANNED = _times(
-    _session.started_at, treatment.IN_CALENDAR, _session.started_at > bindparam("planned_since")
+    _session.started_at, treatment.IN_CALENDAR, _session.started_at > bindparam("since")
 )
 
 
@@ -183,20 +214,26 @@ def followed_by(db: Db, patient_id: UUID) -> str:
 
 
 def gather(
-    db: Db, patient_ids: Sequence[UUID], keys: Sequence[str], *, planned_since: datetime | None
+    db: Db,
+    patient_ids: Sequence[UUID],
+    keys: Sequence[str],
+    *,
+    checks: Sequence[str] = (),
+    since: datetime | None,
 ) -> Patients:
     """Of these patients, the totals of these questionnaires, and the doses.
 
-    planned_since: from when on also the calendar; None: not at all.
+    checks: of what else it is asked when it was answered.
+    since: from when on that, and the calendar; None: neither.
     """
     ids = list(patient_ids)
     pinned = db.ahead(PINNED, patient_ids=ids, instruments=list(keys))
     doses = db.ahead(DOSES, patient_ids=ids)
-    planned = (
-        None
-        if planned_since is None
-        else db.ahead(PLANNED, patient_ids=ids, planned_since=planned_since)
-    )
+    planned = answered = None
+    if since is not None:
+        planned = db.ahead(PLANNED, patient_ids=ids, since=since)
+        if checks:
+            answered = db.ahead(ANSWERED, patient_ids=ids, instruments=list(checks), since=since)
     rows = db.all(SERIES, patient_ids=ids, instruments=list(keys))
     pins = {(one.patient_id, one.instrument): one.at for one in pinned.all()}
     series: dict[UUID, dict[str, Gathered]] = {}
@@ -204,10 +241,14 @@ def gather(
         series.setdefault(patient_id, {})[instrument] = Gathered(
             instrument, at, totals, pins.get((patient_id, instrument))
         )
+    lately: dict[UUID, dict[str, list[int]]] = {}
+    for patient_id, instrument, at in answered.all() if answered else ():
+        lately.setdefault(patient_id, {})[instrument] = at
     return Patients(
         series,
         dict(doses.all()),
         dict(planned.all()) if planned else {},
+        lately,
     )
 
 

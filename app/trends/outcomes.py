@@ -192,7 +192,7 @@ def _tally(db: Db, key: str, stratum: str | None, now: datetime) -> tuple[Scale,
     after_id = UUID(int=0)
     while members := db.all(COHORT, after_id=after_id, limit=CHUNK, now=now):
         after_id = members[-1].id
-        found = gathered.gather(db, [one.id for one in members], [key], planned_since=None)
+        found = gathered.gather(db, [one.id for one in members], [key], since=None)
         for member in members:
             doses = found.doses.get(member.id)
             if not doses:

@@ -171,7 +171,7 @@ def _course(
     doses: list[datetime],
     time_zone: str,
 ) -> Course:
-    instrument, item, part, _, _ = measured
+    instrument, item, part = measured.instrument, measured.item, measured.part
     of = item.text if item is not None else part and part.replace("-", " ").capitalize()
     short = (item.key if item is not None else part) or ""
     return Course(

@@ -20,7 +20,7 @@ from app.kernel.pages import HTML, paper_policy, style_sheet
 from app.kernel.renderer import Renderer, Undrawable
 from app.people.admission import open_contact
 from app.people.chart import Chart, Right
-from app.people.profile import PROFILE
+from app.people.profile import PROFILE, initials
 from app.treatment import listing
 from app.trends.assets import FOLDER, TEMPLATES
 from app.trends.charts import course
@@ -106,7 +106,12 @@ def read_report(
                 for given in session.administrations
             ],
             outcomes=findings(
-                trajectory, measured.scale, list(worn_off.values()), kept, ZoneInfo(chart.time_zone)
+                trajectory,
+                measured.instrument,
+                measured.scale,
+                list(worn_off.values()),
+                kept,
+                ZoneInfo(chart.time_zone),
             ),
             asked=kept,
             limits=trajectory.caveat,
@@ -165,6 +170,7 @@ def page(report: Report, svg: bytes | None) -> bytes:
         "report.html"
     ).render(
         report=told,
+        initials=initials(told.patient_name),
         style=_STYLE,
         title=report.seen.title,
         # Made by the process that draws, from words that it escaped.

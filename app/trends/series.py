@@ -5,13 +5,14 @@ subscale or entered score. Versions of a questionnaire in which the numbers mean
 not joined: the newest is read with those that measure the same, and what is left out is counted.
 """
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import (
     ARRAY,
     ColumnElement,
+    DateTime,
     Double,
     Integer,
     Text,
@@ -23,6 +24,7 @@ from sqlalchemy import (
     literal_column,
     select,
 )
+from sqlalchemy.sql.elements import Grouping
 
 from app.checkins import packs
 from app.checkins.tables import IS_FINAL, BaselinePin, CheckIn
@@ -42,7 +44,10 @@ _TOTAL: Final = "total"
 
 
 class Series(NamedTuple):
-    """The points, oldest first, and every dose. effective_at, doses_at: JSON arrays."""
+    """The points, oldest first, and every dose. effective_at, doses_at: JSON arrays.
+
+    suicide_answer: what was answered about suicide together with the last score that was asked for.
+    """
 
     effective_at: str
     microseconds: list[int]
@@ -50,6 +55,7 @@ class Series(NamedTuple):
     doses_at: str
     doses: list[int]
     pinned_at: datetime | None
+    suicide_answer: int | None
 
 
 class LeftOut(NamedTuple):
@@ -64,6 +70,7 @@ class Measured(NamedTuple):
 
     part: the key of a subscale or an entered score.
     versions: those that are joined, the newest first.
+    suicide_places: by version, the place of the item that asks about suicide, from 1; 0: none does.
     """
 
     instrument: Instrument
@@ -71,6 +78,7 @@ class Measured(NamedTuple):
     part: str | None
     scale: Scale | None
     versions: list[str]
+    suicide_places: dict[str, int]
 
 
 class AskedSeries(NamedTuple):
@@ -117,20 +125,35 @@ _PINNED_AT = (
 )
 
 
+_INSTANT: Final = DateTime(timezone=True)
+_LONG_AGO: Final = datetime(1, 1, 2, tzinfo=UTC)
+_LONG_AFTER: Final = datetime(9999, 12, 30, tzinfo=UTC)
+# What a version does not say, the newest does.
+_SUICIDE_PLACE: Any = Grouping(bindparam("suicide_places", type_=ARRAY(Integer)))[
+    func.coalesce(
+        func.array_position(
+            bindparam("suicide_versions", type_=ARRAY(Text)), _check_in.instrument_version
+        ),
+        literal_column("1"),
+    )
+]
+
+
 def _series(score: ColumnElement[Any], *only: ColumnElement[bool]) -> Query[Series]:
     """One row: the newest points of one instrument, as columns, oldest first; and the doses.
 
     only: which of them.
     """
+    own = (
+        _check_in.clinic_id == bindparam("clinic_id"),
+        _check_in.patient_id == bindparam("patient_id"),
+        _check_in.instrument == bindparam("instrument"),
+        IS_FINAL,
+        *only,
+    )
     newest = (
         select(_check_in.effective_at, _check_in.id, score.label("score"))
-        .where(
-            _check_in.clinic_id == bindparam("clinic_id"),
-            _check_in.patient_id == bindparam("patient_id"),
-            _check_in.instrument == bindparam("instrument"),
-            IS_FINAL,
-            *only,
-        )
+        .where(*own)
         .order_by(_check_in.effective_at.desc(), _check_in.id.desc())
         .limit(literal_column(str(MAX_POINTS)))
         .subquery()
@@ -141,7 +164,19 @@ def _series(score: ColumnElement[Any], *only: ColumnElement[bool]) -> Query[Seri
         func.coalesce(func.array_agg(ordered.c.score), literal_column("'{}'")),
     ).subquery()
     doses = select(*treatment.DOSE_COLUMNS).subquery()
-    return Query(select(points, doses, _PINNED_AT), Series)
+    suicide_answer = (
+        select(_check_in.answers[_SUICIDE_PLACE])
+        .where(
+            *own,
+            score.is_not(None),
+            _check_in.effective_at >= bindparam("shown_since", type_=_INSTANT),
+            _check_in.effective_at < bindparam("shown_until", type_=_INSTANT),
+        )
+        .order_by(_check_in.effective_at.desc(), _check_in.id.desc())
+        .limit(literal_column("1"))
+        .scalar_subquery()
+    )
+    return Query(select(points, doses, _PINNED_AT, suicide_answer), Series)
 
 
 # A sum is a whole number and is read as one; what is not does not have to be.
@@ -204,13 +239,30 @@ def find_series(
     if len(every) > 1:
         measure = _measure(newest, item_key, part)
         versions = [one.version for one in every if _measure(one, item_key, part) == measure]
-    return Measured(newest, item, part, scale, versions)
+    places = {one.version: _suicide_place(one) for one in (newest, *every)}
+    return Measured(newest, item, part, scale, versions, places)
 
 
-def ask_series(db: Db, patient_id: UUID, measured: Measured) -> AskedSeries:
-    """Let the question travel with the next one."""
-    instrument, item, part, _, versions = measured
-    params: dict[str, Any] = {"patient_id": patient_id, "instrument": instrument.key}
+def ask_series(
+    db: Db,
+    patient_id: UUID,
+    measured: Measured,
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> AskedSeries:
+    """Let the question travel with the next one.
+
+    since, until: which scores `Series.suicide_answer` may belong to the last of; all are gathered.
+    """
+    instrument, item, part, _, versions, places = measured
+    params: dict[str, Any] = {
+        "patient_id": patient_id,
+        "instrument": instrument.key,
+        "shown_since": since or _LONG_AGO,
+        "shown_until": until or _LONG_AFTER,
+        "suicide_versions": list(places),
+        "suicide_places": list(places.values()),
+    }
     if versions:
         params["versions"] = versions
     if item is not None:
@@ -287,6 +339,11 @@ def _is_whole(instrument: Instrument) -> bool:
     """Whether every total is a whole number: sums are, a mean or a recorded score may not be."""
     total = instrument.total
     return total is not None and total.method == "sum" and not instrument.scores
+
+
+def _suicide_place(instrument: Instrument) -> int:
+    suicide = instrument.suicide_item
+    return 0 if suicide is None else suicide.position + 1
 
 
 def _is_suicide_item(instrument: Instrument, item: Item) -> bool:

@@ -11,7 +11,7 @@ from uuid import UUID
 from pydantic_core import to_json
 
 from app.clinical import projection, trajectory
-from app.clinical.instruments import Scale
+from app.clinical.instruments import Instrument, Level, Scale
 from app.kernel.clock import instant_of, microseconds
 from app.kernel.db import Db
 from app.people.chart import Chart, Right
@@ -70,7 +70,7 @@ def ask_trajectory(
     Raises: Problem NOT_FOUND, INVALID, as `find_series`.
     """
     measured = find_series(db, key, item_key=item_key, part=subscale, version=version)
-    return Asked(since, until, ask_series(db, patient_id, measured))
+    return Asked(since, until, ask_series(db, patient_id, measured, since, until))
 
 
 def read_trajectory(chart: Chart, asked: Asked, now: datetime) -> bytes:
@@ -111,7 +111,7 @@ def render(asked: Asked, now: datetime) -> bytes:
     if measured.scale is None:
         own, columns = _ordinal(measured, series)
     else:
-        own, columns = _scaled(measured.scale, series, shown, microseconds(now))
+        own, columns = _scaled(measured, measured.scale, series, shown, microseconds(now))
     head |= own
     effective_at = series.effective_at.encode()
     if shown != slice(0, len(at)):
@@ -154,7 +154,7 @@ def _ordinal(measured: Measured, series: Series) -> _Rendered:
     return head, _columns(series.scores, nothing, nothing, ideation.positions, straddles)
 
 
-def _scaled(scale: Scale, series: Series, shown: slice, now: int) -> _Rendered:
+def _scaled(measured: Measured, scale: Scale, series: Series, shown: slice, now: int) -> _Rendered:
     at, scores, doses = series.microseconds, series.scores, series.doses
     pinned = index_of(series.pinned_at, at)
     followed = trajectory.follow(scale, at, scores, doses, pinned, shown=shown)
@@ -162,7 +162,7 @@ def _scaled(scale: Scale, series: Series, shown: slice, now: int) -> _Rendered:
     conventions = [*followed.conventions, projection.CONVENTION]
     head = {
         "baseline": baseline_of(start, at, shown),
-        "latest": _latest(followed.latest, at, shown),
+        "latest": _latest(followed.latest, measured.instrument, series, shown),
         "response": start and _response(followed, series, shown),
         "sudden_changes": _sudden(followed, series, shown),
         "projection": _projection(
@@ -237,13 +237,15 @@ def baseline_of(
     }
 
 
-def _latest(found: trajectory.Outcome | None, at: list[int], shown: slice) -> dict[str, Any] | None:
+def _latest(
+    found: trajectory.Outcome | None, instrument: Instrument, series: Series, shown: slice
+) -> dict[str, Any] | None:
     if found is None:
         return None
     return {
         "index": _shown(found.index, shown),
         "score": found.total,
-        "effective_at": instant(at[found.index]),
+        "effective_at": instant(series.microseconds[found.index]),
         "band": found.band,
         "change": found.change,
         "percent_change": found.percent_change,
@@ -254,6 +256,21 @@ def _latest(found: trajectory.Outcome | None, at: list[int], shown: slice) -> di
         "remission": found.remission,
         "reliable_recovery": found.reliable_recovery,
         "doses_in_recall_window": found.doses_in_recall_window,
+        "ideation": _ideation(instrument, series.suicide_answer),
+    }
+
+
+def _ideation(instrument: Instrument, answer: int | None) -> dict[str, Any] | None:
+    """What the same answers say of suicide; a total tells nothing of it. None: it is not asked."""
+    suicide_item = instrument.suicide_item
+    if suicide_item is None:
+        return None
+    item = instrument.items[suicide_item.position]
+    return {
+        "item": item.key,
+        "answer": answer,
+        "maximum": item.maximum,
+        "reported": None if answer is None else suicide_item.level(answer) is not Level.NONE,
     }
 
 

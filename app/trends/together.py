@@ -137,7 +137,7 @@ def read_together(
     named = _named(db, series) if series is not None else None
     wanted, is_cut = (named, False) if named is not None else answered(db, chart)
     asked = [
-        service.Asked(since, until, ask_series(db, chart.patient_id, measured))
+        service.Asked(since, until, ask_series(db, chart.patient_id, measured, since, until))
         for measured in wanted
     ]
     asked_from = max(since or now - schedule.LOOK_BACK, now - schedule.LOOK_BACK)

@@ -110,6 +110,7 @@ class TestPhq9:
             "reliable_recovery": True,
             # Its two weeks reach back over the second dose, and not the first.
             "doses_in_recall_window": 1,
+            "ideation": {"item": "item-9", "answer": 0, "maximum": 3, "reported": False},
         }
 
     def test_it_names_its_scale_and_its_sources(self, world: World) -> None:

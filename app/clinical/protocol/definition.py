@@ -69,6 +69,14 @@ class TimePoint:
     source: str
     convention: bool
 
+    @property
+    def checks_after_dose(self) -> bool:
+        """Whether it asks in the hours after a dose, and so is a check on how somebody is.
+
+        Source: our convention, as `window.due_kind`; rather one safety check too many.
+        """
+        return self.anchor is Anchor.DOSE and self.window.unit == "hours"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Protocol:

@@ -37,6 +37,23 @@ class BaselineOut(Open):
     provisional: bool
 
 
+class IdeationBesideOut(Open):
+    """What was answered about suicide together with a score. It is part of no outcome: a total in
+    remission can have it in it.
+    """
+
+    item: str
+    answer: Annotated[int | None, Field(description="As it was given; null if left out.")]
+    maximum: int
+    reported: Annotated[
+        bool | None,
+        Field(
+            description="Thoughts of death or of self-harm were reported, whatever the score is."
+            " False is one answer to one question, and no reassurance."
+        ),
+    ]
+
+
 class OutcomeOut(Open):
     """What the latest complete score says, measured from the baseline."""
 
@@ -57,12 +74,21 @@ class OutcomeOut(Open):
     partial_response: Annotated[
         bool | None, Field(description="25 % better or more, and no response: our convention.")
     ]
-    remission: bool | None
+    remission: Annotated[
+        bool | None,
+        Field(
+            description="By the published number of points, which says nothing of suicidal"
+            " thoughts: see `ideation`."
+        ),
+    ]
     reliable_recovery: Annotated[
         bool | None,
         Field(description="Reliably improved, from caseness to below it; null from no caseness."),
     ]
     doses_in_recall_window: int
+    ideation: Annotated[
+        IdeationBesideOut | None, Field(description="Null where the instrument does not ask.")
+    ]
 
 
 class ResponseOut(Open):
