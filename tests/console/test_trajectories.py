@@ -1,5 +1,6 @@
 """Charts, the views of a trajectory, the report, the caseload and the outcomes on their pages."""
 
+import html
 import json
 import re
 from typing import Any
@@ -10,6 +11,7 @@ from app.kernel.db import Direct
 from app.trends import forms
 from tests.browser.records import filled
 from tests.builders import World, now
+from tests.cohort import Cohort
 from tests.conftest import Behind
 from tests.console.browser import Browser, at_work, heading
 from tests.contract.stage import link
@@ -208,7 +210,44 @@ class TestCaseload:
         assert 'aria-invalid="true"' in answer.text
 
 
+def figures(page: str) -> list[str]:
+    """Where the charts of a page are."""
+    return [html.unescape(one) for one in re.findall(r'<figure data-chart="([^"]+)"', page)]
+
+
 class TestOutcomes:
+    @pytest.fixture
+    def many(self, world: World, behind: Behind) -> None:
+        Cohort(world.here.id, behind).a_year()
+
+    def test_of_many_shares_and_both_curves_are_drawn_with_their_numbers(
+        self, browser: Browser, world: World, many: None
+    ) -> None:
+        page = browser.get("/console/outcomes").text
+
+        views = ["visits", "time-to-response", "time-to-loss"]
+        assert [one.partition("view=")[2] for one in figures(page)] == views
+        for address, view in zip(figures(page), views, strict=True):
+            told = world.therapist.get(
+                f"/v1/outcomes?view={view}", headers={"Accept": SPECIFICATION}
+            )
+            assert specification(browser, address) == told.json()
+        told = world.therapist.get("/v1/outcomes").json()["time_to_response"][0]
+        assert len(told["steps"]) > 3
+        for step in told["steps"]:
+            assert re.search(
+                rf'<tr><th scope="row">{step["day"]}</th>.*?<td class="num">{step["happened"]}</td>'
+                rf'<td class="num">{step["censored"]}</td><td class="num">{step["at_risk"]}</td>',
+                page,
+            )
+
+    def test_by_stratum_the_charts_are_of_the_strata(self, browser: Browser, many: None) -> None:
+        page = browser.get("/console/outcomes?stratum=country").text
+
+        drawn = [json.dumps(specification(browser, one)) for one in figures(page)]
+        assert len(drawn) == 3
+        assert all('"DE"' in one and '"Everybody"' in one for one in drawn)
+
     def test_nothing_is_told_of_a_few(self, browser: Browser, record: str) -> None:
         page = browser.get("/console/outcomes").text
 
