@@ -5,6 +5,7 @@ import pytest
 from tests.browser.conftest import Device, House, Open, Scheme
 from tests.browser.records import filled
 from tests.builders import Clinic
+from tests.cohort import Cohort
 
 OF_A_PATIENT = (
     "",
@@ -25,6 +26,7 @@ OF_A_CLINICIAN = (
     "/console/caseload?only=silent",
     "/console/flags",
     "/console/outcomes",
+    "/console/outcomes?stratum=country",
     "/console/people",
     "/console/clinic",
     "/console/account",
@@ -47,6 +49,8 @@ MOST_BYTES = 150_000
 def seeded(house: House) -> tuple[Clinic, str]:
     """One clinic for all of these, which only look."""
     clinic = house.clinic()
+    with house.behind() as behind:
+        Cohort(clinic.id, behind).a_year()
     return clinic, filled(clinic)
 
 

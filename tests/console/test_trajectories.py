@@ -9,7 +9,7 @@ import pytest
 
 from app.kernel.db import Direct
 from app.trends import forms
-from tests.browser.records import filled
+from tests.browser.records import DOSES, filled
 from tests.builders import World, now
 from tests.cohort import Cohort
 from tests.conftest import Behind
@@ -172,7 +172,6 @@ class TestCaseload:
 
         assert "Suicide risk" in page
         assert "Also: " in page
-        assert 'aria-label="PHQ-9, oldest first: 21, 20, 12, 9, 11, 7, 8, 13"' in page
         assert "The rule is our convention" in page
 
     def test_the_order_and_the_filters_are_those_of_the_api(
@@ -202,6 +201,19 @@ class TestCaseload:
         assert not re.search(r'(?:href|src|action)="[^"]*PATI', found.text)
         assert record not in nobody.text
         assert "Nobody in your care has this in their name" in nobody.text
+
+    def test_each_case_has_a_line_with_its_doses_and_says_the_same_in_words(
+        self, browser: Browser, record: str
+    ) -> None:
+        page = browser.get("/console/caseload").text
+
+        (drawn,) = re.findall(r'<svg class="spark".*?</svg>', page, re.DOTALL)
+        assert drawn.count('<polyline class="line"') == 1
+        assert drawn.count('class="dose"') == len(DOSES)
+        said = "PHQ-9, oldest first: 21, 20, 12, 9, 11, 7, 8, 13; 3 doses since the first of these"
+        assert f'aria-label="{said}"' in drawn
+        # Colours are the page's own, by day and by night.
+        assert not re.search(r"(?:fill|stroke|style)=", drawn)
 
     def test_a_name_that_is_too_long_is_refused_at_its_field(self, browser: Browser) -> None:
         answer = browser.submit("/console/caseload", name="x" * 201)

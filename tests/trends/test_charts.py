@@ -396,17 +396,16 @@ class TestOutcomes:
     def test_of_nobody_it_says_so(self) -> None:
         assert "Nobody yet, or too few people to be told" in json.dumps(self.drawn())
 
-    def test_groups_of_one_hue_differ_in_their_dashes(self) -> None:
+    def test_groups_of_one_hue_differ_in_their_marks(self) -> None:
         many = [self.CURVE._replace(label=f"{number}") for number in range(8)]
 
         (look,) = {
-            json.dumps([one["color"]["scale"]["range"], one["strokeDash"]["scale"]["range"]])
+            json.dumps([one["color"]["scale"]["range"], one["shape"]["scale"]["range"]])
             for one in parts(self.drawn(*many))
-            if "strokeDash" in one and "color" in one
+            if "shape" in one and "color" in one
         }
 
-        hues, dashes = json.loads(look)
-        assert len({(hue, tuple(dash)) for hue, dash in zip(hues, dashes, strict=True)}) == 8
+        assert len(set(zip(*json.loads(look), strict=True))) == 8
 
     def test_what_is_suppressed_has_no_bar_and_says_so(self) -> None:
         rates = [

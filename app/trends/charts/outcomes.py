@@ -12,12 +12,12 @@ _LEFT: Final = 50
 _HEIGHT: Final = 220
 _TOLD: Final = {"0": "nobody", "*": "not told"}
 _PLUS: Final = "M-1,0L1,0M0,-1L0,1"
+_SOLID: Final = {"opacity": 1, "strokeWidth": 1.8, "aria": False}
 _LOST: Final = [
     {"field": "day", "title": "By day"},
     {"field": "lost", "title": "Lost sight of since the day before"},
 ]
 _SHAPES: Final = ("circle", "square", "diamond", "triangle-up")
-_DASHES: Final = ([1, 0], [6, 3], [2, 2], [8, 2, 2, 2])
 
 
 def survival_chart(
@@ -40,8 +40,7 @@ def survival_chart(
     width = frame.width - _LEFT - 20
     names = [one.label for one in curves]
     hues = _hues(names, colours)
-    dashes = {"domain": names, "range": _dashes(len(curves))}
-    shapes = {"domain": names, "range": [_SHAPES[i % len(_SHAPES)] for i in range(len(names))]}
+    shapes = {"domain": names, "range": _shapes(len(names))}
     rows: list[Spec] = [
         {
             "day": day,
@@ -106,66 +105,42 @@ def survival_chart(
     colour = {**named, "scale": hues, "legend": legend if len(curves) > 1 else None}
     ends = {"y": {**y, "field": "low"}, "y2": {"field": "high"}}
     joined = {"detail": {"field": "stretch", "type": "nominal"}}
-    known = [row for row in rows if row["low"] is not None]
-    step: Spec = {"interpolate": "step-after"}
+    step: Spec = {"interpolate": "step-after", "aria": False}
+    told_at = [
+        {"field": "group", "title": "Group"},
+        {"field": "day", "title": "Day"},
+        {"field": "share", "title": words.still.capitalize(), "format": ".0%"},
+        {"field": "low", "title": "from", "format": ".0%"},
+        {"field": "high", "title": "to", "format": ".0%"},
+    ]
+    places = {"x": x, "y": y, "color": colour}
     layers: list[Spec] = [
         {
-            "data": {"values": known},
-            "mark": {"type": "area", **step, "opacity": 0.16, "aria": False},
-            "encoding": {"x": x, "color": colour, **ends, **joined},
-        },
-        {
-            "data": {"values": known},
-            "mark": {"type": "rule", "strokeWidth": 1.2, "aria": False},
-            "encoding": {"x": x, "color": colour, **ends},
-        },
-        {
             "data": {"values": rows},
-            "mark": {"type": "line", **step, "strokeWidth": 2},
-            "encoding": {
-                **joined,
-                "x": x,
-                "y": y,
-                "color": colour,
-                "strokeDash": {**named, "scale": dashes, "legend": None},
-            },
+            "encoding": places,
+            "layer": [
+                {"mark": {"type": "area", **step, "opacity": 0.16}, "encoding": {**ends, **joined}},
+                {"mark": {"type": "rule", "strokeWidth": 1.2, "aria": False}, "encoding": ends},
+                {"mark": {"type": "line", **step, "strokeWidth": 2}, "encoding": joined},
+            ],
         },
         {
             "data": {"values": guides},
             "mark": {"type": "line", **step, "strokeWidth": 1.2, "strokeDash": [2, 3]},
-            "encoding": {
-                "x": x,
-                "y": y,
-                "color": colour,
-                "detail": {"field": "gap", "type": "nominal"},
-            },
+            "encoding": {**places, "detail": {"field": "gap", "type": "nominal"}},
         },
         {
             "data": {"values": pluses},
-            "mark": {
-                "type": "point",
-                "shape": _PLUS,
-                "strokeWidth": 1.8,
-                "size": 110,
-                "opacity": 1,
-            },
-            "encoding": {"x": x, "y": y, "color": colour, "tooltip": _LOST},
+            "mark": {"type": "point", "shape": _PLUS, "size": 110, **_SOLID},
+            "encoding": {**places, "tooltip": _LOST},
         },
         {
             "data": {"values": rows},
-            "mark": {"type": "point", "filled": True, "opacity": 1, "size": 44},
+            "mark": {"type": "point", "filled": True, "size": 44, **_SOLID},
             "encoding": {
-                "x": x,
-                "y": y,
-                "color": colour,
+                **places,
                 "shape": {**named, "scale": shapes, "legend": colour["legend"]},
-                "tooltip": [
-                    {"field": "group", "title": "Group"},
-                    {"field": "day", "title": "Day"},
-                    {"field": "share", "title": words.still.capitalize(), "format": ".0%"},
-                    {"field": "low", "title": "from", "format": ".0%"},
-                    {"field": "high", "title": "to", "format": ".0%"},
-                ],
+                "tooltip": told_at,
             },
         },
     ]
@@ -369,9 +344,9 @@ def _interval(low: float | None, high: float | None) -> str:
     return "" if low is None or high is None else f" ({low:.0%} to {high:.0%})"
 
 
-def _dashes(count: int) -> list[list[int]]:
-    """Another one for each; where hues begin again, dashes are shifted."""
-    return [list(_DASHES[(place + place // len(_DASHES)) % len(_DASHES)]) for place in range(count)]
+def _shapes(count: int) -> list[str]:
+    """Another one for each; where hues begin again, shapes are shifted. Dashes have a meaning."""
+    return [_SHAPES[(place + place // len(_SHAPES)) % len(_SHAPES)] for place in range(count)]
 
 
 def _hues(names: Sequence[str], colours: Palette) -> Spec:
