@@ -1535,7 +1535,7 @@ def parameters(stage: Stage, ids: Ids, name: str, kind: str) -> dict[str, Any]:
         "CHECKS_OF": {"dosing_session_id": entries["dosing-sessions planned"]},
         "NEWEST_RISK_SCREEN": {"instrument": "phq-9"},
         "LAST_ANSWERED": {"instruments": ["phq-9"]},
-        "PUBLISHED_AS": {"version": 1},
+        "published_as": {"version": 1},
     }
     if kind:
         many = ADDRESS_OF[kind]
