@@ -40,7 +40,7 @@ from app.kernel.identity import Caller, Issuer
 from app.kernel.renderer import Renderer
 
 FORM_BYTES: Final = 256 * 1024
-FORM_FIELDS: Final = 200
+FORM_FIELDS: Final = 600
 SIGN_IN: Final = "/console/sign-in"
 SECOND_FACTOR: Final = "/console/second-factor"
 QUIET: Final = "by-itself"

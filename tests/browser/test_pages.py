@@ -41,6 +41,9 @@ OF_AN_ADMINISTRATOR = (
     "/console/clinic/hours",
     "/console/clinic/protocol",
     "/console/clinic/escalation",
+    "/console/clinic/escalation?version=0",
+    "/console/clinic/texts",
+    "/console/clinic/texts?locale=nl&about=reminder",
 )
 MOST_BYTES = 150_000
 

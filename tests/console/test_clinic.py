@@ -32,7 +32,8 @@ class TestHours:
         """The form as it is, but for what is changed."""
         version = value_of("version", boss.get(self.PATH).text)
         days = dict.fromkeys(("mon", "tue", "wed", "thu", "fri"), "09:00-17:00")
-        return {**days, "sat": "", "sun": "", "holidays": "", "version": version, **changes}
+        others = {"sat": "", "sun": "", "holidays": "", "time_zone": "Europe/London"}
+        return {**days, **others, "version": version, **changes}
 
     def test_hours_and_holidays_are_declared(self, boss: Browser, world: World) -> None:
         form = self.fields(
@@ -55,6 +56,7 @@ class TestHours:
             ({"tue": ",".join(["09:00-10:00"] * 7)}, "Tuesday"),
             ({"holidays": "Christmas"}, "Holidays"),
             ({"holidays": "2026-02-30"}, "Holidays"),
+            ({"time_zone": "Middle/Earth"}, "Time zone"),
         ],
     )
     def test_what_is_no_hour_is_said_at_its_day_and_kept(
@@ -77,6 +79,24 @@ class TestHours:
         assert "08:00–12:00" in answer.text
         again = {**form, "mon": "07:00-12:00", "version": value_of("version", answer.text)}
         assert boss.submit(self.PATH, **again).status_code == 303
+
+    def test_the_time_zone_is_the_clock_of_the_hours_and_of_every_page(
+        self, boss: Browser, world: World
+    ) -> None:
+        answer = boss.submit(self.PATH, **self.fields(boss, time_zone="Asia/Tokyo"))
+
+        assert answer.status_code == 303
+        page = boss.get("/console/clinic").text
+        assert "Times are on the clinic’s clock (Asia/Tokyo)" in page
+        assert world.therapist.get("/v1/clinic/hours").json()["time_zone"] == "Asia/Tokyo"
+
+    def test_the_overview_says_what_patients_are_told_now(self, boss: Browser) -> None:
+        boss.submit(self.PATH, **self.fields(boss))
+
+        page = boss.get("/console/clinic").text
+
+        assert re.search(r"The clinic is (?:on|off) duty until [^.]*\. ", page)
+        assert "The journal is not an emergency service." in page
 
     def test_a_clinician_reads_them(self, browser: Browser) -> None:
         page = browser.get(self.PATH).text
@@ -116,6 +136,18 @@ class TestProtocol:
         assert place in answer.text
         assert wrong(answer.text) != []
         assert world.therapist.get("/v1/clinic/protocol").json()["version"] == 0
+
+    def test_an_earlier_version_is_shown_with_who_published_it(self, boss: Browser) -> None:
+        for version, title in enumerate(("The first", "The second")):
+            text = json.dumps({**A_PROTOCOL, "title": title})
+            boss.submit(self.PATH, text=text, version=str(version))
+
+        first = boss.get(f"{self.PATH}?version=1").text
+
+        assert "The first" in first
+        assert "It does not hold any more" in first
+        assert first.count("A administrator</td>") == 2
+        assert boss.get(f"{self.PATH}?version=3").status_code == 404
 
     def test_somebody_else_published_first(self, boss: Browser) -> None:
         text = json.dumps(A_PROTOCOL)
