@@ -132,7 +132,7 @@ def _page(
 
 
 def _fields(values: Mapping[str, str | list[str]]) -> Fields:
-    labels = {"source": "Source", "convention": "Kind"}
+    labels = {"source": "Source", "convention": "What it is"}
     for level in LEVELS:
         for row in range(MOST_STEPS):
             for part, said in _PARTS.items():
