@@ -66,11 +66,15 @@ class TestEveryPage:
         clinic, patient = seeded
         # By night nothing but the colours is another.
         rules = ["color-contrast"] if scheme == "dark" else []
+        of_people = (
+            f"/console/people/patients/{clinic.patient.patient_id}",
+            f"/console/people/members/{clinic.therapist.membership_id}",
+        )
         found: list[str] = []
         for person, paths in (
             (None, ("/console/sign-in",)),
             (clinic.therapist, (*OF_A_CLINICIAN, *(patient + one for one in OF_A_PATIENT))),
-            (clinic.administrator, OF_AN_ADMINISTRATOR),
+            (clinic.administrator, (*OF_AN_ADMINISTRATOR, *of_people)),
         ):
             tab = open_tab(person, device=device, scheme=scheme)
             for path in paths:

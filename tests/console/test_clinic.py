@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 
 from app.kernel.db import Direct
-from tests.builders import PASSWORD, World, an_acceptance, now
+from tests.builders import PASSWORD, World, a_check_in, an_acceptance, now, phq_9
 from tests.conftest import Behind
 from tests.console.browser import Browser, at_work, value_of, wrong
 from tests.contract.stage import A_PROTOCOL
@@ -286,6 +286,64 @@ class TestPeople:
         answer = boss.submit(other, act="end", link_id=value_of("link_id", theirs))
 
         assert answer.status_code == 404
+        assert world.therapist.get(f"{world.patient.record}/check-ins").status_code == 200
+
+
+class TestConsent:
+    def path(self, world: World) -> str:
+        return f"/console/people/patients/{world.patient.patient_id}"
+
+    def test_taken_back_it_closes_the_record_and_a_sign_of_danger_is_still_seen_to(
+        self, boss: Browser, world: World, behind: Behind
+    ) -> None:
+        record = f"{world.patient.record}/check-ins"
+
+        answers = [boss.submit(self.path(world), act="withdraw") for _ in range(2)]
+        sent = world.patient.post(record, a_check_in(answers=phq_9(13, item_nine=2)))
+
+        assert [one.status_code for one in answers] == [303, 303]
+        assert world.therapist.get(record).status_code == 404
+        assert sent.status_code == 201
+        assert "administrators" in sent.json()["safety"]["monitoring_statement"]
+        assert len(world.administrator.get("/v1/flags").json()["flags"]) == 1
+        actions = behind.rows(
+            "SELECT action, actor_role, count(*) FROM ledger WHERE patient_id = %s"
+            " AND action LIKE 'consent%%' GROUP BY action, actor_role ORDER BY action",
+            world.patient.patient_id,
+        )
+        assert actions[-1] == ("consent.withdrawn", "administrator", 1)
+        assert "taken back" in boss.get(self.path(world)).text
+
+    def test_given_again_it_opens_the_record_to_those_who_care_for_them(
+        self, boss: Browser, world: World
+    ) -> None:
+        path = self.path(world)
+        boss.submit(path, act="withdraw")
+
+        unseen = boss.submit(path, act="consent")
+        seen = boss.submit(path, act="consent", seen="yes")
+
+        assert unseen.status_code == 422
+        assert wrong(unseen.text) == ["Their consent: has to be so."]
+        assert seen.status_code == 303
+        assert world.therapist.get(f"{world.patient.record}/check-ins").status_code == 200
+
+    def test_where_one_holds_another_is_not_recorded(
+        self, boss: Browser, world: World, behind: Behind
+    ) -> None:
+        boss.submit(self.path(world), act="consent", seen="yes")
+
+        assert behind.rows(
+            "SELECT count(*) FROM consent WHERE patient_id = %s", world.patient.patient_id
+        ) == [(1,)]
+
+    def test_it_is_for_administrators_and_of_their_own_clinic(
+        self, browser: Browser, world: World, direct: Direct
+    ) -> None:
+        foreign = at_work(direct, world.elsewhere.administrator, now())
+
+        assert browser.submit(self.path(world), act="withdraw").status_code == 403
+        assert foreign.submit(self.path(world), act="withdraw").status_code == 404
         assert world.therapist.get(f"{world.patient.record}/check-ins").status_code == 200
 
 
