@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import BigInteger, Text, bindparam, cast, insert, literal_column, select
+from sqlalchemy import BigInteger, bindparam, cast, literal_column, select
 from sqlalchemy import func as sql
 
 from app.checkins import packs, service
@@ -33,13 +33,13 @@ from app.clinical.protocol import (
     ProtocolRefused,
 )
 from app.kernel.clock import instant_of, microseconds
-from app.kernel.db import Ahead, Change, Db, Query
+from app.kernel.db import Ahead, Db, Query
 from app.kernel.entries import ENTERED_IN_ERROR
-from app.kernel.errors import Fault, Kind, Problem
+from app.kernel.errors import Fault, Kind, Problem, not_found
 from app.kernel.identity import Caller, require_standing
-from app.kernel.log import logger
 from app.kernel.tables import columns
 from app.people.chart import Chart, Right
+from app.people.published import SHIPPED_VERSION, Documents, Version, require_publisher
 from app.treatment import service as treatment
 from app.treatment.service import AskedDoses
 
@@ -48,13 +48,7 @@ LOOK_BACK: Final = timedelta(days=500)
 """As far back as an answer can matter: a window of a protocol lasts 400 days at most, and an answer
 counts as late for 90 more."""
 
-SHIPPED_VERSION: Final = 0
-
-
-class _Published(NamedTuple):
-    version: int
-    content: str
-    published_at: datetime
+PROTOCOLS: Final = Documents("protocol", ClinicProtocol)
 
 
 class _Answers(NamedTuple):
@@ -63,33 +57,7 @@ class _Answers(NamedTuple):
     ids: list[UUID]
 
 
-_protocol = columns(ClinicProtocol)
 _check_in = columns(CheckIn)
-PUBLISHED = Query(
-    select(_protocol.version, cast(_protocol.content, Text), _protocol.published_at)
-    .where(_protocol.clinic_id == bindparam("clinic_id"))
-    .order_by(_protocol.version.desc())
-    .limit(literal_column("1")),
-    _Published,
-)
-PUBLISHED_AS = Query(
-    select(_protocol.version, cast(_protocol.content, Text), _protocol.published_at).where(
-        _protocol.clinic_id == bindparam("clinic_id"),
-        _protocol.version == bindparam("version"),
-    ),
-    _Published,
-)
-PUBLISHED_BY = Query(
-    select(_protocol.version, cast(_protocol.content, Text), _protocol.published_at)
-    .where(
-        _protocol.clinic_id == bindparam("clinic_id"),
-        _protocol.published_at <= bindparam("until"),
-    )
-    .order_by(_protocol.version.desc())
-    .limit(literal_column("1")),
-    _Published,
-)
-PUBLISH = Change(insert(ClinicProtocol))
 _recent = (
     select(_check_in.instrument, _check_in.effective_at, _check_in.id)
     .where(
@@ -125,7 +93,7 @@ class AskedDue(NamedTuple):
 
     doses: AskedDoses
     planned: Ahead[datetime]
-    published: Ahead[_Published]
+    published: Ahead[Version]
     answers: Ahead[_Answers]
 
 
@@ -144,7 +112,7 @@ def ask_due(db: Db, patient_id: UUID, since: datetime) -> AskedDue:
     return AskedDue(
         treatment.ask_doses(db, patient_id),
         db.ahead(treatment.PLANNED, patient_id=patient_id, after=since),
-        db.ahead(PUBLISHED),
+        PROTOCOLS.ask(db),
         db.ahead(ANSWERS, patient_id=patient_id, since=since),
     )
 
@@ -287,13 +255,25 @@ def _placed(db: Db, chart: Chart, rows: Sequence[CheckInRow]) -> list[PlacedChec
 
 def protocol_held(db: Db) -> Protocol:
     """The protocol that holds in the transaction's clinic."""
-    return _held(db, db.first(PUBLISHED))[0]
+    return _held(db, PROTOCOLS.newest(db))[0]
 
 
 def read_protocol(db: Db, caller: Caller) -> ProtocolOut:
     """The protocol that holds; version 0 is the one that ships. Raises: Problem NOT_SIGNED_IN."""
     require_standing(db, caller)
-    published = db.first(PUBLISHED)
+    return _protocol_out(db, PROTOCOLS.newest(db))
+
+
+def read_earlier(db: Db, caller: Caller, version: int) -> ProtocolOut:
+    """A protocol as it once held. Raises: Problem NOT_SIGNED_IN, NOT_FOUND."""
+    require_standing(db, caller)
+    published = PROTOCOLS.numbered(db, version)
+    if published is None and version != SHIPPED_VERSION:
+        raise not_found()
+    return _protocol_out(db, published)
+
+
+def _protocol_out(db: Db, published: Version | None) -> ProtocolOut:
     held, version = _held(db, published)
     return ProtocolOut.model_validate(
         {
@@ -313,7 +293,7 @@ class InForce(NamedTuple):
 
 def protocol_in_force(db: Db) -> InForce:
     """What the transaction's clinic goes by now."""
-    return InForce(*_held(db, db.first(PUBLISHED)))
+    return InForce(*_held(db, PROTOCOLS.newest(db)))
 
 
 def protocol_of_version(db: Db, version: int) -> InForce:
@@ -321,13 +301,14 @@ def protocol_of_version(db: Db, version: int) -> InForce:
 
     Version 0 is what ships, as it is today.
     """
-    published = None if version == SHIPPED_VERSION else db.one(PUBLISHED_AS, version=version)
+    published = PROTOCOLS.numbered(db, version)
+    assert published is not None or version == SHIPPED_VERSION
     return InForce(*_held(db, published))
 
 
 def protocol_at(db: Db, at: datetime) -> InForce:
     """What the transaction's clinic went by at that instant."""
-    return InForce(*_held(db, db.first(PUBLISHED_BY, until=at)))
+    return InForce(*_held(db, PROTOCOLS.held_at(db, at)))
 
 
 def publish_protocol(
@@ -337,13 +318,10 @@ def publish_protocol(
 
     Raises: Problem FORBIDDEN, NOT_SIGNED_IN, PRECONDITION_FAILED, INVALID.
     """
-    if caller.role != "administrator":
-        raise Problem(Kind.FORBIDDEN)
-    require_standing(db, caller)
-    earlier = db.first(PUBLISHED)
+    require_publisher(db, caller)
     # A section that is left out stays as it is: a client from before there were sections would
     # otherwise put back a clinic's own alarms without a word.
-    holds = protocol.as_dict(_held(db, earlier)[0])
+    holds = protocol.as_dict(_held(db, PROTOCOLS.newest(db))[0])
     content = {name: holds[name] for name in protocol.SECTIONS} | sent.model_dump(exclude_none=True)
     try:
         own = {one.key: _recall_days(one) for one in packs.added(db)}
@@ -353,27 +331,9 @@ def publish_protocol(
         raise Problem(Kind.INVALID, faults=faults) from None
     if faults := _recorded_by_clinicians(db, held):
         raise Problem(Kind.INVALID, faults=faults)
-    version = earlier.version if earlier else SHIPPED_VERSION
-    if version != base_version:
-        raise Problem(Kind.PRECONDITION_FAILED)
-    # Two that publish at once have the same number, and the second one finds it taken.
-    if db.after_collision:
-        raise Problem(Kind.PRECONDITION_FAILED)
-    db.add(
-        PUBLISH,
-        version=version + 1,
-        content=protocol.as_dict(held),
-        published_by=caller.membership_id,
-        published_at=now,
-    )
-    logger().info(
-        "clinic.protocol_published",
-        clinic=str(caller.clinic_id),
-        by=str(caller.membership_id),
-        version=version + 1,
-    )
+    version = PROTOCOLS.publish(db, caller, protocol.as_dict(held), base_version, now)
     return ProtocolOut.model_validate(
-        {**protocol.as_dict(held), "version": version + 1, "published_at": now}
+        {**protocol.as_dict(held), "version": version, "published_at": now}
     )
 
 
@@ -396,7 +356,7 @@ def _recorded_by_clinicians(db: Db, held: Protocol) -> list[Fault]:
     ]
 
 
-def _held(db: Db, published: _Published | None) -> tuple[Protocol, int]:
+def _held(db: Db, published: Version | None) -> tuple[Protocol, int]:
     """The protocol that holds, and its version."""
     if published is None:
         return _shipped(), SHIPPED_VERSION

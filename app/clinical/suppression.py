@@ -70,17 +70,27 @@ def tellable(sequence: Sequence[tuple[int, ...]]) -> list[int]:
     """Which steps of a table over time may be told, by their places, ascending.
 
     sequence: at each step, counts that only grow or only shrink. Steps are left out until every
-    count, and every difference from the step told before (0 before the first), may be told.
+    count, and every difference from the step told before (0 before the first), may be told: as few
+    as can be, and of as few those after which it goes on longest. To tell each step as soon as it
+    may be would be a dead end: a few events after it, and nothing could be told any more.
     """
-    told: list[int] = []
-    last: tuple[int, ...] = (0,) * len(sequence[0]) if sequence else ()
+    # The most that can be told up to each step, ending with it.
+    upto: list[list[int]] = []
+    nobody = (0,) * len(sequence[0]) if sequence else ()
     for place, counts in enumerate(sequence):
-        if all(map(may_be_told, counts)) and all(
-            may_be_told(abs(now - before)) for now, before in zip(counts, last, strict=True)
-        ):
-            told.append(place)
-            last = counts
-    return told
+        before = [[], *(told for told in upto if told)]
+        possible = [
+            told
+            for told in before
+            if all(map(may_be_told, counts))
+            and _may_follow(counts, sequence[told[-1]] if told else nobody)
+        ]
+        upto.append([*max(possible, key=len), place] if possible else [])
+    return max(reversed(upto), key=len, default=[])
+
+
+def _may_follow(now: tuple[int, ...], before: tuple[int, ...]) -> bool:
+    return all(may_be_told(abs(one - was)) for one, was in zip(now, before, strict=True))
 
 
 def curves_told(

@@ -18,6 +18,7 @@ from app.console.pages import number
 from app.kernel.errors import Problem
 from app.kernel.paging import Cursor
 from app.trends import caseload
+from app.trends.charts.look import counted
 from app.trends.schemas.caseload import CaseloadOut, CaseOut, CaseSearchIn, SparklineOut
 
 routes = page_router()
@@ -138,4 +139,6 @@ def _row(one: CaseOut) -> Row:
 def _spark(of: SparklineOut) -> Figure | None:
     name = words.instrument_name(of.instrument)
     said = f"{name}, oldest first: {', '.join(number(score) for score in of.score)}"
-    return draw(said, of.effective_at, of.score, (of.minimum, of.maximum))
+    if of.doses_at:
+        said += f"; {counted(len(of.doses_at), 'dose')} since the first of these"
+    return draw(said, of.effective_at, of.score, (of.minimum, of.maximum), of.doses_at)

@@ -187,13 +187,15 @@ def ideation_tables(told: IdeationOut, time_zone: str, most: int) -> list[Table]
 def outcomes_chart(
     visit: Inside,
     instrument: Annotated[str, Query(max_length=64)] = "phq-9",
+    stratum: _Part = None,
+    view: Annotated[clinic_pictures.ClinicView, Query()] = "visits",
     width: _Width = 640,
     theme: _Theme = "light",
     accept: Accept = None,
 ) -> Answer:
-    """Response and remission by visit, of everybody."""
+    """Shares by visit, or how long a response takes and lasts."""
     told = outcomes.read_outcomes(
-        visit.db, visit.caller, instrument=instrument, stratum=None, now=visit.now
+        visit.db, visit.caller, instrument=instrument, stratum=stratum, now=visit.now
     )
     frame = Frame(width, theme == "dark")
-    return answer(visit, accept, lambda: clinic_pictures.of_outcomes(told, "visits", frame))
+    return answer(visit, accept, lambda: clinic_pictures.of_outcomes(told, view, frame))

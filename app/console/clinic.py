@@ -1,4 +1,4 @@
-"""The clinic's settings: its protocol, when it is on duty, and how flags escalate."""
+"""The clinic's settings: what there is to set, its protocol, and when it is on duty."""
 
 import json
 from dataclasses import dataclass
@@ -11,27 +11,37 @@ from app.checkins import schedule
 from app.checkins.protocol_schemas import ProtocolIn, ProtocolOut
 from app.console import words
 from app.console.door import Answer, GoTo, Inside, Shown, Visit, page_router
-from app.console.forms import Fields, version
+from app.console.forms import Fields, read, version
 from app.kernel.errors import Fault, Kind, Problem
 from app.kernel.strict import problem_of
+from app.kernel.texts import ENGLISH
+from app.people.published import Edition
 from app.safety import hours, policies
+from app.safety.alerts import ABOUT_CLINIC
 from app.safety.coverage import DAYS
 from app.safety.hours import Hours
-from app.safety.schemas import EscalationOut
+from app.safety.monitoring import Told, statement
+from app.safety.schemas import EscalationOut, HoursIn
 
 routes = page_router()
 _DONE = Annotated[str, Query(max_length=20)]
-_HOURS_LABELS: Final = {**{day: words.spoken(day) for day in DAYS}, "holidays": "Holidays"}
+_Version = Annotated[int | None, Query(ge=0, le=1_000_000)]
+_HOURS_LABELS: Final = {
+    "time_zone": "Time zone",
+    **{day: words.spoken(day) for day in DAYS},
+    "holidays": "Holidays",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """What there is to set."""
+    """What there is to set. told: what an answer to a patient says now about who may see it."""
 
     is_administrator: bool
     hours: Hours
     protocol: ProtocolOut
     escalation: EscalationOut
+    told: str
     days: tuple[str, ...]
 
 
@@ -39,10 +49,12 @@ class Overview:
 class Protocol:
     """The protocol that holds, and the text to put another in its place.
 
-    faults: what is wrong with the text, by place.
+    is_current: it holds now. faults: what is wrong with the text, by place.
     """
 
     protocol: ProtocolOut
+    is_current: bool
+    editions: list[Edition]
     is_administrator: bool
     fields: Fields
     faults: list[Fault]
@@ -69,16 +81,21 @@ def clinic_page(visit: Inside) -> Answer:
         hours=hours.read_hours(visit.db, visit.caller),
         protocol=schedule.read_protocol(visit.db, visit.caller),
         escalation=policies.read_policy(visit.db, visit.caller),
+        told=_told(visit),
         days=DAYS,
     )
     return Shown("clinic.html", "Clinic", view, section="clinic")
 
 
 @routes.get("/console/clinic/protocol")
-def protocol_page(visit: Inside, done: _DONE = "") -> Answer:
-    """What is asked when."""
+def protocol_page(visit: Inside, done: _DONE = "", version: _Version = None) -> Answer:
+    """What is asked when; or was, by an earlier one."""
     held = schedule.read_protocol(visit.db, visit.caller)
-    return _protocol(visit, held, _protocol_fields(held), said=words.DONE.get(done, ""))
+    shown = None
+    if version is not None and version != held.version:
+        shown = schedule.read_earlier(visit.db, visit.caller, version)
+    said = words.DONE.get(done, "")
+    return _protocol(visit, held, _protocol_fields(held), shown=shown, said=said)
 
 
 @routes.post("/console/clinic/protocol")
@@ -116,8 +133,10 @@ def declare_hours(visit: Inside) -> Answer:
     base_version = visit.form["version"]
     shifts = {day: _shifts(fields.value(day)) for day in DAYS}
     holidays = fields.value("holidays").replace(",", " ").split()
+    time_zone = fields.value("time_zone").strip()
     try:
-        hours.declare_hours(visit.db, visit.caller, shifts, holidays, base_version)
+        sent = read(HoursIn, {"hours": {}, "time_zone": time_zone})
+        hours.declare_hours(visit.db, visit.caller, shifts, holidays, base_version, sent.time_zone)
     except Problem as problem:
         held = hours.read_hours(visit.db, visit.caller)
         if problem.kind is Kind.PRECONDITION_FAILED:
@@ -126,11 +145,19 @@ def declare_hours(visit: Inside) -> Answer:
     return GoTo("/console/clinic/hours?done=saved")
 
 
-@routes.get("/console/clinic/escalation")
-def escalation_page(visit: Inside) -> Answer:
-    """Who is told of a flag that nobody answers, when, and by what."""
-    policy = policies.read_policy(visit.db, visit.caller)
-    return Shown("clinic_escalation.html", "Escalation", policy, section="clinic")
+def _told(visit: Visit) -> str:
+    """The sentences that end every answer to something in which nothing alarming was found."""
+    about = visit.db.one(ABOUT_CLINIC)
+    return statement(
+        clinic_name=visit.signed_in.clinic_name,
+        coverage=about.coverage,
+        time_zone=about.time_zone,
+        now=visit.now,
+        told=Told.NOBODY_NEEDED,
+        is_worker_silent=False,
+        locale=ENGLISH,
+        own=about.texts,
+    )
 
 
 def _is_administrator(visit: Visit) -> bool:
@@ -154,6 +181,7 @@ def _protocol(
     held: ProtocolOut,
     fields: Fields,
     *,
+    shown: ProtocolOut | None = None,
     faults: list[Fault] | None = None,
     status: int = 200,
     said: str = "",
@@ -163,7 +191,15 @@ def _protocol(
         # Sent again, it is made on the version that holds now.
         values = {**fields.values, "version": str(held.version)}
         fields = Fields(fields.name, fields.labels, values, fields.errors)
-    view = Protocol(held, _is_administrator(visit), fields, faults or [], is_overtaken)
+    view = Protocol(
+        protocol=shown or held,
+        is_current=shown is None,
+        editions=schedule.PROTOCOLS.editions(visit.db, visit.caller),
+        is_administrator=_is_administrator(visit),
+        fields=fields,
+        faults=faults or [],
+        is_overtaken=is_overtaken,
+    )
     return Shown(
         "clinic_protocol.html", "Protocol", view, section="clinic", status=status, said=said
     )
@@ -182,7 +218,8 @@ def _hours_fields(held: Hours) -> Fields:
         day: ", ".join(f"{begins}-{ends}" for begins, ends in held.shifts.get(day, []))
         for day in DAYS
     }
-    return Fields("hours", _HOURS_LABELS, {**values, "holidays": "\n".join(held.holidays)})
+    values |= {"holidays": "\n".join(held.holidays), "time_zone": held.time_zone}
+    return Fields("hours", _HOURS_LABELS, values)
 
 
 def _shifts(typed: str) -> list[tuple[str, str]]:

@@ -40,7 +40,8 @@ from app.kernel.identity import Caller, Issuer
 from app.kernel.renderer import Renderer
 
 FORM_BYTES: Final = 256 * 1024
-FORM_FIELDS: Final = 200
+FORM_FIELDS: Final = 600
+"""More than a policy of escalation has, with every step that there may be."""
 SIGN_IN: Final = "/console/sign-in"
 SECOND_FACTOR: Final = "/console/second-factor"
 QUIET: Final = "by-itself"

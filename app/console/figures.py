@@ -72,4 +72,6 @@ def _lines(dots: Sequence[tuple[float, float] | None]) -> tuple[str, ...]:
             found.append([])
         else:
             found[-1].append(dot)
-    return tuple(" ".join(f"{x},{y}" for x, y in line) for line in found if len(line) > 1)
+    # A score by itself is a line as short as its end is round.
+    every = [line * 2 if len(line) == 1 else line for line in found if line]
+    return tuple(" ".join(f"{x},{y}" for x, y in line) for line in every)

@@ -1,6 +1,6 @@
 """What became of the clinic's patients, added up: a chart, tables, and a file to take away."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Final
 
 from fastapi import Query
@@ -10,8 +10,8 @@ from app.checkins import packs
 from app.console import charts, words
 from app.console.door import Answer, Inside, Shown, page_router, with_query
 from app.kernel.edge import Awaited, Reply
-from app.trends import outcomes
-from app.trends.schemas.outcomes import OutcomesOut
+from app.trends import clinic_pictures, outcomes
+from app.trends.schemas.outcomes import CurveOut, OutcomesOut
 from app.trends.sheet import as_csv
 
 routes = page_router()
@@ -21,14 +21,28 @@ _Stratum = Annotated[str, Query(max_length=64)]
 
 
 @dataclass(frozen=True, slots=True)
+class Times:
+    """How long something takes. figure: None where no curve may be told."""
+
+    key: str
+    title: str
+    still: str
+    had: str
+    curves: list[CurveOut]
+    figure: Markup | None
+
+
+@dataclass(frozen=True, slots=True)
 class Outcomes:
-    """One questionnaire's. csv: where the same is as a file."""
+    """One questionnaire's. names: of groups, in words. csv: where the same is as a file."""
 
     told: OutcomesOut
     instruments: list[tuple[str, str]]
     strata: list[tuple[str, str]]
     stratum: str
     figure: Markup | None
+    times: list[Times]
+    names: dict[str, str]
     csv: str
 
 
@@ -40,13 +54,39 @@ def outcomes_page(
     told = outcomes.read_outcomes(
         visit.db, visit.caller, instrument=instrument, stratum=stratum or None, now=visit.now
     )
-    drawn = None
-    [everybody] = [one for one in told.groups if one.group == outcomes.EVERYBODY]
-    if any(one.response is not None for one in everybody.visits):
-        drawn = charts.figure(
-            with_query(f"{HERE}/chart", instrument=instrument),
-            "Response and remission by visit. The same is below as a table.",
+
+    def drawn(view: str, said: str) -> Markup:
+        query = {"instrument": instrument, "stratum": stratum or None, "view": view}
+        return charts.figure(
+            with_query(f"{HERE}/chart", **query), f"{said}. The same is below as a table."
         )
+
+    [everybody] = [one for one in told.groups if one.group == outcomes.EVERYBODY]
+    has_shares = any(
+        share is not None
+        for one in everybody.visits
+        for share in (one.retention, one.response, one.remission)
+    )
+    times = [
+        Times(key, title, still, had, curves, None)
+        for key, title, still, had, curves in (
+            (
+                "time-to-response",
+                "Time to response",
+                "without a response",
+                "Responded",
+                told.time_to_response,
+            ),
+            (
+                "time-to-loss",
+                "Time from a response to its loss",
+                "still responding",
+                "Lost it",
+                told.time_to_loss,
+            ),
+        )
+        if curves
+    ]
     view = Outcomes(
         told=told,
         instruments=[
@@ -56,7 +96,14 @@ def outcomes_page(
         ],
         strata=[("", "Everybody"), *((code, words.spoken(code)) for code in outcomes.STRATA)],
         stratum=stratum,
-        figure=drawn,
+        figure=drawn("visits", "Shares by visit") if has_shares else None,
+        names={one.group: clinic_pictures.group_name(one.group) for one in told.groups},
+        times=[
+            replace(one, figure=drawn(one.key, one.title))
+            if any(curve.steps for curve in one.curves)
+            else one
+            for one in times
+        ],
         csv=with_query(f"{HERE}/file", instrument=instrument, stratum=stratum or None),
     )
     return Shown("outcomes.html", "Outcomes", view, section="outcomes")

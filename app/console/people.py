@@ -16,12 +16,14 @@ from app.kernel.paging import Cursor
 from app.people import care, invitations, roster
 from app.people.care import Agreed, Enrolled, Link
 from app.people.chart import CARE, entry_id
+from app.people.clinics import CLINIC_FACTS
 from app.people.roster import Member
 from app.people.schemas import InvitationIn, InvitationOut
 
 routes = page_router()
 PRIVILEGES: Final = ("therapy", "prescribe", "monitor", "coach")
 _DONE = Annotated[str, Query(max_length=20)]
+_CONSENT_LABELS: Final = {"seen": "Their consent"}
 _INVITE_LABELS: Final = {
     "role": "Role",
     "privileges": "Privileges",
@@ -65,13 +67,17 @@ class Patients:
 
 @dataclass(frozen=True, slots=True)
 class OnePatient:
-    """A patient's care links and consents, without anything clinical."""
+    """A patient's care links and consents, without anything clinical. notice_version: of the notice
+    that is in use now.
+    """
 
     patient: Enrolled
     links: list[Link]
     consents: list[Agreed]
     clinicians: list[Member]
     fields: Fields
+    consent: Fields
+    notice_version: str
 
 
 @routes.get("/console/people")
@@ -153,7 +159,7 @@ def patient_page(visit: Inside, patient_id: str, done: _DONE = "") -> Answer:
 
 @routes.post("/console/people/patients/{patient_id}")
 def change_care(visit: Inside, patient_id: str) -> Answer:
-    """Somebody begins to care for them, or ends."""
+    """Somebody begins to care for them, or ends; a consent is taken back, or given again."""
     patient = entry_id(patient_id)
     act = visit.form["act"]
     here = f"/console/people/patients/{patient}"
@@ -161,6 +167,11 @@ def change_care(visit: Inside, patient_id: str) -> Answer:
         link_id = entry_id(visit.form["link_id"])
         care.end_care(visit.db, visit.caller, patient, link_id, visit.now)
         return GoTo(f"{here}?done=ended")
+    if act == "withdraw":
+        care.withdraw_consent(visit.db, visit.caller, patient, visit.now)
+        return GoTo(f"{here}?done=consent-withdrawn")
+    if act == "consent":
+        return _consented(visit, patient, here)
     if act != "assign":
         raise not_found()
     fields = Fields("assign", {"membership_id": "Clinician"}).typed(visit.form)
@@ -173,6 +184,15 @@ def change_care(visit: Inside, patient_id: str) -> Answer:
     except Problem as problem:
         return _patient(visit, patient, fields.refused(problem), status=422)
     return GoTo(f"{here}?done=began")
+
+
+def _consented(visit: Visit, patient: UUID, here: str) -> Answer:
+    fields = Fields("consent", _CONSENT_LABELS).typed(visit.form, several=["seen"])
+    if fields.chosen("seen") != ["yes"]:
+        wrong = fields.wrong_at("seen", "has to be so")
+        return _patient(visit, patient, consent=wrong, status=422)
+    care.record_consent(visit.db, visit.caller, patient, visit.now)
+    return GoTo(f"{here}?done=consent-recorded")
 
 
 def _people(
@@ -240,6 +260,7 @@ def _patient(
     patient_id: UUID,
     fields: Fields | None = None,
     *,
+    consent: Fields | None = None,
     status: int = 200,
     said: str = "",
 ) -> Shown:
@@ -253,6 +274,8 @@ def _patient(
         consents=consents,
         clinicians=clinicians,
         fields=fields or Fields("assign", {"membership_id": "Clinician"}),
+        consent=consent or Fields("consent", _CONSENT_LABELS),
+        notice_version=visit.db.one(CLINIC_FACTS).notice_version,
     )
     title = f"{initials(found.name or '')} Care links and consents".strip()
     return Shown("people_patient.html", title, view, section="people", status=status, said=said)

@@ -188,6 +188,10 @@ DONE: Final = {
     "recorded": "The visit was recorded.",
     "amended": "The visit was changed. Earlier versions stay readable.",
     "withdrawn": "The visit was marked as entered in error. It stays readable.",
+    "consent-withdrawn": "That they took their consent back was recorded. No clinician opens their"
+    " record any more.",
+    "consent-recorded": "Their consent was recorded. Those who care for them open their record"
+    " again.",
     "published": "The new version holds from now on.",
     "saved": "Saved.",
     "ended": "Ended.",

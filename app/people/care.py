@@ -16,19 +16,23 @@ from sqlalchemy import (
     bindparam,
     distinct,
     func,
+    literal_column,
+    or_,
     select,
     update,
 )
 
 from app.kernel import ledger
-from app.kernel.db import Db, Query
+from app.kernel.db import Db, Query, itself
 from app.kernel.errors import invalid, not_found
 from app.kernel.identity import Caller
 from app.kernel.paging import cursor, read_cursor
 from app.kernel.tables import DataKey as DataKeyTable
 from app.kernel.tables import Membership, columns, table
-from app.people.admission import Admitted, link_care, open_name
+from app.people.admission import Admitted, give_consent, link_care, open_name
 from app.people.chart import EVERYONE, Right, has_consented, note_shown, open_panel
+from app.people.clinics import CLINIC_FACTS
+from app.people.news import announce_care
 from app.people.roster import LINK_HOLDS, members, name_of
 from app.people.tables import CareLink, Consent, Patient
 
@@ -169,6 +173,20 @@ CONSENTS = Query(
     .order_by(_consent.given_at.desc(), _consent.id),
     Agreed,
 )
+# Every one that holds: it is the consent that is taken back, and not one of its papers.
+WITHDRAW_CONSENTS = Query(
+    update(Consent)
+    .where(
+        _consent.clinic_id == bindparam("clinic_id"),
+        _consent.patient_id == bindparam("patient_id"),
+        _consent.kind == literal_column("'treatment'"),
+        _consent.revoked_at.is_(None),
+        or_(_consent.expires_at.is_(None), _consent.expires_at > bindparam("now")),
+    )
+    .values(revoked_at=bindparam("now"))
+    .returning(_consent.id),
+    itself,
+)
 END_LINKS = Query(
     update(CareLink)
     .where(
@@ -179,7 +197,7 @@ END_LINKS = Query(
     )
     .values(ends_at=bindparam("now"))
     .returning(_link.id),
-    lambda link_id: link_id,
+    itself,
 )
 
 
@@ -246,6 +264,40 @@ def end_care(db: Db, caller: Caller, patient_id: UUID, link_id: UUID, now: datet
     _end_links(db, _page(db, caller, row), [link_id], now)
 
 
+def withdraw_consent(db: Db, caller: Caller, patient_id: UUID, now: datetime) -> None:
+    """The patient took their consent to treatment back; again changes nothing.
+
+    No clinician opens the record from then on. What the patient sends is kept as before, and a
+    sign of danger is put before the administrators.
+
+    Raises: Problem FORBIDDEN, NOT_SIGNED_IN, NOT_FOUND.
+    """
+    page = _page(db, caller, _one(db, caller, patient_id, now))
+    for consent_id in db.change(WITHDRAW_CONSENTS, patient_id=patient_id, now=now):
+        ledger.record(
+            db,
+            page,
+            "consent.withdrawn",
+            kind="consent",
+            id=consent_id,
+            version=2,
+            entry={"kind": "treatment", "revoked_at": now.isoformat()},
+            now=now,
+        )
+    announce_care(db, patient_id)
+
+
+def record_consent(db: Db, caller: Caller, patient_id: UUID, now: datetime) -> None:
+    """The patient consented again, elsewhere than in their app, to the notice the clinic uses now.
+
+    Where a consent holds nothing changes. Raises: Problem FORBIDDEN, NOT_SIGNED_IN, NOT_FOUND.
+    """
+    row = _one(db, caller, patient_id, now)
+    if not row.has_consented:
+        notice_version = db.one(CLINIC_FACTS).notice_version
+        give_consent(db, _page(db, caller, row), notice_version, now)
+
+
 def _one(db: Db, caller: Caller, patient_id: UUID, now: datetime) -> _Patient:
     open_panel(db, caller, READ_ROSTER, now)
     row = db.first(ENROLLED_ONE, patient_id=patient_id, limit=1, now=now)
@@ -274,6 +326,7 @@ def _end_links(db: Db, page: Admitted, link_ids: list[UUID], now: datetime) -> N
             entry={"ends_at": now.isoformat()},
             now=now,
         )
+    announce_care(db, page.patient_id)
 
 
 def _holds(link: _Link, now: datetime) -> bool:

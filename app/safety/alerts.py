@@ -188,17 +188,18 @@ def deliver(db: Db, body: Mapping[str, Any], now: datetime, at: Channels, link: 
     if not db.all(IS_ACTIVE, membership_id=membership_id):
         return  # they have left
     about = db.one(ABOUT_CLINIC)
+    here = _link_to(link, body)
     outcome = addresses.send(
         db,
         at,
         address,
         subject=texts.say("alert.subject", "en", own=about.texts),
-        body=texts.say("alert.body", "en", own=about.texts, link=_link_to(link, body)),
+        body=texts.say("alert.body", "en", own=about.texts, link=here),
         payload={
             "flag_id": body["flag_id"],
             "round": body["round"],
             "step": body["step"],
-            "link": link,
+            "link": here,
         },
         delivery=UUID(body["delivery_id"]),
         now=now,

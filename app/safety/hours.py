@@ -1,11 +1,11 @@
-"""When a clinic says that it is on duty, read and changed by its administrators."""
+"""When a clinic says that it is on duty, and on which clock; changed by its administrators."""
 
 import json
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Text, bindparam, cast, select, update
 
-from app.kernel.db import Db, Query, itself
+from app.kernel.db import Db, Query
 from app.kernel.errors import Kind, Problem, invalid
 from app.kernel.etag import version_of
 from app.kernel.identity import Caller, require_standing
@@ -41,9 +41,9 @@ HOURS_TO_CHANGE = Query(_of_clinic.with_for_update(), _Stored)
 REPLACE_HOURS = Query(
     update(Clinic)
     .where(_clinic.clinic_id == bindparam("clinic_id"))
-    .values(coverage=bindparam("to_coverage"))
-    .returning(_coverage),
-    itself,
+    .values(coverage=bindparam("to_coverage"), time_zone=bindparam("to_time_zone"))
+    .returning(_clinic.time_zone, _coverage),
+    _Stored,
 )
 
 
@@ -61,8 +61,9 @@ def declare_hours(
     shifts: dict[str, list[tuple[str, str]]],
     holidays: list[str],
     base_version: str,
+    time_zone: str | None = None,
 ) -> Hours:
-    """From now on the clinic is on duty then, on its own clock.
+    """From now on the clinic is on duty then, on its own clock. time_zone: another one, if any.
 
     Raises: Problem FORBIDDEN, NOT_SIGNED_IN, INVALID, PRECONDITION_FAILED.
     """
@@ -93,11 +94,13 @@ def declare_hours(
     stored = db.one(HOURS_TO_CHANGE)
     if _version(stored) != base_version:
         raise Problem(Kind.PRECONDITION_FAILED)
-    replaced = db.change(REPLACE_HOURS, to_coverage=coverage)
+    [replaced] = db.change(
+        REPLACE_HOURS, to_coverage=coverage, to_time_zone=time_zone or stored.time_zone
+    )
     logger().info(
         "clinic.hours_declared", clinic_id=str(caller.clinic_id), by=str(caller.membership_id)
     )
-    return _out(_Stored(stored.time_zone, replaced[0]))
+    return _out(replaced)
 
 
 def _version(stored: _Stored) -> str:

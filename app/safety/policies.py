@@ -6,25 +6,19 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Text, and_, bindparam, cast, insert, literal_column, select
+from sqlalchemy import Text, and_, bindparam, cast, select
 
-from app.kernel.db import Change, Db, Query
-from app.kernel.errors import Fault, Kind, Problem
+from app.kernel.db import Db, Query
+from app.kernel.errors import Fault, Kind, Problem, not_found
 from app.kernel.identity import Caller, require_standing
-from app.kernel.log import logger
 from app.kernel.tables import columns, table
+from app.people.published import SHIPPED_VERSION, Documents, Version, require_publisher
 from app.safety import escalation
 from app.safety.escalation import Policy, PolicyRefused
 from app.safety.schemas import EscalationIn, EscalationOut
 from app.safety.tables import ClinicEscalation, Flag
 
-SHIPPED_VERSION: Final = 0
-
-
-class _Published(NamedTuple):
-    version: int
-    content: str
-    published_at: datetime
+POLICIES: Final = Documents("escalation", ClinicEscalation)
 
 
 class _Pinned(NamedTuple):
@@ -48,14 +42,6 @@ PINNED = Query(
     .where(_flag.clinic_id == bindparam("clinic_id"), _flag.id == bindparam("flag_id")),
     _Pinned,
 )
-PUBLISHED = Query(
-    select(_policy.version, cast(_policy.content, Text), _policy.published_at)
-    .where(_policy.clinic_id == bindparam("clinic_id"))
-    .order_by(_policy.version.desc())
-    .limit(literal_column("1")),
-    _Published,
-)
-PUBLISH = Change(insert(ClinicEscalation))
 
 
 def of_round(db: Db, flag_id: UUID) -> Policy:
@@ -66,17 +52,22 @@ def of_round(db: Db, flag_id: UUID) -> Policy:
     if pinned is not None and pinned.content is not None:
         return _read(pinned.content)
     # A round that began before versions were pinned.
-    published = db.first(PUBLISHED)
-    return escalation.shipped() if published is None else _read(published.content)
+    return _held(POLICIES.newest(db))[0]
 
 
 def read_policy(db: Db, caller: Caller) -> EscalationOut:
     """The policy that holds; version 0 is the one that ships. Raises: Problem NOT_SIGNED_IN."""
     require_standing(db, caller)
-    published = db.first(PUBLISHED)
-    if published is None:
-        return _out(escalation.shipped(), SHIPPED_VERSION, None)
-    return _out(_read(published.content), published.version, published.published_at)
+    return _out(*_held(POLICIES.newest(db)))
+
+
+def read_earlier(db: Db, caller: Caller, version: int) -> EscalationOut:
+    """A policy as it once held. Raises: Problem NOT_SIGNED_IN, NOT_FOUND."""
+    require_standing(db, caller)
+    published = POLICIES.numbered(db, version)
+    if published is None and version != SHIPPED_VERSION:
+        raise not_found()
+    return _out(*_held(published))
 
 
 def publish_policy(
@@ -86,33 +77,21 @@ def publish_policy(
 
     Raises: Problem FORBIDDEN, NOT_SIGNED_IN, PRECONDITION_FAILED, INVALID.
     """
-    if caller.role != "administrator":
-        raise Problem(Kind.FORBIDDEN)
-    require_standing(db, caller)
+    require_publisher(db, caller)
     try:
         policy = escalation.read(sent.model_dump())
     except PolicyRefused as refused:
         faults = [Fault(pointer, reason) for pointer, reason in refused.errors]
         raise Problem(Kind.INVALID, faults=faults) from None
-    earlier = db.first(PUBLISHED)
-    version = earlier.version if earlier else SHIPPED_VERSION
-    # Two that publish at once have the same number, and the second one finds it taken.
-    if version != base_version or db.after_collision:
-        raise Problem(Kind.PRECONDITION_FAILED)
-    db.add(
-        PUBLISH,
-        version=version + 1,
-        content=escalation.as_dict(policy),
-        published_by=caller.membership_id,
-        published_at=now,
-    )
-    logger().info(
-        "clinic.escalation_published",
-        clinic=str(caller.clinic_id),
-        by=str(caller.membership_id),
-        version=version + 1,
-    )
-    return _out(policy, version + 1, now)
+    version = POLICIES.publish(db, caller, escalation.as_dict(policy), base_version, now)
+    return _out(policy, version, now)
+
+
+def _held(published: Version | None) -> tuple[Policy, int, datetime | None]:
+    """A policy, its version, and since when it holds."""
+    if published is None:
+        return escalation.shipped(), SHIPPED_VERSION, None
+    return _read(published.content), published.version, published.published_at
 
 
 @lru_cache(256)

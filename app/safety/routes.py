@@ -271,7 +271,9 @@ def declare_hours(visit: Signed, sent: HoursIn, if_match: IfMatch = None) -> Rep
     base_version = opaque_version_named(if_match)
     shifts = {day: [(begins, ends) for begins, ends in of] for day, of in sent.hours.items()}
     return _hours_reply(
-        hours.declare_hours(visit.db, visit.caller, shifts, sent.holidays, base_version)
+        hours.declare_hours(
+            visit.db, visit.caller, shifts, sent.holidays, base_version, sent.time_zone
+        )
     )
 
 

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from app.kernel.fields import Instant, Phone, Sentence, Words
+from app.kernel.fields import Instant, Phone, Sentence, TimeZone, Words
 from app.kernel.strict import Open, Wire
 
 
@@ -459,6 +459,9 @@ class HoursIn(Wire):
         list[Annotated[str, Field(max_length=10, examples=["2026-12-25"])]],
         Field(max_length=1000, description="Off duty all day."),
     ] = []
+    time_zone: Annotated[
+        TimeZone | None, Field(description="The clinic's clock; left out, it stays as it is.")
+    ] = None
 
 
 class HoursOut(Open):

@@ -74,12 +74,12 @@ class _Wanted(NamedTuple):
 
 
 class _Ranked(NamedTuple):
-    """place: what the list is ordered by."""
+    """place: what the list is ordered by. doses: oldest first."""
 
     place: tuple[int, int, datetime, UUID]
     case: _Case
     why: list[attention.Why]
-    last_dose_at: int | None
+    doses: list[int]
     series: Gathered | None
 
 
@@ -256,7 +256,7 @@ def _rank(
     )
     since = one.raised_at if one.flag_id is not None else one.last_check_in_at
     place = (attention.ORDER.index(why[0]), -one.urgency, since or _NEVER, one.patient_id)
-    return _Ranked(place, one, why, doses[-1] if doses else None, main)
+    return _Ranked(place, one, why, doses, main)
 
 
 def _moved(main: Gathered, doses: list[int]) -> tuple[bool, change.ResponseCourse | None]:
@@ -357,8 +357,8 @@ def _case_out(one: _Ranked, name: str | None) -> CaseOut:
         last_check_in_at=found.last_check_in_at,
         last_phq9_total=None if last is None else int(last[1]),
         last_phq9_at=None if last is None else gathered.instant(last[0]),
-        last_dose_at=None if one.last_dose_at is None else gathered.instant(one.last_dose_at),
-        sparkline=None if one.series is None else _sparkline(one.series),
+        last_dose_at=gathered.instant(one.doses[-1]) if one.doses else None,
+        sparkline=None if one.series is None else _sparkline(one.series, one.doses),
     )
 
 
@@ -371,8 +371,9 @@ def _newest_complete(series: Gathered) -> Any:
     )
 
 
-def _sparkline(series: Gathered) -> SparklineOut:
+def _sparkline(series: Gathered, doses: list[int]) -> SparklineOut:
     newest = list(islice(_newest_complete(series), SPARKLINE))[::-1]
+    begins = newest[0][0]
     scale = _scale(series.instrument)
     return SparklineOut(
         instrument=series.instrument,
@@ -381,4 +382,5 @@ def _sparkline(series: Gathered) -> SparklineOut:
         direction=scale.direction,
         effective_at=[gathered.instant(at) for at, _ in newest],
         score=[instruments.whole_if_it_is(total) for _, total in newest],
+        doses_at=[gathered.instant(at) for at in doses if at >= begins],
     )

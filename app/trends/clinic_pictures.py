@@ -4,13 +4,16 @@ from typing import Final, Literal
 
 from app.clinical import suppression
 from app.clinical.outcomes import STEPS
-from app.trends.charts.look import Spec
+from app.trends.charts.look import Spec, counted
 from app.trends.charts.outcomes import rates_chart, survival_chart
-from app.trends.charts.records import Frame, Rate, Survival
+from app.trends.charts.records import Frame, Outcome, Rate, Survival
+from app.trends.outcomes import EVERYBODY, NOT_TAKEN, OTHERS
 from app.trends.schemas.outcomes import CurveOut, IntervalOut, OutcomesOut, VisitOut
 
 ClinicView = Literal["visits", "time-to-response", "time-to-loss"]
 
+_RESPONSE: Final = Outcome("without response", "Responded", "the first dose")
+_LOSS: Final = Outcome("still responding", "Lost the response", "the response")
 _MOST: Final = 4
 """Groups in one chart; more could not be told apart."""
 
@@ -19,17 +22,11 @@ def of_outcomes(told: OutcomesOut, view: ClinicView, frame: Frame) -> Spec:
     """Shares by visit, or how long something took."""
     name = told.instrument.upper()
     if view == "time-to-response":
-        return _times(
-            told, told.time_to_response, f"{name}: time to response", "without response", frame
-        )
+        title = f"{name}: time to response"
+        return _times(told, told.time_to_response, title, _RESPONSE, frame)
     if view == "time-to-loss":
-        return _times(
-            told,
-            told.time_to_loss,
-            f"{name}: time from response to its loss",
-            "still responding",
-            frame,
-        )
+        title = f"{name}: time from response to its loss"
+        return _times(told, told.time_to_loss, title, _LOSS, frame)
     return _visits(told, name, frame)
 
 
@@ -46,7 +43,13 @@ def _visits(told: OutcomesOut, name: str, frame: Frame) -> Spec:
         title = f"{name}: response by visit and {told.stratum.replace('-', ' ')}"
         if "responded" in told.levels:
             rates = [
-                _rate(visit, group.group, visit.response, visit.response_interval, "assessed")
+                _rate(
+                    visit,
+                    group_name(group.group),
+                    visit.response,
+                    visit.response_interval,
+                    "assessed",
+                )
                 for group in groups
                 for visit in group.visits
             ]
@@ -100,12 +103,19 @@ def _named(visit: VisitOut) -> str:
     return f"{weeks} week" if weeks == "1" else f"{weeks} weeks"
 
 
-def _times(told: OutcomesOut, curves: list[CurveOut], title: str, still: str, frame: Frame) -> Spec:
+def _times(
+    told: OutcomesOut, curves: list[CurveOut], title: str, words: Outcome, frame: Frame
+) -> Spec:
     drawn = [_survival(one) for one in _largest(curves) if one.steps]
-    hidden = [one.group for one in curves if not one.steps]
-    words = f"Not told, because of too few people: {', '.join(hidden)}. " if hidden else ""
-    caveat = f"{words}{_left_out(len(drawn))}{told.caveat}"
-    return survival_chart(drawn[:_MOST], title, still, caveat, frame, is_sampled=True)
+    hidden = [group_name(one.group) for one in curves if not one.steps]
+    said = f"Not told, because of too few people: {', '.join(hidden)}. " if hidden else ""
+    until = max((one.days[-1] for one in drawn), default=0)
+    if any(one.is_suppressed for one in curves if one.steps) and until < STEPS[-1]:
+        said += f"After day {until:g} nothing may be told. "
+    caveat = f"{said}{_left_out(len(drawn))}{told.caveat}"
+    if told.stratum is not None:
+        title = f"{title}, by {told.stratum.replace('-', ' ')}"
+    return survival_chart(drawn[:_MOST], title, words, caveat, frame)
 
 
 def _survival(curve: CurveOut) -> Survival:
@@ -113,15 +123,26 @@ def _survival(curve: CurveOut) -> Survival:
     grid = [0, *STEPS]
     days = [0, *(step.day for step in curve.steps)]
     places = [grid.index(day) for day in days]
-    stretch = [place - number for number, place in enumerate(places)]
     return Survival(
-        curve.group,
+        group_name(curve.group),
         days,
         [1, *(step.share for step in curve.steps)],
         [1, *(step.low for step in curve.steps)],
         [1, *(step.high for step in curve.steps)],
-        stretch=stretch,
+        [curve.started or 0, *(step.at_risk for step in curve.steps)],
+        [0, *(step.happened for step in curve.steps)],
+        [0, *(step.censored for step in curve.steps)],
+        stretch=[place - number for number, place in enumerate(places)],
     )
+
+
+def group_name(code: str) -> str:
+    """A group in words: everybody, one stratum, or those too small to be told."""
+    return {
+        EVERYBODY: "Everybody",
+        OTHERS: "Groups too small to be told",
+        NOT_TAKEN: "Not recorded",
+    }.get(code, code)
 
 
 def _largest(curves: list[CurveOut]) -> list[CurveOut]:
@@ -131,4 +152,4 @@ def _largest(curves: list[CurveOut]) -> list[CurveOut]:
 
 def _left_out(groups: int) -> str:
     more = groups - _MOST
-    return f"{more} more groups are in the numbers and not drawn. " if more > 0 else ""
+    return f"{counted(more, 'more group')} in the numbers and not drawn. " if more > 0 else ""

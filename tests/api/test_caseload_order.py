@@ -134,6 +134,21 @@ class TestSparkline:
         assert (spark["minimum"], spark["maximum"]) == (0, 27)
         assert spark["direction"] == "lower-is-better"
 
+    def test_it_has_the_doses_since_its_first_score(
+        self, timed_world: World, clock: Clock, listed: dict[str, Person], therapist: Person
+    ) -> None:
+        patient = listed["Silent"]
+        scored(patient, clock, (20, 15), (10, 12))
+        before, since = clock.said(days=-25), clock.said(days=-15)
+        for at in (before, since):
+            dosed(timed_world, patient, at)
+
+        told = rows(therapist)["Silent"]["sparkline"]
+
+        assert [datetime.fromisoformat(at) for at in told["doses_at"]] == [
+            datetime.fromisoformat(since)
+        ]
+
     def test_it_ends_with_the_twelve_newest(
         self, timed_world: World, clock: Clock, listed: dict[str, Person], therapist: Person
     ) -> None:

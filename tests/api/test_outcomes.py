@@ -3,35 +3,14 @@
 import csv
 import io
 from typing import Any
-from uuid import UUID, uuid4
 
 import pytest
 
 from app.trends.schemas.outcomes import OutcomesOut
 from app.trends.sheet import as_csv
 from tests.builders import Person, World
+from tests.cohort import Cohort
 from tests.conftest import Behind
-
-PATIENTS = """
-    INSERT INTO patient SELECT %s, id, 1, 'UTC', %s, %s, '', now() - interval '500 days'
-    FROM unnest(%s::uuid[]) AS id
-"""
-CONSENTS = """
-    INSERT INTO consent (clinic_id, id, patient_id, kind, notice_version, given_at, expires_at,
-        revoked_at)
-    SELECT %s, gen_random_uuid(), id, 'treatment', '1', now() - interval '500 days', NULL, NULL
-    FROM unnest(%s::uuid[]) AS id
-"""
-DOSES = """
-    INSERT INTO dosing_session SELECT %s, id, gen_random_uuid(), 1, 'completed', at, at, at, %s, at
-    FROM unnest(%s::uuid[]) AS id, LATERAL (SELECT now() - %s * interval '1 day') AS given (at)
-"""
-CHECK_INS = """
-    INSERT INTO check_in SELECT %s, id, gen_random_uuid(), 1, 'final', 'phq-9', '1', '1',
-        '{}', '{}', %s, NULL, %s::float8 IS NOT NULL, true, 'none', at, at, at, NULL
-    FROM unnest(%s::uuid[]) AS id, LATERAL (SELECT now() - %s * interval '1 day') AS placed (at)
-"""
-
 
 RESISTANCE = """
     INSERT INTO treatment_resistance (clinic_id, patient_id, stratum, is_certain, as_of)
@@ -39,34 +18,9 @@ RESISTANCE = """
 """
 
 
-class Cohort:
-    """Makes patients of a clinic, some dozens at a time."""
-
-    def __init__(self, world: World, behind: Behind) -> None:
-        self._clinic = world.here.id
-        self._behind = behind
-
-    def patients(
-        self,
-        count: int,
-        *points: tuple[float, float | None],
-        country: str = "US",
-        locale: str = "en",
-        dose_days_ago: float = 60,
-    ) -> list[UUID]:
-        """Who had one dose and these scores: (days from the dose, total)."""
-        ids = [uuid4() for _ in range(count)]
-        self._behind.rows(PATIENTS, self._clinic, locale, country, ids)
-        self._behind.rows(CONSENTS, self._clinic, ids)
-        self._behind.rows(DOSES, self._clinic, uuid4(), ids, dose_days_ago)
-        for day, total in points:
-            self._behind.rows(CHECK_INS, self._clinic, total, total, ids, dose_days_ago - day)
-        return ids
-
-
 @pytest.fixture
 def cohort(world: World, behind: Behind) -> Cohort:
-    return Cohort(world, behind)
+    return Cohort(world.here.id, behind)
 
 
 def outcomes(person: Person, query: str = "") -> OutcomesOut:

@@ -81,6 +81,17 @@ class TestHours:
         assert world.therapist.get(HOURS).json()["hours"] == sent["hours"]
         assert answer.headers["etag"] == world.therapist.get(HOURS).headers["etag"]
 
+    def test_the_time_zone_changes_with_them_and_stays_where_it_is_left_out(
+        self, world: World
+    ) -> None:
+        moved = self.declared(world, {"hours": {}, "time_zone": "Asia/Tokyo"})
+        stayed = self.declared(world, {"hours": {"mon": [["09:00", "17:00"]]}})
+        nowhere = self.declared(world, {"hours": {}, "time_zone": "Middle/Earth"})
+
+        assert moved.json()["time_zone"] == stayed.json()["time_zone"] == "Asia/Tokyo"
+        assert nowhere.status_code == 422
+        assert nowhere.json()["errors"][0]["pointer"] == "/time_zone"
+
     def test_a_change_that_comes_second_is_told_so(self, world: World) -> None:
         base = world.administrator.get(HOURS).headers["etag"]
         first = world.administrator.put(HOURS, {"hours": {}}, base=base)

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from app.trends.forms import CSV, FORMS, VEGA_LITE, VEGA_LITE_6
-from tests.api.test_outcomes import Cohort
 from tests.builders import (
     Person,
     World,
@@ -19,6 +18,7 @@ from tests.builders import (
     now,
     phq_9,
 )
+from tests.cohort import Cohort
 from tests.conftest import Behind
 
 MINE = "/v1/patients/me"
@@ -184,7 +184,7 @@ class TestIdeation:
 class TestOutcomes:
     @pytest.fixture
     def cohort(self, world: World, behind: Behind) -> Cohort:
-        made = Cohort(world, behind)
+        made = Cohort(world.here.id, behind)
         made.patients(20, (-1, 20), (7, 18), (28, 8), (35, 8), dose_days_ago=60)
         made.patients(15, (-1, 20), (7, 18), (28, 15), dose_days_ago=60)
         made.patients(3, (-1, 20), (7, 18), (28, 1), country="DE", dose_days_ago=60)

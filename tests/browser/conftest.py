@@ -8,22 +8,24 @@ Without Chromium nothing here runs, and the summary says so.
 
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 from uuid import uuid4
 
+import psycopg
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from fastapi.testclient import TestClient
 from playwright.sync_api import Browser as Chromium
 from playwright.sync_api import BrowserContext, Page, Request, sync_playwright
 
-from app.kernel.db import Direct
+from app.kernel.db import Direct, libpq
 from app.main import create_app
 from app.operations import stack
 from tests.builders import Clinic, Person, a_clinic, now
-from tests.conftest import Postgres
+from tests.conftest import Behind, Postgres
 from tests.console.browser import at_work
 from tests.stories.servers import LiveServer
 
@@ -87,6 +89,14 @@ class House:
         """One of this test's own."""
         return a_clinic(self.client, self.direct)
 
+    @contextmanager
+    def behind(self) -> Iterator[Behind]:
+        """The database itself."""
+        url = self.server.settings.migration_url
+        assert url is not None
+        with psycopg.connect(libpq(url), autocommit=True) as connection:
+            yield Behind(connection)
+
 
 @pytest.fixture(scope="package")
 def house(server: LiveServer) -> Iterator[House]:
@@ -126,7 +136,7 @@ class Tab:
         """Every chart of the page is drawn."""
         self.page.wait_for_load_state("load")
         self.page.wait_for_function(
-            "[...document.querySelectorAll('figure[data-chart]')]"
+            "() => [...document.querySelectorAll('figure[data-chart]')]"
             ".every(one => one.classList.contains('is-drawn'))"
         )
 

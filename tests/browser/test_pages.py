@@ -5,6 +5,7 @@ import pytest
 from tests.browser.conftest import Device, House, Open, Scheme
 from tests.browser.records import filled
 from tests.builders import Clinic
+from tests.cohort import Cohort
 
 OF_A_PATIENT = (
     "",
@@ -25,6 +26,7 @@ OF_A_CLINICIAN = (
     "/console/caseload?only=silent",
     "/console/flags",
     "/console/outcomes",
+    "/console/outcomes?stratum=country",
     "/console/people",
     "/console/clinic",
     "/console/account",
@@ -39,6 +41,9 @@ OF_AN_ADMINISTRATOR = (
     "/console/clinic/hours",
     "/console/clinic/protocol",
     "/console/clinic/escalation",
+    "/console/clinic/escalation?version=0",
+    "/console/clinic/texts",
+    "/console/clinic/texts?locale=nl&about=reminder",
 )
 MOST_BYTES = 150_000
 
@@ -47,6 +52,8 @@ MOST_BYTES = 150_000
 def seeded(house: House) -> tuple[Clinic, str]:
     """One clinic for all of these, which only look."""
     clinic = house.clinic()
+    with house.behind() as behind:
+        Cohort(clinic.id, behind).a_year()
     return clinic, filled(clinic)
 
 
@@ -59,11 +66,15 @@ class TestEveryPage:
         clinic, patient = seeded
         # By night nothing but the colours is another.
         rules = ["color-contrast"] if scheme == "dark" else []
+        of_people = (
+            f"/console/people/patients/{clinic.patient.patient_id}",
+            f"/console/people/members/{clinic.therapist.membership_id}",
+        )
         found: list[str] = []
         for person, paths in (
             (None, ("/console/sign-in",)),
             (clinic.therapist, (*OF_A_CLINICIAN, *(patient + one for one in OF_A_PATIENT))),
-            (clinic.administrator, OF_AN_ADMINISTRATOR),
+            (clinic.administrator, (*OF_AN_ADMINISTRATOR, *of_people)),
         ):
             tab = open_tab(person, device=device, scheme=scheme)
             for path in paths:

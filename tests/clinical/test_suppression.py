@@ -160,6 +160,10 @@ class TestCurves:
     def test_steps_of_a_few_are_told_with_those_that_follow(self) -> None:
         assert tellable([(5,), (9,), (14,), (16,), (30,)]) == [2, 4]
 
+    def test_a_step_is_left_out_where_telling_it_would_end_the_table(self) -> None:
+        # After 20 neither 25 nor 28 may be told; after 15 both may not, but 28 may.
+        assert tellable([(15,), (20,), (28,), (28,), (39,)]) == [0, 2, 3, 4]
+
     def test_the_first_step_has_to_be_of_enough_people_itself(self) -> None:
         assert tellable([(11, 3), (22, 3), (33, 14)]) == [2]
 

@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 
 from app.kernel.db import Direct
-from tests.builders import PASSWORD, World, an_acceptance, now
+from tests.builders import PASSWORD, World, a_check_in, an_acceptance, now, phq_9
 from tests.conftest import Behind
 from tests.console.browser import Browser, at_work, value_of, wrong
 from tests.contract.stage import A_PROTOCOL
@@ -32,7 +32,8 @@ class TestHours:
         """The form as it is, but for what is changed."""
         version = value_of("version", boss.get(self.PATH).text)
         days = dict.fromkeys(("mon", "tue", "wed", "thu", "fri"), "09:00-17:00")
-        return {**days, "sat": "", "sun": "", "holidays": "", "version": version, **changes}
+        others = {"sat": "", "sun": "", "holidays": "", "time_zone": "Europe/London"}
+        return {**days, **others, "version": version, **changes}
 
     def test_hours_and_holidays_are_declared(self, boss: Browser, world: World) -> None:
         form = self.fields(
@@ -55,6 +56,7 @@ class TestHours:
             ({"tue": ",".join(["09:00-10:00"] * 7)}, "Tuesday"),
             ({"holidays": "Christmas"}, "Holidays"),
             ({"holidays": "2026-02-30"}, "Holidays"),
+            ({"time_zone": "Middle/Earth"}, "Time zone"),
         ],
     )
     def test_what_is_no_hour_is_said_at_its_day_and_kept(
@@ -77,6 +79,24 @@ class TestHours:
         assert "08:00–12:00" in answer.text
         again = {**form, "mon": "07:00-12:00", "version": value_of("version", answer.text)}
         assert boss.submit(self.PATH, **again).status_code == 303
+
+    def test_the_time_zone_is_the_clock_of_the_hours_and_of_every_page(
+        self, boss: Browser, world: World
+    ) -> None:
+        answer = boss.submit(self.PATH, **self.fields(boss, time_zone="Asia/Tokyo"))
+
+        assert answer.status_code == 303
+        page = boss.get("/console/clinic").text
+        assert "Times are on the clinic’s clock (Asia/Tokyo)" in page
+        assert world.therapist.get("/v1/clinic/hours").json()["time_zone"] == "Asia/Tokyo"
+
+    def test_the_overview_says_what_patients_are_told_now(self, boss: Browser) -> None:
+        boss.submit(self.PATH, **self.fields(boss))
+
+        page = boss.get("/console/clinic").text
+
+        assert re.search(r"The clinic is (?:on|off) duty until [^.]*\. ", page)
+        assert "The journal is not an emergency service." in page
 
     def test_a_clinician_reads_them(self, browser: Browser) -> None:
         page = browser.get(self.PATH).text
@@ -116,6 +136,18 @@ class TestProtocol:
         assert place in answer.text
         assert wrong(answer.text) != []
         assert world.therapist.get("/v1/clinic/protocol").json()["version"] == 0
+
+    def test_an_earlier_version_is_shown_with_who_published_it(self, boss: Browser) -> None:
+        for version, title in enumerate(("The first", "The second")):
+            text = json.dumps({**A_PROTOCOL, "title": title})
+            boss.submit(self.PATH, text=text, version=str(version))
+
+        first = boss.get(f"{self.PATH}?version=1").text
+
+        assert "The first" in first
+        assert "It does not hold any more" in first
+        assert first.count("A administrator</td>") == 2
+        assert boss.get(f"{self.PATH}?version=3").status_code == 404
 
     def test_somebody_else_published_first(self, boss: Browser) -> None:
         text = json.dumps(A_PROTOCOL)
@@ -254,6 +286,64 @@ class TestPeople:
         answer = boss.submit(other, act="end", link_id=value_of("link_id", theirs))
 
         assert answer.status_code == 404
+        assert world.therapist.get(f"{world.patient.record}/check-ins").status_code == 200
+
+
+class TestConsent:
+    def path(self, world: World) -> str:
+        return f"/console/people/patients/{world.patient.patient_id}"
+
+    def test_taken_back_it_closes_the_record_and_a_sign_of_danger_is_still_seen_to(
+        self, boss: Browser, world: World, behind: Behind
+    ) -> None:
+        record = f"{world.patient.record}/check-ins"
+
+        answers = [boss.submit(self.path(world), act="withdraw") for _ in range(2)]
+        sent = world.patient.post(record, a_check_in(answers=phq_9(13, item_nine=2)))
+
+        assert [one.status_code for one in answers] == [303, 303]
+        assert world.therapist.get(record).status_code == 404
+        assert sent.status_code == 201
+        assert "administrators" in sent.json()["safety"]["monitoring_statement"]
+        assert len(world.administrator.get("/v1/flags").json()["flags"]) == 1
+        actions = behind.rows(
+            "SELECT action, actor_role, count(*) FROM ledger WHERE patient_id = %s"
+            " AND action LIKE 'consent%%' GROUP BY action, actor_role ORDER BY action",
+            world.patient.patient_id,
+        )
+        assert actions[-1] == ("consent.withdrawn", "administrator", 1)
+        assert "taken back" in boss.get(self.path(world)).text
+
+    def test_given_again_it_opens_the_record_to_those_who_care_for_them(
+        self, boss: Browser, world: World
+    ) -> None:
+        path = self.path(world)
+        boss.submit(path, act="withdraw")
+
+        unseen = boss.submit(path, act="consent")
+        seen = boss.submit(path, act="consent", seen="yes")
+
+        assert unseen.status_code == 422
+        assert wrong(unseen.text) == ["Their consent: has to be so."]
+        assert seen.status_code == 303
+        assert world.therapist.get(f"{world.patient.record}/check-ins").status_code == 200
+
+    def test_where_one_holds_another_is_not_recorded(
+        self, boss: Browser, world: World, behind: Behind
+    ) -> None:
+        boss.submit(self.path(world), act="consent", seen="yes")
+
+        assert behind.rows(
+            "SELECT count(*) FROM consent WHERE patient_id = %s", world.patient.patient_id
+        ) == [(1,)]
+
+    def test_it_is_for_administrators_and_of_their_own_clinic(
+        self, browser: Browser, world: World, direct: Direct
+    ) -> None:
+        foreign = at_work(direct, world.elsewhere.administrator, now())
+
+        assert browser.submit(self.path(world), act="withdraw").status_code == 403
+        assert foreign.submit(self.path(world), act="withdraw").status_code == 404
         assert world.therapist.get(f"{world.patient.record}/check-ins").status_code == 200
 
 

@@ -1,5 +1,6 @@
 """Charts, the views of a trajectory, the report, the caseload and the outcomes on their pages."""
 
+import html
 import json
 import re
 from typing import Any
@@ -8,8 +9,9 @@ import pytest
 
 from app.kernel.db import Direct
 from app.trends import forms
-from tests.browser.records import filled
+from tests.browser.records import DOSES, filled
 from tests.builders import World, now
+from tests.cohort import Cohort
 from tests.conftest import Behind
 from tests.console.browser import Browser, at_work, heading
 from tests.contract.stage import link
@@ -170,7 +172,6 @@ class TestCaseload:
 
         assert "Suicide risk" in page
         assert "Also: " in page
-        assert 'aria-label="PHQ-9, oldest first: 21, 20, 12, 9, 11, 7, 8, 13"' in page
         assert "The rule is our convention" in page
 
     def test_the_order_and_the_filters_are_those_of_the_api(
@@ -201,6 +202,19 @@ class TestCaseload:
         assert record not in nobody.text
         assert "Nobody in your care has this in their name" in nobody.text
 
+    def test_each_case_has_a_line_with_its_doses_and_says_the_same_in_words(
+        self, browser: Browser, record: str
+    ) -> None:
+        page = browser.get("/console/caseload").text
+
+        (drawn,) = re.findall(r'<svg class="spark".*?</svg>', page, re.DOTALL)
+        assert drawn.count('<polyline class="line"') == 1
+        assert drawn.count('class="dose"') == len(DOSES)
+        said = "PHQ-9, oldest first: 21, 20, 12, 9, 11, 7, 8, 13; 3 doses since the first of these"
+        assert f'aria-label="{said}"' in drawn
+        # Colours are the page's own, by day and by night.
+        assert not re.search(r"(?:fill|stroke|style)=", drawn)
+
     def test_a_name_that_is_too_long_is_refused_at_its_field(self, browser: Browser) -> None:
         answer = browser.submit("/console/caseload", name="x" * 201)
 
@@ -208,7 +222,44 @@ class TestCaseload:
         assert 'aria-invalid="true"' in answer.text
 
 
+def figures(page: str) -> list[str]:
+    """Where the charts of a page are."""
+    return [html.unescape(one) for one in re.findall(r'<figure data-chart="([^"]+)"', page)]
+
+
 class TestOutcomes:
+    @pytest.fixture
+    def many(self, world: World, behind: Behind) -> None:
+        Cohort(world.here.id, behind).a_year()
+
+    def test_of_many_shares_and_both_curves_are_drawn_with_their_numbers(
+        self, browser: Browser, world: World, many: None
+    ) -> None:
+        page = browser.get("/console/outcomes").text
+
+        views = ["visits", "time-to-response", "time-to-loss"]
+        assert [one.partition("view=")[2] for one in figures(page)] == views
+        for address, view in zip(figures(page), views, strict=True):
+            told = world.therapist.get(
+                f"/v1/outcomes?view={view}", headers={"Accept": SPECIFICATION}
+            )
+            assert specification(browser, address) == told.json()
+        told = world.therapist.get("/v1/outcomes").json()["time_to_response"][0]
+        assert len(told["steps"]) > 3
+        for step in told["steps"]:
+            assert re.search(
+                rf'<tr><th scope="row">{step["day"]}</th>.*?<td class="num">{step["happened"]}</td>'
+                rf'<td class="num">{step["censored"]}</td><td class="num">{step["at_risk"]}</td>',
+                page,
+            )
+
+    def test_by_stratum_the_charts_are_of_the_strata(self, browser: Browser, many: None) -> None:
+        page = browser.get("/console/outcomes?stratum=country").text
+
+        drawn = [json.dumps(specification(browser, one)) for one in figures(page)]
+        assert len(drawn) == 3
+        assert all('"DE"' in one and '"Everybody"' in one for one in drawn)
+
     def test_nothing_is_told_of_a_few(self, browser: Browser, record: str) -> None:
         page = browser.get("/console/outcomes").text
 

@@ -19,6 +19,7 @@ from sqlalchemy.sql.expression import Executable
 import app
 from app.journal.shelf import Shelf
 from app.kernel.db import Change, Query
+from app.people.published import Documents
 
 _THE_CLINIC: Final = ":clinic_id"
 _DIALECT: Final = dialect()  # type: ignore[no-untyped-call]
@@ -55,8 +56,8 @@ def statements() -> list[Statement]:
     found: dict[int, Statement] = {}
     for module in modules():
         for name, value in vars(module).items():
-            # What a kind of entry is asked with is kept on its shelf.
-            kept = vars(value).items() if isinstance(value, Shelf) else ()
+            # What a kind of entry, or of document, is asked with is kept with it.
+            kept = vars(value).items() if isinstance(value, (Documents, Shelf)) else ()
             kind = value.kind if isinstance(value, Shelf) else ""
             for place, one in ((name, value), *((f"{name}.{at}", it) for at, it in kept)):
                 if isinstance(one, (Query, Change)) and id(one) not in found:

@@ -1006,6 +1006,15 @@ EXPECTED: Final[dict[tuple[str, str], list[Try]]] = {
 }
 ON_A_PAGE: Final = "/console/patients/{patient_id}"
 ROSTER: Final = "/console/people/patients/{patient_id}"
+A_POLICY_FORM: Final = {
+    "source": "A test",
+    "version": "999",
+    **{
+        f"{level}-0-{part}": said
+        for level in ("high", "moderate", "low")
+        for part, said in (("who", "care-team"), ("after_minutes", "0"), ("hours", "at-all-hours"))
+    },
+}
 A_VISIT: Final = {"status": "not-done", "version": "1", "id": GOAL_ID}
 EXPECTED.update(
     {
@@ -1105,6 +1114,11 @@ EXPECTED.update(
             Try(PAGES, "set", form={"mon": "09:00-17:00", "version": "999"})
         ],
         ("GET", "/console/clinic/escalation"): [Try(PAGES, "own")],
+        ("POST", "/console/clinic/escalation"): [Try(PAGES, "set", form=A_POLICY_FORM)],
+        ("GET", "/console/clinic/texts"): [Try(PAGES, "own")],
+        ("POST", "/console/clinic/texts"): [
+            Try(PAGES, "set", form={"locale": "en", "about": "reminder", "version": "none"})
+        ],
         ("GET", "/console/account"): [Try(PAGES, "own")],
         ("POST", "/console/account"): [
             Try(PAGES.replace("200", "422"), "own", form={"act": "name"})
@@ -1538,7 +1552,7 @@ def parameters(stage: Stage, ids: Ids, name: str, kind: str) -> dict[str, Any]:
         "CHECKS_OF": {"dosing_session_id": entries["dosing-sessions planned"]},
         "NEWEST_RISK_SCREEN": {"instrument": "phq-9"},
         "LAST_ANSWERED": {"instruments": ["phq-9"]},
-        "PUBLISHED_AS": {"version": 1},
+        "published_as": {"version": 1},
     }
     if kind:
         many = ADDRESS_OF[kind]

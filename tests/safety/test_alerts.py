@@ -406,11 +406,12 @@ class TestDelivery:
             words = json.dumps([title, body]).lower()
             for word in ("patient", "clinic", "suicid", "risk", "danger", "flag", "phq", "high"):
                 assert word not in words
-            assert body.endswith(f"/?alert={flag_id}.1.1")
+            link = f"{LINK}/?alert={flag_id}.1.1"
+            assert body.endswith(link)
             if sent_to[message.to] == "email":
                 assert said == {}
             else:
-                assert said == {"flag_id": str(flag_id), "round": 1, "step": 1, "link": LINK}
+                assert said == {"flag_id": str(flag_id), "round": 1, "step": 1, "link": link}
         assert {(step, channel, what) for step, channel, what, _ in self.rows(watch)} == {
             (1, one, "sent") for one in channels
         }

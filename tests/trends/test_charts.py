@@ -21,6 +21,7 @@ from app.trends.charts.records import (
     Frame,
     Ideation,
     Line,
+    Outcome,
     Point,
     Rate,
     Source,
@@ -323,47 +324,88 @@ class TestIdeation:
 
 
 class TestOutcomes:
-    CURVE = Survival("All", [0, 10, 20], [1, 0.8, 0.5], [1, 0.6, 0.3], [1, 0.9, 0.7], [5, 15])
+    CURVE = Survival(
+        "Everybody",
+        days=[0, 7, 14, 56],
+        share=[1, 0.8, 0.8, 0.5],
+        low=[1, 0.6, 0.6, 0.3],
+        high=[1, 0.9, 0.9, 0.7],
+        at_risk=[100, 80, 65, 20],
+        happened=[0, 20, 20, 45],
+        censored=[0, 0, 15, 35],
+        stretch=[0, 0, 0, 1],
+    )
+    WORDS = Outcome("still responding", "Lost it", "the response")
 
-    def test_a_survival_curve_is_a_step_with_its_interval_and_ticks(self) -> None:
-        chart = outcomes.survival_chart([self.CURVE], "Loss of response", "responding", CAVEAT)
+    def drawn(self, *curves: Survival) -> dict[str, Any]:
+        return outcomes.survival_chart(curves, "Loss of response", self.WORDS, CAVEAT)
+
+    def test_a_survival_curve_is_a_step_with_its_interval(self) -> None:
+        chart = self.drawn(self.CURVE)
 
         steps = [
-            one["mark"]["interpolate"]
+            (one["mark"]["type"], one["mark"]["interpolate"])
             for one in parts(chart)
             if isinstance(one.get("mark"), dict) and "interpolate" in one["mark"]
         ]
-        assert steps == ["step-after", "step-after"]
-        ticks = [one["share"] for one in parts(chart) if one.keys() == {"day", "share", "group"}]
-        assert ticks == [1, 0.8]
-        assert "50% responding after 20 days (30% to 70%)" in chart["description"]
+        assert steps == [("area", "step-after"), ("line", "step-after"), ("line", "step-after")]
+        assert "50% still responding after 56 days (30% to 70%)" in chart["description"]
+        assert "20 of 100 still followed" in chart["description"]
 
-    def test_what_is_told_at_some_days_only_is_no_step_between_them(self) -> None:
-        known = Survival("All", [0, 7, 28], [1, 0.8, 0], [1, 0.6, None], [1, 0.9, None])
+    def test_across_a_day_that_may_not_be_told_it_is_dotted_and_has_no_interval(self) -> None:
+        chart = self.drawn(self.CURVE)
 
-        chart = outcomes.survival_chart([known], "Response", "waiting", CAVEAT, is_sampled=True)
+        guides = [(one["day"], one["share"]) for one in parts(chart) if "gap" in one]
+        assert guides == [(14, 0.8), (56, 0.5)]
+        assert "Dotted: a day between may not be told" in chart["description"]
+        assert "Dotted" not in self.drawn(self.CURVE._replace(stretch=[0] * 4))["description"]
 
-        joined = [
-            one["mark"]["interpolate"]
-            for one in parts(chart)
-            if isinstance(one.get("mark"), dict) and "interpolate" in one["mark"]
-        ]
-        assert joined == ["linear", "linear"]
-        assert "a line between them is only a guide" in chart["description"]
-        assert "a tick is" not in chart["description"]
-        assert "0% waiting after 28 days." in chart["description"]
+    def test_a_plus_is_where_somebody_was_lost_sight_of(self) -> None:
+        chart = self.drawn(self.CURVE)
 
-    def test_groups_of_one_hue_differ_in_their_dashes(self) -> None:
-        many = [Survival(f"{number}", [0], [1], [1], [1]) for number in range(8)]
+        pluses = [(one["day"], one["share"], one["lost"]) for one in parts(chart) if "lost" in one]
+        assert pluses == [(14, 0.8, 15), (56, 0.8, 20)]
+        assert "Plus:" not in self.drawn(self.CURVE._replace(censored=[0] * 4))["description"]
+
+    def test_under_the_axis_stands_how_many_are_followed(self) -> None:
+        alone = [one["count"] for one in parts(self.drawn(self.CURVE)) if "count" in one]
+        beside = self.drawn(self.CURVE, self.CURVE._replace(label="DE", at_risk=[50, 40, 35, 11]))
+
+        followed, lost_it, lost_sight_of = alone[:4], alone[4:8], alone[8:]
+        assert followed == ["100", "80", "65", "20"]
+        assert lost_it == ["0", "20", "20", "45"]
+        assert lost_sight_of == ["0", "0", "15", "35"]
+        of_groups = [one["count"] for one in parts(beside) if "count" in one]
+        assert of_groups == ["100", "80", "65", "20", "50", "40", "35", "11"]
+
+    def test_where_there_is_no_room_days_are_left_out_but_never_the_last(self) -> None:
+        days = [0, 7, 14, 28, 42, 56, 84, 126, 182, 273, 364]
+        nobody = [0] * len(days)
+        everybody = [1000] * len(days)
+        flat = [1.0] * len(days)
+        many = Survival("x", days, flat, flat, flat, everybody, nobody, nobody, nobody)
+
+        chart = outcomes.survival_chart([many], "x", self.WORDS, CAVEAT, PHONE)
+
+        shown = next(one["values"] for one in parts(chart) if "labelFlush" in one)
+        assert shown[0] == 0
+        assert shown[-1] == 364
+        assert len(shown) < len(days)
+        assert {one["day"] for one in parts(chart) if "count" in one} == set(shown)
+
+    def test_of_nobody_it_says_so(self) -> None:
+        assert "Nobody yet, or too few people to be told" in json.dumps(self.drawn())
+
+    def test_groups_of_one_hue_differ_in_their_marks(self) -> None:
+        many = [self.CURVE._replace(label=f"{number}") for number in range(8)]
 
         (look,) = {
-            json.dumps([one["color"]["scale"]["range"], one["strokeDash"]["scale"]["range"]])
-            for one in parts(outcomes.survival_chart(many, "x", "y", "z"))
-            if "strokeDash" in one and "color" in one
+            json.dumps([one["color"]["scale"]["range"], one["shape"]["scale"]["range"]])
+            for one in parts(self.drawn(*many))
+            if "shape" in one and "color" in one
         }
 
-        hues, dashes = json.loads(look)
-        assert len({(hue, tuple(dash)) for hue, dash in zip(hues, dashes, strict=True)}) == 8
+        assert len(set(zip(*json.loads(look), strict=True))) == 8
 
     def test_what_is_suppressed_has_no_bar_and_says_so(self) -> None:
         rates = [
@@ -438,8 +480,16 @@ EXTREMES: list[tuple[str, Callable[[Frame], dict[str, Any]]]] = [
             Ideation([Source("x", ((0, "No"),), [])], [], "UTC", ""), frame
         ),
     ),
-    ("survival", lambda frame: outcomes.survival_chart([TestOutcomes.CURVE], "x", "y", "z", frame)),
-    ("no survival", lambda frame: outcomes.survival_chart([], "x", "y", "z", frame)),
+    (
+        "survival",
+        lambda frame: outcomes.survival_chart(
+            [TestOutcomes.CURVE], "x", TestOutcomes.WORDS, "z", frame
+        ),
+    ),
+    (
+        "no survival",
+        lambda frame: outcomes.survival_chart([], "x", TestOutcomes.WORDS, "z", frame),
+    ),
     ("no rates", lambda frame: outcomes.rates_chart([], "x", 11, "z", frame)),
 ]
 

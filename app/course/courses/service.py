@@ -19,6 +19,7 @@ from app.kernel.entries import ENTERED_IN_ERROR, illegal_move
 from app.kernel.errors import Kind, Problem, invalid
 from app.kernel.tables import columns
 from app.people.chart import Chart, Right
+from app.people.published import SHIPPED_VERSION
 
 _S = CourseState
 _course = columns(Course)
@@ -94,7 +95,7 @@ def state_of(db: Db, chart: Chart, course_id: UUID) -> CourseState | None:
 
 def _plan_of(db: Db, sent: CourseIn) -> CoursePlan:
     version = sent.protocol_version
-    if version != schedule.SHIPPED_VERSION and not db.all(schedule.PUBLISHED_AS, version=version):
+    if version != SHIPPED_VERSION and schedule.PROTOCOLS.numbered(db, version) is None:
         raise invalid("/protocol_version", "is no version that this clinic has published")
     plan = schedule.protocol_of_version(db, version).protocol.sections.course
     if sent.indication not in {one.key for one in plan.indications}:

@@ -116,7 +116,12 @@ def sparkline(course: Course, frame: Frame = LINE) -> Spec:
         "layer": [
             {
                 "data": {"values": [{"t": plot_at} for plot_at in map(own.of, course.doses)]},
-                "mark": {"type": "rule", "color": colours.faint, "aria": False},
+                "mark": {
+                    "type": "rule",
+                    "color": colours.dose,
+                    "strokeDash": [2, 2],
+                    "aria": False,
+                },
                 "encoding": {"x": channels["x"], "y": {"value": 0}, "y2": {"value": 28}},
             },
             {

@@ -117,10 +117,11 @@ class Together(NamedTuple):
 
 
 class Survival(NamedTuple):
-    """A Kaplan-Meier curve. share: 0 to 1, at `days`, which begin with 0.
+    """A Kaplan-Meier curve. share: 0 to 1, still without it, at `days`, which begin with 0.
 
     low, high: of its interval; None where it has none.
-    censored: days at which somebody was last seen without the event.
+    at_risk, happened, censored: people at each day: still followed without it, who had it by then,
+    and who was lost sight of by then.
     stretch: to which unbroken stretch each day belongs, where some days between may not be told.
     """
 
@@ -129,8 +130,20 @@ class Survival(NamedTuple):
     share: Sequence[float]
     low: Sequence[float | None]
     high: Sequence[float | None]
-    censored: Sequence[float] = ()
-    stretch: Sequence[int] = ()
+    at_risk: Sequence[int]
+    happened: Sequence[int]
+    censored: Sequence[int]
+    stretch: Sequence[int]
+
+
+class Outcome(NamedTuple):
+    """What is waited for, in words. still: who has not had it. had: who has. since: when the days
+    begin.
+    """
+
+    still: str
+    had: str
+    since: str
 
 
 class Rate(NamedTuple):

@@ -12,7 +12,9 @@ from app.safety.schemas import FlagRef
 
 
 class SparklineOut(Open):
-    """The newest complete scores of what somebody is followed by; columns of equal length."""
+    """The newest complete scores of what somebody is followed by; effective_at and score are
+    columns of equal length.
+    """
 
     instrument: str
     minimum: int
@@ -20,6 +22,9 @@ class SparklineOut(Open):
     direction: str | None
     effective_at: list[datetime]
     score: list[int | float]
+    doses_at: Annotated[
+        list[datetime], Field(description="Given since the first of these scores, oldest first.")
+    ]
 
 
 class CaseOut(Open):
