@@ -9,6 +9,7 @@ What each module is for:
     demo           two synthetic clinics
     clinics        the commands of `afterglow clinic`
     demo_course    the treatment of one of their patients
+    demo_caseload  sixty patients more, of whom only scores and doses are known
     hours          when clinics are on duty
     second_factor  of whom a clinic requires one; and taking away one that was lost
     scoring        answers on the command line, scored as the server does
