@@ -17,8 +17,8 @@ from app.console import (
     sign_in,
     summary,
     trajectories,
-    treatment,
 )
+from app.console.treatment import one_visit, readings, visits
 from app.kernel.edge import Public, Reply, Route
 from app.kernel.errors import not_found
 from app.kernel.outbound import Network
@@ -53,7 +53,9 @@ def console(hub: Hub, *, sends_mail: bool, allow: frozenset[Network]) -> APIRout
         charts.routes,
         outcomes.routes,
         patient.routes,
-        treatment.routes,
+        visits.routes,
+        one_visit.routes,
+        readings.routes,
         clinic.routes,
         second_factor.routes,
         people.routes,
