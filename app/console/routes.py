@@ -18,7 +18,7 @@ from app.console import (
     summary,
     trajectories,
 )
-from app.console.treatment import one_visit, readings, visits
+from app.console.treatment import course, one_visit, readings, screening, visits
 from app.kernel.edge import Public, Reply, Route
 from app.kernel.errors import not_found
 from app.kernel.outbound import Network
@@ -56,6 +56,8 @@ def console(hub: Hub, *, sends_mail: bool, allow: frozenset[Network]) -> APIRout
         visits.routes,
         one_visit.routes,
         readings.routes,
+        course.routes,
+        screening.routes,
         clinic.routes,
         second_factor.routes,
         people.routes,

@@ -14,8 +14,8 @@ Decided:
 - A page has several forms, each sent to the page's own address with an `act`. What is wrong with
   one is said there, and the others stand as they were.
 - A form has the id of what it makes. An instant that is left empty is now: a page that stayed open
-  must not say that something was read when the page was made. Sent again, it is the instant at which
-  it was taken first.
+  must not say that something was read when the page was made. Sent again, it is the instant at
+  which it was taken first.
 - What the patient answers (their part of a checklist, the receipt of aftercare) is only shown.
 - Forms stand only for those who may send them, and what somebody may not read leaves no trace.
 """

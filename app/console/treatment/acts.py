@@ -1,6 +1,6 @@
 """What the forms of these pages have in common: when something was, and what a refusal says."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -32,9 +32,7 @@ _WORDS: Final = {
     Kind.NOT_SCREENED: (
         "Nobody has screened this patient. A screening comes before a course takes doses."
     ),
-    Kind.HARD_STOP: (
-        "A hard stop stands that no prescriber has resolved. See the page Screening."
-    ),
+    Kind.HARD_STOP: ("A hard stop stands that no prescriber has resolved. See the page Screening."),
 }
 
 
@@ -138,8 +136,3 @@ def withdraw(shelf: Shelf[Any, Any], visit: Visit, chart: Chart, visit_id: UUID)
         raise not_found()
     with refusing(Fields(f"withdraw-{which}", {})):
         shelf.withdraw(visit.db, chart, known, version(visit.form["version"]), visit.now)
-
-
-def open_among(forms: Sequence[Fields | None]) -> list[Fields]:
-    """Those of a page's forms that there are."""
-    return [one for one in forms if one is not None]

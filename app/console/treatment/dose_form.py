@@ -1,4 +1,4 @@
-"""What was given at a visit, as a form: read strictly, refused by row, filled in from what stands."""
+"""What was given at a visit, as a form: read strictly, refused by row, filled in as it stands."""
 
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -31,8 +31,6 @@ _OF_DOSE: Final = {
 }
 
 
-
-
 @dataclass(frozen=True, slots=True)
 class VisitForm:
     """The form. id: of a new visit, made with the form, so that sending it twice makes one.
@@ -53,8 +51,6 @@ class VisitForm:
 _NOT_SHOWN: Final = {
     name for name in DosingSessionIn.model_fields if name in DosingSessionOut.model_fields
 } - {"id", "status", "started_at", "ended_at", "administrations", "course_id"}
-
-
 
 
 def empty(name: str) -> Fields:

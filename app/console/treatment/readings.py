@@ -158,9 +158,7 @@ def record(visit: Visit, chart: Chart, session_id: UUID) -> None:
     reading = {name: value for name, value in reading.items() if value is not None}
     members = {"at": at(fields, "at", chart, first), **reading}
     with refusing(fields):
-        sent = read(
-            VitalSignsIn, {"id": str(batch), "source": "by-hand", "readings": [members]}
-        )
+        sent = read(VitalSignsIn, {"id": str(batch), "source": "by-hand", "readings": [members]})
         service.record(visit.db, chart, session_id, sent, known, visit.now)
 
 

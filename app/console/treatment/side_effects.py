@@ -26,7 +26,7 @@ from app.people.chart import Chart, entry_id
 from app.treatment.schemas import DosingSessionOut
 
 SHOWN: Final = 50
-CODES: Final = sorted(set(SIDE_EFFECTS) - {"other"}, key=spoken) + ["other"]
+CODES: Final = [*sorted(set(SIDE_EFFECTS) - {"other"}, key=spoken), "other"]
 _CHANGED: Final = {
     "severity": "How severe",
     "resolved_at": "It passed at",

@@ -36,7 +36,13 @@ _APART: Final = 30 * 60_000
 _PARTS: Final = 240
 """Stretches of a visit of which each keeps its extremes."""
 _NOTHING: Final = "Nothing was read yet."
-_SHAPES: Final = {"systolic": "triangle-down", "diastolic": "triangle-up"}
+_SHAPES: Final = {
+    "systolic": "triangle-down",
+    "diastolic": "triangle-up",
+    "respiration": "square",
+    "dissociation": "square",
+}
+"""The others are circles, as the headings say."""
 
 
 class Read(NamedTuple):
@@ -154,22 +160,23 @@ def _panel(
 ) -> Spec:
     colours = palette(drawn.frame)
     is_first, is_last = place == 0, place == count - 1
+    is_numbered = is_first and len(drawn.doses) > 1
     here = [signs[key] for key in kind.keys if key in signs]
     limits = [one for one in room.thresholds if one.key in {sign.key for sign in here}]
     values = [value for one in here for _, value in one.readings]
     low, high = kind.domain or _domain(values, [one.value for one in limits])
+    if kind.keys == ("spo2",):
+        high = 100
     y: Spec = {
         "field": "value",
         "type": "quantitative",
         "scale": {"domain": [low, high], "nice": False, "zero": False},
         "axis": {"title": None, "grid": True, "tickCount": 4, "minExtent": 30, "maxExtent": 30},
     }
-    layers = dose_layers(
-        drawn.doses, drawn.shown, drawn.width, colours, is_numbered=is_first
-    )
+    layers = dose_layers(drawn.doses, drawn.shown, drawn.width, colours, is_numbered=is_numbered)
     layers += [_limit(one, y, colours) for one in limits if low <= one.value <= high]
-    for number, sign in enumerate(here):
-        layers += _marks(sign, number, drawn, y, colours)
+    for sign in here:
+        layers += _marks(sign, drawn, y, colours, is_second=sign.key != kind.keys[0])
     if is_last:
         words = (
             "Dotted upright lines: doses. Dashed lines: the clinic\N{RIGHT SINGLE QUOTATION MARK}s"
@@ -178,7 +185,7 @@ def _panel(
         )
         layers.append(below(words, drawn.frame, colours, LEFT, _HEIGHT + 44))
     return {
-        "title": heading(kind.title, drawn.frame, LEFT, 24 if is_first and drawn.doses else 6),
+        "title": heading(kind.title, drawn.frame, LEFT, 24 if is_numbered else 6),
         "width": drawn.width,
         "height": _HEIGHT,
         "layer": layers,
@@ -201,9 +208,9 @@ def _axis(drawn: _Drawn, *, has_words: bool) -> Spec:
     }
 
 
-def _marks(sign: Read, number: int, drawn: _Drawn, y: Spec, colours: Palette) -> list[Spec]:
+def _marks(sign: Read, drawn: _Drawn, y: Spec, colours: Palette, *, is_second: bool) -> list[Spec]:
     """Points, and a line where they are near enough to each other."""
-    colour = (colours.score, colours.goal)[number % 2]
+    colour = colours.goal if is_second else colours.score
     rows = _rows(sign, drawn)
     x = moment(drawn.shown)
     line: Spec = {
@@ -214,7 +221,7 @@ def _marks(sign: Read, number: int, drawn: _Drawn, y: Spec, colours: Palette) ->
             "strokeWidth": 1.25,
             "opacity": 0.7,
             "aria": False,
-            **({"strokeDash": [4, 2]} if number else {}),
+            **({"strokeDash": [4, 2]} if is_second else {}),
         },
         "encoding": {"x": x, "y": y, "detail": {"field": "stretch", "type": "nominal"}},
     }
@@ -223,7 +230,7 @@ def _marks(sign: Read, number: int, drawn: _Drawn, y: Spec, colours: Palette) ->
         "mark": {
             "type": "point",
             "filled": True,
-            "shape": _SHAPES.get(sign.key, ("circle", "square")[number % 2]),
+            "shape": _SHAPES.get(sign.key, "circle"),
             "size": 44 if len(rows) <= 60 else 12,
             "opacity": 1,
             "color": colour,
@@ -282,7 +289,7 @@ def _domain(values: Sequence[int], limits: Sequence[int]) -> tuple[int, int]:
     air = max(3, (high - low) // 6)
     near = [one for one in limits if low - 4 * air <= one <= high + 4 * air]
     low, high = min([low, *near]), max([high, *near])
-    return low - air, high + air
+    return max(0, low - air), high + air
 
 
 def _words(words: str, width: float, frame: Frame) -> Spec:
