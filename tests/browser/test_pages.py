@@ -3,7 +3,7 @@
 import pytest
 
 from tests.browser.conftest import Device, House, Open, Scheme
-from tests.browser.records import filled
+from tests.browser.records import VISIT, filled, treated
 from tests.builders import Clinic
 
 OF_A_PATIENT = (
@@ -15,6 +15,10 @@ OF_A_PATIENT = (
     "/ideation",
     "/flags",
     "/treatment",
+    f"/treatment/{VISIT}",
+    "/course",
+    "/screening",
+    "/screening?form=correct",
     "/notes",
     "/goals",
     "/audit",
@@ -47,7 +51,9 @@ MOST_BYTES = 150_000
 def seeded(house: House) -> tuple[Clinic, str]:
     """One clinic for all of these, which only look."""
     clinic = house.clinic()
-    return clinic, filled(clinic)
+    patient = filled(clinic)
+    treated(clinic)
+    return clinic, patient
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -89,7 +95,7 @@ def test_every_page_is_light_besides_the_chart_bundle(
     assert heavy == {}
 
 
-@pytest.mark.parametrize("path", ["/trajectories", "/together", "/ideation"])
+@pytest.mark.parametrize("path", ["/trajectories", "/together", "/ideation", f"/treatment/{VISIT}"])
 def test_without_javascript_a_picture_of_the_chart_stands_there(
     seeded: tuple[Clinic, str], open_tab: Open, path: str
 ) -> None:
