@@ -220,6 +220,45 @@ class TestMoving:
         assert 'value="4"' in answer.text
         assert only(world, f"{record}/courses")["planned_sessions"] == 5
 
+    def test_nothing_is_planned_in_a_course_that_ended_and_nothing_is_stored(
+        self, browser: Browser, world: World, record: str, course: str
+    ) -> None:
+        planned = sent(world, f"{record}/courses", a_course())
+        moved = {"act": "move", "course": planned["id"], "version": "1", "status": "stopped"}
+        browser.submit(course, **moved, reason="Moved away.")
+
+        answer = browser.submit(
+            course.removesuffix("course") + "treatment",
+            id=str(uuid4()),
+            status="preparation",
+            course_id=planned["id"],
+            started_at="2030-01-01T10:00",
+        )
+
+        assert answer.status_code == 422
+        assert wrong(answer.text) == [
+            "Course: names a course that has ended; nothing is planned in it."
+        ]
+        assert world.therapist.get(f"{record}/dosing-sessions").json()["dosing_sessions"] == []
+
+    def test_a_visit_says_on_its_form_which_course_it_is_part_of(
+        self, browser: Browser, world: World, record: str, course: str
+    ) -> None:
+        planned = sent(world, f"{record}/courses", a_course())
+        visits = course.removesuffix("course") + "treatment"
+        form = {"id": str(uuid4()), "status": "preparation", "started_at": "2030-01-01T10:00"}
+
+        browser.submit(visits, **form, course_id=planned["id"])
+        corrected = {**form, "act": "amend", "version": "1", "started_at": "2030-01-01T11:00"}
+        kept = browser.submit(f"{visits}/{form['id']}", **corrected)
+
+        assert kept.status_code == 303
+        visit = only(world, f"{record}/dosing-sessions")
+        assert (visit["version"], visit["course_id"]) == (2, planned["id"])
+        taken_out = {**corrected, "version": "2", "course_id": "none"}
+        browser.submit(f"{visits}/{form['id']}", **taken_out)
+        assert only(world, f"{record}/dosing-sessions")["course_id"] is None
+
 
 class TestScreening:
     def test_a_screening_is_recorded_once_and_what_was_not_asked_is_open(

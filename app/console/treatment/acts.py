@@ -37,7 +37,10 @@ _WORDS: Final = {
 
 
 class Refused(Exception):
-    """A form cannot be taken. fields: it, with what is wrong."""
+    """A form cannot be taken. fields: it, with what is wrong.
+
+    Whoever catches it tries first (`Db.tried`): nothing of a refused form is stored.
+    """
 
     def __init__(self, fields: Fields, status: int = 422) -> None:
         super().__init__()

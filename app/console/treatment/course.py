@@ -86,10 +86,11 @@ def act_on_course(visit: Inside, patient_id: str) -> Answer:
         raise not_found()
     chart = open_chart(visit.db, visit.caller, patient_id, COURSES.write_right, visit.now)
     try:
-        if act == "plan":
-            _plan(visit, chart)
-        else:
-            _change(visit, chart, act)
+        with visit.db.tried():
+            if act == "plan":
+                _plan(visit, chart)
+            else:
+                _change(visit, chart, act)
     except Refused as refused:
         return _page(visit, chart, refused=refused.fields, status=refused.status)
     done = {"plan": "planned", "withdraw": "in-error"}.get(act, "changed")

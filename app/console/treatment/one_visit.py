@@ -95,7 +95,8 @@ def act_on_visit(visit: Inside, patient_id: str, dosing_session_id: str) -> Answ
     chart = open_chart(visit.db, visit.caller, patient_id, act.right, visit.now)
     session = service.read_session(visit.db, chart, session_id, visit.now)
     try:
-        act.send(visit, chart, session_id)
+        with visit.db.tried():
+            act.send(visit, chart, session_id)
     except Refused as refused:
         return _visit(
             visit,
@@ -116,12 +117,13 @@ def _change(visit: Visit, patient_id: str, session_id: UUID, act: str) -> Answer
     fields = dose_form.empty("visit").typed(visit.form)
     done = f"/console/patients/{chart.patient_id}/treatment?done="
     try:
-        if act == "withdraw":
-            service.withdraw_session(visit.db, chart, known, base_version, visit.now)
-            return GoTo(done + "withdrawn")
-        stood = service.read_session(visit.db, chart, session_id, visit.now)
-        sent = dose_form.read_visit(fields, chart, session_id, stood)
-        sessions.amend_session(visit.db, chart, sent, known, base_version, visit.now)
+        with visit.db.tried():
+            if act == "withdraw":
+                service.withdraw_session(visit.db, chart, known, base_version, visit.now)
+                return GoTo(done + "withdrawn")
+            stood = service.read_session(visit.db, chart, session_id, visit.now)
+            sent = dose_form.read_visit(fields, chart, session_id, stood)
+            sessions.amend_session(visit.db, chart, sent, known, base_version, visit.now)
     except Refused as refused:
         session = service.read_session(visit.db, chart, session_id, visit.now)
         return _visit(visit, chart, session, refused.fields, status=422)

@@ -124,7 +124,8 @@ def act_on_screening(visit: Inside, patient_id: str) -> Answer:
     right, done, send = acts[act]
     chart = open_chart(visit.db, visit.caller, patient_id, right, visit.now)
     try:
-        send(visit, chart)
+        with visit.db.tried():
+            send(visit, chart)
     except Refused as refused:
         is_correcting = act == "correct"
         fields, status = refused.fields, refused.status

@@ -58,9 +58,10 @@ def record_visit(visit: Inside, patient_id: str) -> Answer:
     fields = dose_form.empty("dose").typed(visit.form)
     new_id = entry_id(visit.form["id"])
     try:
-        sent = dose_form.read_visit(fields, chart, new_id)
-        known = entries.known_before(visit.db, chart, service.KIND, service.SESSION, sent.id)
-        sessions.record_session(visit.db, chart, sent, known, visit.now)
+        with visit.db.tried():
+            sent = dose_form.read_visit(fields, chart, new_id)
+            known = entries.known_before(visit.db, chart, service.KIND, service.SESSION, sent.id)
+            sessions.record_session(visit.db, chart, sent, known, visit.now)
     except Refused as refused:
         return _visits(visit, chart, refused.fields, new_id, status=422)
     except Problem as problem:
