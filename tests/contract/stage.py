@@ -377,8 +377,8 @@ def practised_and_agreed(
 
 
 def went_through(patient: Person, carer: Person, canary: str, course_id: str) -> dict[str, str]:
-    """What was recorded at visits of a course and after them. A discharge and a batch stand under their
-    visit, so `discharges` and `vital-signs` have an address of their own for each.
+    """What was recorded at visits of a course and after them. A discharge and a batch stand under
+    their visit, so `discharges` and `vital-signs` have an address of their own for each.
     """
     path = f"/v1/patients/{patient.patient_id}"
     made: dict[str, str] = {}

@@ -78,10 +78,15 @@ class TestChart:
     def test_a_threshold_is_drawn_where_it_is_near(self) -> None:
         limits = [Threshold("pulse", 100, is_high=True), Threshold("pulse", 240, is_high=True)]
 
-        said = json.dumps(chart(a_room(pulse((0, 70), (10, 95)), thresholds=limits)))
+        drawn = chart(a_room(pulse((0, 70), (10, 95)), thresholds=limits), PHONE)
 
-        assert "100 and above" in said
-        assert "240 and above" not in said
+        [line] = [
+            one
+            for one in parts(drawn)
+            if one.get("data", {}).get("values", [{}])[0].get("said") is not None
+        ]
+        assert line["data"]["values"] == [{"value": 100, "said": "100 and above"}]
+        assert (line["encoding"]["x"], line["encoding"]["x2"]) == ({"value": 0}, {"value": 290})
 
     def test_a_visit_without_a_reading_says_so(self) -> None:
         assert chart(a_room())["description"] == "Nothing was read yet."

@@ -137,7 +137,7 @@ def _change(visit: Visit, patient_id: str, session_id: UUID, act: str) -> Answer
             )
         said = dose_form.refused(fields, problem)
         return _visit(visit, chart, session, said, status=422)
-    return GoTo(done + "amended")
+    return GoTo(f"/console/patients/{chart.patient_id}/treatment/{session_id}?done=amended")
 
 
 def _visit(

@@ -174,7 +174,7 @@ def _panel(
         "axis": {"title": None, "grid": True, "tickCount": 4, "minExtent": 30, "maxExtent": 30},
     }
     layers = dose_layers(drawn.doses, drawn.shown, drawn.width, colours, is_numbered=is_numbered)
-    layers += [_limit(one, y, colours) for one in limits if low <= one.value <= high]
+    layers += [_limit(one, y, drawn, colours) for one in limits if low <= one.value <= high]
     for sign in here:
         layers += _marks(sign, drawn, y, colours, is_second=sign.key != kind.keys[0])
     if is_last:
@@ -274,12 +274,18 @@ def _thinned(read: list[tuple[int, int]], shown: Span) -> list[tuple[int, int]]:
     return sorted(kept)
 
 
-def _limit(one: Threshold, y: Spec, colours: Palette) -> Spec:
+def _limit(one: Threshold, y: Spec, drawn: _Drawn, colours: Palette) -> Spec:
     side = "and above" if one.is_high else "and below"
     return {
         "data": {"values": [{"value": one.value, "said": f"{one.value} {side}"}]},
         "mark": {"type": "rule", "strokeDash": [6, 4], "color": colours.danger, "opacity": 0.9},
-        "encoding": {"y": y, "tooltip": {"field": "said", "title": "Threshold"}},
+        "encoding": {
+            # From edge to edge: it is of no moment, and the panel's x would take it to none.
+            "x": {"value": 0},
+            "x2": {"value": drawn.width},
+            "y": y,
+            "tooltip": {"field": "said", "title": "Threshold"},
+        },
     }
 
 
