@@ -1,5 +1,6 @@
 """The course and the screening from their pages."""
 
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -14,6 +15,7 @@ from tests.builders import (
     a_past_treatment,
     a_resolution,
     a_screening,
+    an_administration,
     now,
 )
 from tests.console.browser import Browser, at_work, wrong
@@ -258,6 +260,35 @@ class TestMoving:
         taken_out = {**corrected, "version": "2", "course_id": "none"}
         browser.submit(f"{visits}/{form['id']}", **taken_out)
         assert only(world, f"{record}/dosing-sessions")["course_id"] is None
+
+
+class TestExposure:
+    def test_a_threshold_of_the_protocol_that_is_reached_says_what_to_ask_after(
+        self, browser: Browser, world: World, record: str, course: str
+    ) -> None:
+        for days in range(1, 7):
+            given = an_administration(given_at=(now() - timedelta(days=4 * days)).isoformat())
+            sent(world, f"{record}/dosing-sessions", a_dosing_session(administrations=[given]))
+
+        page = browser.get(course).text
+
+        assert "240 mg in 6 doses" in page
+        assert "Ask after: " in page
+        assert "never answered" in page
+        assert "a convention" in page
+
+    def test_drugs_and_routes_stand_by_themselves(
+        self, browser: Browser, world: World, record: str, course: str
+    ) -> None:
+        for route, days in (("im", 9), ("sublingual", 5)):
+            at = (now() - timedelta(days=days)).isoformat()
+            given = an_administration(route=route, given_at=at)
+            sent(world, f"{record}/dosing-sessions", a_dosing_session(administrations=[given]))
+
+        page = browser.get(course).text
+
+        assert page.count("40 mg in 1 dose") == 6  # in all, in 28 and in 365 days; each route
+        assert "80 mg" not in page
 
 
 class TestScreening:

@@ -186,6 +186,20 @@ class TestSideEffects:
         assert (effect["version"], effect["action"]) == (2, "Lay down.")
         assert (effect["onset_at"], effect["reported_by"]) == (made["onset_at"], "patient")
 
+    def test_what_the_patient_noticed_at_home_stands_beside_the_visits(
+        self, browser: Browser, world: World, page: str
+    ) -> None:
+        world.patient.post(
+            f"/v1/patients/{world.patient.patient_id}/side-effects",
+            a_side_effect(code="other", words="A taste of metal."),
+        )
+
+        visits = browser.get(page.rpartition("/")[0]).text
+
+        assert "A taste of metal." in visits
+        assert "of no visit" in visits
+        assert "A taste of metal." not in browser.get(page).text
+
     def test_one_of_another_visit_is_not_changed_from_here(
         self, browser: Browser, world: World, page: str
     ) -> None:

@@ -15,6 +15,8 @@ from app.console.treatment.acts import Refused
 from app.console.treatment.dose_form import VisitForm
 from app.course.courses import service as courses
 from app.course.sessions import service as sessions
+from app.course.side_effects.schemas import SideEffectOut
+from app.course.side_effects.service import SIDE_EFFECTS
 from app.kernel import entries
 from app.kernel.errors import Problem
 from app.kernel.paging import Cursor
@@ -24,15 +26,21 @@ from app.treatment.schemas import DosingSessionOut
 
 routes = page_router()
 VISITS: Final = PATIENT + "/treatment"
+_EFFECTS: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Visits:
-    """A patient's visits and the form for a new one."""
+    """A patient's visits and the form for a new one.
+
+    effects: the newest side effects, also those that belong to no visit; empty for whoever may not
+    read them.
+    """
 
     sessions: list[DosingSessionOut]
     next_page: str | None
     form: VisitForm
+    effects: list[SideEffectOut]
 
 
 @routes.get(VISITS)
@@ -87,5 +95,13 @@ def _visits(
         sessions=page.dosing_sessions,
         next_page=page.next_cursor and with_query(here, cursor=page.next_cursor),
         form=dose_form.form_of(fields, new_id, 0, chart, [course] if course else []),
+        effects=_effects(visit, chart),
     )
     return shown(visit, chart, "treatment", "Treatment", view, status=status, done=done)
+
+
+def _effects(visit: Visit, chart: Chart) -> list[SideEffectOut]:
+    """What was noticed at home has no other page than this."""
+    if not SIDE_EFFECTS.read_right.is_granted(chart):
+        return []
+    return SIDE_EFFECTS.page(visit.db, chart, cursor=None, limit=_EFFECTS).entries

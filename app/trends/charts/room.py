@@ -76,6 +76,10 @@ class _Kind(NamedTuple):
     domain: tuple[int, int] | None = None
 
 
+_SIGNED: Final = {
+    "systolic": "\N{BLACK DOWN-POINTING TRIANGLE} ",
+    "diastolic": "\N{BLACK UP-POINTING TRIANGLE} ",
+}
 _PANELS: Final = (
     _Kind(
         "Blood pressure, mm[Hg]: \N{BLACK DOWN-POINTING TRIANGLE} systolic,"
@@ -174,7 +178,9 @@ def _panel(
         "axis": {"title": None, "grid": True, "tickCount": 4, "minExtent": 30, "maxExtent": 30},
     }
     layers = dose_layers(drawn.doses, drawn.shown, drawn.width, colours, is_numbered=is_numbered)
-    layers += [_limit(one, y, drawn, colours) for one in limits if low <= one.value <= high]
+    for one in limits:
+        if low <= one.value <= high:
+            layers += _limit(one, y, drawn, colours)
     for sign in here:
         layers += _marks(sign, drawn, y, colours, is_second=sign.key != kind.keys[0])
     if is_last:
@@ -274,10 +280,21 @@ def _thinned(read: list[tuple[int, int]], shown: Span) -> list[tuple[int, int]]:
     return sorted(kept)
 
 
-def _limit(one: Threshold, y: Spec, drawn: _Drawn, colours: Palette) -> Spec:
+def _limit(one: Threshold, y: Spec, drawn: _Drawn, colours: Palette) -> list[Spec]:
+    """A threshold, and whose it is."""
     side = "and above" if one.is_high else "and below"
-    return {
-        "data": {"values": [{"value": one.value, "said": f"{one.value} {side}"}]},
+    short = "\N{GREATER-THAN OR EQUAL TO}" if one.is_high else "\N{LESS-THAN OR EQUAL TO}"
+    data = {
+        "values": [
+            {
+                "value": one.value,
+                "said": f"{one.value} {side}",
+                "short": f"{_SIGNED.get(one.key, '')}{short} {one.value}",
+            }
+        ]
+    }
+    line: Spec = {
+        "data": data,
         "mark": {"type": "rule", "strokeDash": [6, 4], "color": colours.danger, "opacity": 0.9},
         "encoding": {
             # From edge to edge: it is of no moment, and the panel's x would take it to none.
@@ -287,6 +304,20 @@ def _limit(one: Threshold, y: Spec, drawn: _Drawn, colours: Palette) -> Spec:
             "tooltip": {"field": "said", "title": "Threshold"},
         },
     }
+    words: Spec = {
+        "data": data,
+        "mark": {
+            "type": "text",
+            "align": "right",
+            "baseline": "bottom" if one.is_high else "top",
+            "dy": -2 if one.is_high else 3,
+            "fontSize": 9,
+            "color": colours.soft,
+            "aria": False,
+        },
+        "encoding": {"x": {"value": drawn.width}, "y": y, "text": {"field": "short"}},
+    }
+    return [line, words]
 
 
 def _domain(values: Sequence[int], limits: Sequence[int]) -> tuple[int, int]:
