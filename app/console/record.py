@@ -11,6 +11,8 @@ from uuid import UUID
 from app.checkins import schedule
 from app.console import words
 from app.console.door import Shown, Visit
+from app.course.courses.service import COURSES
+from app.course.eligibility.service import READ_ELIGIBILITY
 from app.experience.notes import NOTES
 from app.goals import service as goals
 from app.kernel.db import Db
@@ -53,7 +55,14 @@ _TABS: Final = (
         ),
     ),
     _Tab("Flags", (_Page(cases.READ_STATE, "flags", "/flags", "Flags"),)),
-    _Tab("Treatment", (_Page(treatment.READ_SESSIONS, "treatment", "/treatment", "Visits"),)),
+    _Tab(
+        "Treatment",
+        (
+            _Page(treatment.READ_SESSIONS, "treatment", "/treatment", "Visits"),
+            _Page(COURSES.read_right, "course", "/course", "Course"),
+            _Page(READ_ELIGIBILITY, "screening", "/screening", "Screening"),
+        ),
+    ),
     _Tab("Notes", (_Page(NOTES.read_right, "notes", "/notes", "Notes"),)),
     _Tab("Integration", (_Page(goals.READ, "goals", "/goals", "Goals"),)),
     _Tab("Audit", (_Page(audit.READ_AUDIT, "audit", "/audit", "Audit"),)),

@@ -19,8 +19,8 @@ from app.console import (
     summary,
     texts,
     trajectories,
-    treatment,
 )
+from app.console.treatment import course, one_visit, readings, screening, visits
 from app.kernel.edge import Public, Reply, Route
 from app.kernel.errors import not_found
 from app.kernel.outbound import Network
@@ -55,7 +55,11 @@ def console(hub: Hub, *, sends_mail: bool, allow: frozenset[Network]) -> APIRout
         charts.routes,
         outcomes.routes,
         patient.routes,
-        treatment.routes,
+        visits.routes,
+        one_visit.routes,
+        readings.routes,
+        course.routes,
+        screening.routes,
         clinic.routes,
         escalation.routes,
         texts.routes,

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.browser.conftest import Device, House, Open, Scheme
-from tests.browser.records import filled
+from tests.browser.records import VISIT, filled, treated
 from tests.builders import Clinic
 from tests.cohort import Cohort
 
@@ -16,6 +16,10 @@ OF_A_PATIENT = (
     "/ideation",
     "/flags",
     "/treatment",
+    f"/treatment/{VISIT}",
+    "/course",
+    "/screening",
+    "/screening?form=correct",
     "/notes",
     "/goals",
     "/audit",
@@ -54,7 +58,9 @@ def seeded(house: House) -> tuple[Clinic, str]:
     clinic = house.clinic()
     with house.behind() as behind:
         Cohort(clinic.id, behind).a_year()
-    return clinic, filled(clinic)
+    patient = filled(clinic)
+    treated(clinic)
+    return clinic, patient
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -100,7 +106,7 @@ def test_every_page_is_light_besides_the_chart_bundle(
     assert heavy == {}
 
 
-@pytest.mark.parametrize("path", ["/trajectories", "/together", "/ideation"])
+@pytest.mark.parametrize("path", ["/trajectories", "/together", "/ideation", f"/treatment/{VISIT}"])
 def test_without_javascript_a_picture_of_the_chart_stands_there(
     seeded: tuple[Clinic, str], open_tab: Open, path: str
 ) -> None:

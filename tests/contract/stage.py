@@ -296,7 +296,7 @@ def live(patient: Person, carer: Person) -> dict[str, str]:
     assert comment.status_code == 200, comment.text
     assert patient.post("/v1/patients/me/flags", {"note": canary}).status_code == 201
     assert patient.put(f"{path}/safety-plan", A_PLAN, base=1).status_code == 200
-    entries |= went_through(patient, carer, canary)
+    entries |= went_through(patient, carer, canary, entries["courses to amend"])
     note = {"due_key": ALWAYS_DUE, "event": "prompted", "recorded_at": now().isoformat()}
     assert patient.post("/v1/me/reminders", note).status_code == 200
     entries |= {kind: made.json()["id"] for kind, made in begun(patient, entries).items()}
@@ -376,9 +376,9 @@ def practised_and_agreed(
     return more
 
 
-def went_through(patient: Person, carer: Person, canary: str) -> dict[str, str]:
-    """What was recorded at two visits and after them. A discharge and a batch stand under their
-    visit, so `discharges` and `vital-signs` have an address of their own for each.
+def went_through(patient: Person, carer: Person, canary: str, course_id: str) -> dict[str, str]:
+    """What was recorded at visits of a course and after them. A discharge and a batch stand under
+    their visit, so `discharges` and `vital-signs` have an address of their own for each.
     """
     path = f"/v1/patients/{patient.patient_id}"
     made: dict[str, str] = {}
@@ -387,6 +387,7 @@ def went_through(patient: Person, carer: Person, canary: str) -> dict[str, str]:
             f"{path}/dosing-sessions",
             a_dosing_session(
                 setting="home",
+                course_id=course_id,
                 recorded_by="patient",
                 emergency_plan=canary,
                 present=[{"role": "companion", "name": canary}],

@@ -1078,6 +1078,25 @@ EXPECTED.update(
                 CHANGE_PAGE,
                 kind="dosing-sessions for a page",
                 form={**A_VISIT, "act": "withdraw"},
+            ),
+            Try(
+                CHANGE_PAGE,
+                kind="visits",
+                form={"act": "read", "pulse": "70", "id": "another each time"},
+            ),
+        ],
+        ("GET", f"{ON_A_PAGE}/treatment/{{dosing_session_id}}/chart"): [
+            Try(READ_PAGE, kind="visits")
+        ],
+        ("GET", f"{ON_A_PAGE}/course"): [Try(READ_PAGE)],
+        ("POST", f"{ON_A_PAGE}/course"): [
+            Try(READ_PAGE.replace("200", "422"), form={"act": "plan", "id": GOAL_ID})
+        ],
+        ("GET", f"{ON_A_PAGE}/screening"): [Try(READ_PAGE)],
+        ("POST", f"{ON_A_PAGE}/screening"): [
+            Try(
+                CHANGE_PAGE,
+                form={"act": "medication", "name": "Vitamin D", "id": "another each time"},
             )
         ],
         ("GET", "/console/people"): [Try(PAGES, "own")],

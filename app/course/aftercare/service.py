@@ -1,7 +1,10 @@
 """The rules of aftercare."""
 
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import bindparam, select
 
 from app.checkins import schedule
 from app.course.aftercare.schemas import (
@@ -16,6 +19,7 @@ from app.journal.shelf import Kept, Shelf
 from app.kernel.db import Db
 from app.kernel.entries import ENTERED_IN_ERROR
 from app.kernel.errors import Fault, Kind, Problem, invalid
+from app.kernel.tables import columns
 from app.people.chart import CARE, Chart, Right
 from app.treatment import service as treatment
 
@@ -81,3 +85,34 @@ RECEIPTS: Final = Shelf(
     write=Right("aftercare_receipts.acknowledge", privileges=frozenset()),
     derive=_acknowledged,
 )
+
+
+class Given(NamedTuple):
+    """What was given at a visit, and what the patient said they have read of it."""
+
+    entry: AftercareOut
+    receipts: list[AftercareReceiptOut]
+
+
+_aftercare = columns(Aftercare)
+GIVEN_AT = AFTERCARE.query(_aftercare.dosing_session_id == bindparam("visit_id"))
+READ_OF = RECEIPTS.query(
+    columns(AftercareReceipt).aftercare_id.in_(
+        select(_aftercare.id).where(
+            _aftercare.clinic_id == bindparam("clinic_id"),
+            _aftercare.patient_id == bindparam("patient_id"),
+            _aftercare.dosing_session_id == bindparam("visit_id"),
+        )
+    )
+)
+
+
+def given_at(db: Db, chart: Chart, visit_id: UUID) -> list[Given]:
+    """What was given to take home after a visit, newest first, each with its receipts."""
+    read: list[AftercareReceiptOut] = []
+    if RECEIPTS.read_right.is_granted(chart):
+        read = RECEIPTS.found(db, chart, READ_OF, visit_id=visit_id)
+    return [
+        Given(one, [receipt for receipt in read if receipt.aftercare_id == one.id])
+        for one in AFTERCARE.found(db, chart, GIVEN_AT, visit_id=visit_id)
+    ]

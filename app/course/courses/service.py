@@ -1,10 +1,10 @@
 """Courses."""
 
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import literal_column
+from sqlalchemy import BigInteger, bindparam, func, literal_column, not_, select
 
 from app.checkins import schedule
 from app.clinical import course as rules
@@ -14,12 +14,14 @@ from app.course.courses.schemas import CourseIn, CourseOut
 from app.course.courses.tables import Course
 from app.course.eligibility.service import TREATING, standing_out, stands
 from app.journal.shelf import Kept, Shelf
-from app.kernel.db import Db
+from app.kernel.db import Db, Query
 from app.kernel.entries import ENTERED_IN_ERROR, illegal_move
 from app.kernel.errors import Kind, Problem, invalid
 from app.kernel.tables import columns
 from app.people.chart import Chart, Right
 from app.people.published import SHIPPED_VERSION
+from app.treatment.service import IN_CALENDAR, WAS_GIVEN
+from app.treatment.tables import DosingSession
 
 _S = CourseState
 _course = columns(Course)
@@ -83,6 +85,38 @@ def open_course(db: Db, chart: Chart) -> CourseOut | None:
     """The patient's course that has not ended, if there is one."""
     found = COURSES.found(db, chart, OPEN_COURSES)
     return found[0] if found else None
+
+
+class Held(NamedTuple):
+    """Visits of a course. given: with a dose; planned: still in the calendar."""
+
+    given: int
+    planned: int
+
+
+NOTHING_HELD: Final = Held(0, 0)
+_session = columns(DosingSession)
+_OF_COURSES = (
+    _session.clinic_id == bindparam("clinic_id"),
+    _session.patient_id == bindparam("patient_id"),
+    _session.course_id.is_not(None),
+    IN_CALENDAR,
+)
+HELD = Query(
+    select(
+        _session.course_id,
+        func.count(literal_column("1"), type_=BigInteger).filter(WAS_GIVEN),
+        func.count(literal_column("1"), type_=BigInteger).filter(not_(WAS_GIVEN)),
+    )
+    .where(*_OF_COURSES)
+    .group_by(_session.course_id),
+    lambda course_id, given, planned: (course_id, Held(given, planned)),
+)
+
+
+def held_in(db: Db, chart: Chart) -> dict[UUID, Held]:
+    """How many visits name each of the patient's courses; none of those that were withdrawn."""
+    return dict(db.all(HELD, patient_id=chart.patient_id))
 
 
 def state_of(db: Db, chart: Chart, course_id: UUID) -> CourseState | None:

@@ -1,0 +1,190 @@
+"""What was given at a visit, as a form: read strictly, refused by row, filled in as it stands."""
+
+from dataclasses import dataclass, replace
+from typing import Any, Final
+from uuid import UUID
+
+from app.console.forms import Fields, instant, read, wall
+from app.console.treatment.acts import Refused
+from app.console.words import spoken
+from app.course.courses.schemas import CourseOut
+from app.kernel.errors import Kind, Problem
+from app.people.chart import Chart
+from app.treatment.schemas import DosingSessionIn, DosingSessionOut
+
+ROUTES: Final = ("im", "iv", "subcutaneous", "intranasal", "sublingual", "oral")
+STATUSES: Final = ("completed", "in-progress", "not-done", "preparation")
+ROWS: Final = 3
+"""Administrations that the form has room for; the API takes more."""
+NO_COURSE: Final = "none"
+_OF_VISIT: Final = {
+    "status": "What became of the visit",
+    "course_id": "Course",
+    "started_at": "Begin of the visit",
+    "ended_at": "End of the visit",
+}
+_OF_DOSE: Final = {
+    "drug": "Drug",
+    "route": "Route",
+    "dose_mg": "Dose in mg",
+    "given_at": "Given at",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class VisitForm:
+    """The form. id: of a new visit, made with the form, so that sending it twice makes one.
+
+    courses: to choose from, with words; empty where there is none.
+    """
+
+    fields: Fields
+    id: UUID
+    version: int
+    rows: range
+    routes: tuple[str, ...]
+    statuses: tuple[str, ...]
+    courses: list[tuple[str, str]]
+    zone: str
+
+
+_NOT_SHOWN: Final = {
+    name for name in DosingSessionIn.model_fields if name in DosingSessionOut.model_fields
+} - {"id", "status", "started_at", "ended_at", "administrations", "course_id"}
+
+
+def empty(name: str) -> Fields:
+    """The form with nothing in it. name: unique on its page."""
+    labels = {**_OF_VISIT}
+    for row in range(ROWS):
+        which = f" ({row + 1})" if row else ""
+        labels |= {f"{field}{row}": f"{label}{which}" for field, label in _OF_DOSE.items()}
+    return Fields(name, labels)
+
+
+def filled_in(session: DosingSessionOut, chart: Chart) -> Fields:
+    """The form as it would have been filled in."""
+    zone = chart.clinic.time_zone
+    values: dict[str, str | list[str]] = {
+        "status": session.status,
+        "course_id": str(session.course_id or NO_COURSE),
+        "started_at": wall(session.started_at, zone),
+        "ended_at": wall(session.ended_at, zone),
+    }
+    for row, one in enumerate(session.administrations[:ROWS]):
+        values |= {
+            f"drug{row}": one.drug,
+            f"route{row}": one.route,
+            f"dose_mg{row}": f"{one.dose_mg:g}",
+            f"given_at{row}": wall(one.given_at, zone),
+        }
+    return replace(empty("visit"), values=values)
+
+
+def read_visit(
+    fields: Fields, chart: Chart, session_id: UUID, stood: DosingSessionOut | None = None
+) -> DosingSessionIn:
+    """stood: the visit as it was. The form knows minutes; a time that nobody changed keeps its
+    seconds.
+
+    Raises: Problem INVALID, Refused.
+    """
+    wrong = fields
+    given: list[dict[str, Any]] = []
+    status = fields.value("status")
+    zone = chart.clinic.time_zone
+    at: dict[str, str] = {}
+    kept = _instants(stood, zone)
+    for name in [*_OF_VISIT, *(f"given_at{row}" for row in range(ROWS))]:
+        if name in {"status", "course_id"}:
+            continue
+        try:
+            at[name] = kept.get(fields.value(name)) or instant(fields.value(name), zone)
+        except ValueError as error:
+            wrong = wrong.wrong_at(name, str(error))
+    for row in _rows(fields):
+        dose: float | None = None
+        try:
+            dose = float(fields.value(f"dose_mg{row}").replace(",", "."))
+        except ValueError:
+            wrong = wrong.wrong_at(f"dose_mg{row}", "must be a number")
+        if not fields.value(f"given_at{row}"):
+            wrong = wrong.wrong_at(f"given_at{row}", "is required")
+        given.append(
+            {
+                "drug": fields.value(f"drug{row}").strip().lower(),
+                "route": fields.value(f"route{row}"),
+                "dose_mg": dose,
+                "given_at": at.get(f"given_at{row}", ""),
+            }
+        )
+    if wrong.errors:
+        raise Refused(wrong)
+    # What the form does not show stands as it was.
+    stands = stood.model_dump(mode="json", include=_NOT_SHOWN) if stood is not None else {}
+    return read(
+        DosingSessionIn,
+        {
+            **stands,
+            "id": str(session_id),
+            "status": status,
+            "course_id": _course(fields, stood),
+            "started_at": at["started_at"],
+            "ended_at": at["ended_at"],
+            "administrations": given,
+        },
+    )
+
+
+def _course(fields: Fields, stood: DosingSessionOut | None) -> str | None:
+    """Which course was chosen; as it was, where nothing was."""
+    chosen = fields.value("course_id")
+    if not chosen and stood is not None and stood.course_id is not None:
+        return str(stood.course_id)
+    return None if chosen == NO_COURSE else chosen
+
+
+def _instants(stood: DosingSessionOut | None, zone: str) -> dict[str, str]:
+    """What a visit says, by how the form writes it."""
+    if stood is None:
+        return {}
+    said = [stood.started_at, stood.ended_at, *(one.given_at for one in stood.administrations)]
+    return {wall(at, zone): at.isoformat() for at in said if at is not None}
+
+
+def _rows(fields: Fields) -> list[int]:
+    """Rows with a dose in them; a drug or a route alone is what the form suggests."""
+    return [
+        row
+        for row in range(ROWS)
+        if fields.value(f"dose_mg{row}").strip() or fields.value(f"given_at{row}").strip()
+    ]
+
+
+def refused(fields: Fields, problem: Problem) -> Fields:
+    """With what is wrong, at the row that was typed."""
+    rows = _rows(fields)
+    told = []
+    for fault in problem.faults:
+        parts = fault.pointer.split("/")
+        if len(parts) == 4 and parts[1] == "administrations":
+            fault = fault._replace(pointer=f"/{parts[3]}{rows[int(parts[2])]}")  # noqa: PLW2901
+        elif parts[1:] == ["administrations"]:
+            fault = fault._replace(pointer="/dose_mg0")  # noqa: PLW2901
+        told.append(fault)
+    if problem.kind is Kind.ID_REUSED:
+        return fields.wrong_at("", "was sent before with other values; open the page again")
+    return fields.refused(Problem(problem.kind, problem.detail, told))
+
+
+def form_of(
+    fields: Fields, form_id: UUID, of_version: int, chart: Chart, courses: list[CourseOut]
+) -> VisitForm:
+    """The form as a page shows it. courses: that the visit may be part of."""
+    named = [
+        (str(one.id), f"{spoken(one.indication)}, {spoken(one.status).lower()}") for one in courses
+    ]
+    if named:
+        named.append((NO_COURSE, "No course"))
+    zone = chart.clinic.time_zone
+    return VisitForm(fields, form_id, of_version, range(ROWS), ROUTES, STATUSES, named, zone)
