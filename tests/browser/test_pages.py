@@ -16,7 +16,12 @@ OF_A_PATIENT = (
     "/flags",
     "/treatment",
     "/notes",
+    "/thread",
     "/goals",
+    "/practices",
+    "/integration",
+    "/week",
+    "/week/print",
     "/audit",
     "/report",
 )
