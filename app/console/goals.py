@@ -29,6 +29,7 @@ from app.goals.schemas import (
     TScoreOut,
 )
 from app.goals.service import GOALS, RATINGS, Parts
+from app.journal.shelf import Said
 from app.kernel import entries
 from app.kernel.entries import ENTERED_IN_ERROR
 from app.kernel.errors import Kind, Problem, not_found
@@ -98,6 +99,7 @@ class GoalPage:
     one: OneGoal
     names: dict[int, str]
     form: RatingForm | None
+    versions: list[Said[GoalOut]]
     reader: UUID
     is_cut: bool
     is_overtaken: bool
@@ -235,6 +237,7 @@ def _goal(
         one=_one(goal, on_scale, parts, visit, chart),
         names=LEVEL_NAMES,
         form=form if may else None,
+        versions=GOALS.versions(visit.db, chart, goal.id)[::-1],
         reader=chart.actor_id,
         is_cut=parts.is_cut,
         is_overtaken=is_overtaken,

@@ -227,9 +227,9 @@ class _Refused(Exception):
 
 def _session_fields(name: str) -> Fields:
     labels = {
-        "status": "What became of it",
         "scheduled_at": "When",
         "place": "Where",
+        "status": "What became of it",
         "reason": "Why it was missed or cancelled",
     }
     return Fields(name, labels)

@@ -106,6 +106,8 @@ def _check_summary(
     # Held, so that of two that are written at once the second sees the first.
     db.first(SESSIONS.to_change, patient_id=chart.patient_id, id=of)
     others = db.all(SUMMARY_OF, patient_id=chart.patient_id, integration_session_id=of)
+    if before is None and row.id in others:
+        return {}  # sent a second time; storing it finds that out, also where the session moved on
     if before is None and others:
         raise invalid("/integration_session_id", "has a summary already, which can be amended")
     if before is None and SESSIONS.read(db, chart, of).status != State.ATTENDED:
