@@ -166,7 +166,7 @@ def thread_page(
     entries = [entry for story in told.stories for entry in story.entries]
     is_cut = told.is_truncated or cut_at is not None
     since_at = min((entry.effective_at for entry in entries), default=None) if is_cut else None
-    stories = [_story(story.entries) for story in told.stories]
+    stories = [told_of(story.entries) for story in told.stories]
     view = Thread(
         stories=[story for story in stories if len(story) > 1],
         alone=[story[0] for story in stories if len(story) == 1],
@@ -257,7 +257,8 @@ def _read(
     return ThreadOut.model_validate(told), at[-MOST]
 
 
-def _story(entries: list[StoryEntryOut]) -> list[Told]:
+def told_of(entries: list[StoryEntryOut]) -> list[Told]:
+    """A story with what each entry came from and led to, all of which is in it."""
     known = {(entry.kind, entry.id): entry for entry in entries}
     led_to: dict[tuple[str, UUID], list[Neighbour]] = {key: [] for key in known}
     for entry in entries:

@@ -129,7 +129,7 @@ RATINGS: Final = Shelf(
 
 
 _MOST_PARTS: Final = 500
-_OF_THESE: Final[Any] = bindparam("goal_ids", type_=ARRAY(Uuid))
+_OF_THESE: Final[Any] = bindparam("ids", type_=ARRAY(Uuid))
 STEPS_OF: Final = STEPS.query(_step.goal_id == any_(_OF_THESE), newest=_MOST_PARTS)
 RATINGS_OF: Final = RATINGS.query(_rating.goal_id == any_(_OF_THESE), newest=_MOST_PARTS)
 
@@ -149,8 +149,8 @@ def read_parts(db: Db, chart: Chart, goal_ids: Sequence[UUID]) -> Parts:
     """What belongs to these goals, as far as this reader may see."""
     if not goal_ids:
         return Parts([], [], is_cut=False)
-    steps = STEPS.found(db, chart, STEPS_OF, goal_ids=list(goal_ids))
-    ratings = RATINGS.found(db, chart, RATINGS_OF, goal_ids=list(goal_ids))
+    steps = STEPS.found(db, chart, STEPS_OF, ids=list(goal_ids))
+    ratings = RATINGS.found(db, chart, RATINGS_OF, ids=list(goal_ids))
     return Parts(steps, ratings, max(len(steps), len(ratings)) >= _MOST_PARTS)
 
 

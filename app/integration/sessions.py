@@ -164,7 +164,7 @@ AGREEMENTS: Final = Shelf(
 
 
 SUMMARIES_OF: Final = SUMMARIES.query(
-    _summary.integration_session_id == any_(bindparam("session_ids", type_=ARRAY(Uuid)))
+    _summary.integration_session_id == any_(bindparam("ids", type_=ARRAY(Uuid)))
 )
 SAID: Final = AGREEMENTS.query(_agreement.session_summary_id == bindparam("summary_id"), newest=100)
 
@@ -175,7 +175,7 @@ def read_summaries(
     """The summaries of these sessions, by session."""
     if not session_ids:
         return {}
-    found = SUMMARIES.found(db, chart, SUMMARIES_OF, session_ids=list(session_ids))
+    found = SUMMARIES.found(db, chart, SUMMARIES_OF, ids=list(session_ids))
     return {one.integration_session_id: one for one in reversed(found)}
 
 

@@ -97,7 +97,7 @@ MOST_SHOWN: Final = 50
 PRACTICES_NEWEST: Final = PRACTICES.query(newest=MOST_SHOWN)
 TICKS_SINCE: Final = TICKS.query(
     _tick.on >= bindparam("since_on", type_=Date),
-    _tick.practice_id == any_(bindparam("practice_ids", type_=ARRAY(Uuid))),
+    _tick.practice_id == any_(bindparam("ids", type_=ARRAY(Uuid))),
     newest=20 * MOST_SHOWN * MONTH,
 )
 
@@ -111,7 +111,7 @@ def read_practices(
         return [], []
     first = now.astimezone(ZoneInfo(chart.time_zone)).date() - timedelta(days=MONTH - 1)
     ids = [one.id for one in practices]
-    return practices, TICKS.found(db, chart, TICKS_SINCE, since_on=first, practice_ids=ids)
+    return practices, TICKS.found(db, chart, TICKS_SINCE, since_on=first, ids=ids)
 
 
 class Practised(NamedTuple):

@@ -125,3 +125,17 @@ def integrated(clinic: Clinic) -> list[Response]:
     planned = an_integration_session(scheduled_at=next_at, status="scheduled", place="Room 2")
     sent(therapist, "integration-sessions", planned)
     return answers
+
+
+def reached_from_lists(clinic: Clinic) -> list[str]:
+    """Under the patient's address: a page of each entry that has one of its own."""
+
+    def first(kind: str) -> str:
+        answer = clinic.therapist.get(f"{clinic.patient.record}/{kind}")
+        return str(answer.json()[kind.replace("-", "_")][-1]["id"])
+
+    return [
+        f"/goals/{first('goals')}",
+        f"/integration/{first('integration-sessions')}",
+        f"/thread/{first('insights')}?kind=insight",
+    ]

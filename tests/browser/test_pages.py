@@ -3,7 +3,7 @@
 import pytest
 
 from tests.browser.conftest import Device, House, Open, Scheme
-from tests.browser.records import filled
+from tests.browser.records import filled, reached_from_lists
 from tests.builders import Clinic
 
 OF_A_PATIENT = (
@@ -65,9 +65,10 @@ class TestEveryPage:
         # By night nothing but the colours is another.
         rules = ["color-contrast"] if scheme == "dark" else []
         found: list[str] = []
+        of_a_patient = [patient + one for one in (*OF_A_PATIENT, *reached_from_lists(clinic))]
         for person, paths in (
             (None, ("/console/sign-in",)),
-            (clinic.therapist, (*OF_A_CLINICIAN, *(patient + one for one in OF_A_PATIENT))),
+            (clinic.therapist, (*OF_A_CLINICIAN, *of_a_patient)),
             (clinic.administrator, OF_AN_ADMINISTRATOR),
         ):
             tab = open_tab(person, device=device, scheme=scheme)
@@ -85,7 +86,8 @@ def test_every_page_is_light_besides_the_chart_bundle(
 ) -> None:
     clinic, patient = seeded
     heavy = {}
-    for path in (*OF_A_CLINICIAN, *(patient + one for one in OF_A_PATIENT)):
+    of_a_patient = [patient + one for one in (*OF_A_PATIENT, *reached_from_lists(clinic))]
+    for path in (*OF_A_CLINICIAN, *of_a_patient):
         tab = open_tab(clinic.therapist)  # with nothing kept from another page
         tab.go(path)
         if tab.transferred() > MOST_BYTES:
