@@ -34,7 +34,7 @@ from app.practices.coping import STRATEGIES
 from app.practices.practice import PRACTICES
 from app.story import page as paper
 from app.story import thread, week
-from app.story.schemas import StoryEntryOut, ThreadOut, WeekOut
+from app.story.schemas import StoryEntryOut, ThreadOut, ToldEntryOut, WeekOut
 from app.treatment import service as treatment
 
 routes = page_router()
@@ -60,9 +60,11 @@ _SHELVES: Final[dict[str, Shelf[Any, Any]]] = {
     Kind.PRACTICE: PRACTICES,
     Kind.COPING: STRATEGIES,
 }
-MOST: Final = 150
+MOST: Final = 100
 """Entries on one page, the newest: what can be read, and weighs little enough for a phone."""
-_LINE: Final = 60
+_WRITTEN: Final = 60
+"""Entries of a week that are shown, the newest; the thread has them all."""
+_LINE: Final = 50
 _Day = Annotated[str, Query(max_length=10)]
 _KindAsked = Literal[
     "intention", "note", "insight", "goal", "goal_step", "practice", "coping_strategy"
@@ -131,9 +133,13 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Week:
-    """One week. following: none for the week that is going on."""
+    """One week. written: its newest entries; left_out: how many more there are, in the thread.
+    following: none for the week that is going on.
+    """
 
     told: WeekOut
+    written: list[ToldEntryOut]
+    left_out: int
     names: dict[str, str]
     previous: str
     following: str | None
@@ -212,6 +218,8 @@ def week_page(
     here = f"/console/patients/{chart.patient_id}/week"
     view = Week(
         told=told,
+        written=told.written[-_WRITTEN:],
+        left_out=max(0, len(told.written) - _WRITTEN),
         names={kind.value: name for kind, name in KIND_NAMES.items()},
         previous=with_query(here, week=week_name(told.first_on - timedelta(days=7))),
         following=with_query(here, week=week_name(told.last_on + timedelta(days=1)))

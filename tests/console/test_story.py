@@ -354,6 +354,21 @@ class TestWeek:
         assert "so far" in page
         assert "Week after" not in page
 
+    def test_of_a_week_with_much_in_it_the_newest_are_shown_and_the_rest_is_in_the_thread(
+        self, browser: Browser, world: World, root: str
+    ) -> None:
+        for number in range(62):
+            kept(world.patient, "insights", an_insight(words=f"Insight {number}."))
+
+        page = browser.get(f"{root}/week").text
+
+        thread = re.search(r'2 more are in <a href="([^"]+)">', page)
+        assert "Insight 61." in page
+        assert "Insight 1." not in page
+        assert "Insight: 62" in page
+        assert thread
+        assert "Insight 1." in browser.get(thread[1].replace("&amp;", "&")).text
+
     def test_weeks_lead_to_each_other_and_the_last_one_to_no_later(
         self, browser: Browser, root: str
     ) -> None:
