@@ -8,7 +8,7 @@
     words      the codes of the record in words
     sign_in | second_factor | caseload | flags | clinic | people | account
     record     what stands over every page of a patient
-    patient | summary | trajectories | treatment
+    patient | summary | trajectories | treatment | story | goals | practices | integration
                pages by subject, each with the models of its views
     routes     all of them
     tables     who is signed in

@@ -7,7 +7,10 @@ read, and not glanced at, is a chart (`charts`).
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
+from zoneinfo import ZoneInfo
+
+from app.console.pages import day
 
 WIDTH: Final = 240
 HEIGHT: Final = 52
@@ -75,3 +78,67 @@ def _lines(dots: Sequence[tuple[float, float] | None]) -> tuple[str, ...]:
     # A score by itself is a line as short as its end is round.
     every = [line * 2 if len(line) == 1 else line for line in found if line]
     return tuple(" ".join(f"{x},{y}" for x, y in line) for line in every)
+
+
+class Leveled(NamedTuple):
+    """A level of goal attainment scaling, -2 to 2, at a time."""
+
+    at: datetime
+    level: int
+
+
+@dataclass(frozen=True, slots=True)
+class LevelFigure:
+    """Five ordinal levels over time, as two raters see them: each rater's own points and line, and
+    never one between the two. rows: y and label of each level. ends: x and label of the dates.
+    """
+
+    said: str
+    rows: tuple[tuple[float, int], ...]
+    patient: tuple[tuple[float, float], ...]
+    therapist: tuple[tuple[float, float], ...]
+    baseline: tuple[float, float] | None
+    ends: tuple[tuple[float, str], ...]
+    width: int = 520
+    height: int = 176
+
+
+_LEVELS: Final = (2, 1, 0, -1, -2)
+_LEFT: Final = 52
+_RIGHT: Final = 500
+_TOP: Final = 16
+_ROW: Final = 31
+
+
+def draw_levels(
+    said: str,
+    patient: Sequence[Leveled],
+    therapist: Sequence[Leveled],
+    baseline: Leveled | None,
+    zone: ZoneInfo,
+) -> LevelFigure:
+    """How far a goal was attained. patient, therapist: oldest first, at least one of them.
+
+    said: for whoever does not see it. zone: of the dates under it.
+    """
+    every = [*patient, *therapist, *([baseline] if baseline else [])]
+    first, last = min(one.at for one in every), max(one.at for one in every)
+
+    def x(at: datetime) -> float:
+        share = (at - first) / (last - first) if first != last else 0.5
+        return round(_LEFT + share * (_RIGHT - _LEFT), 1)
+
+    def dot(one: Leveled) -> tuple[float, float]:
+        return x(one.at), float(_TOP + _ROW * _LEVELS.index(one.level))
+
+    ends = [(x(first), day(first, zone))]
+    if day(first, zone) != day(last, zone):
+        ends.append((x(last), day(last, zone)))
+    return LevelFigure(
+        said=said,
+        rows=tuple((float(_TOP + _ROW * row), level) for row, level in enumerate(_LEVELS)),
+        patient=tuple(dot(one) for one in patient),
+        therapist=tuple(dot(one) for one in therapist),
+        baseline=dot(baseline) if baseline else None,
+        ends=tuple(ends),
+    )

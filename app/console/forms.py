@@ -19,6 +19,8 @@ from app.kernel.errors import Fault, Kind, Problem
 from app.kernel.strict import problem_of
 
 M = TypeVar("M", bound=BaseModel)
+REUSED: Final = "was sent before with other values; sent again, it makes another entry"
+"""For a page that then gives its form a new id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,8 @@ class Fields:
 
     def refused(self, problem: Problem) -> "Fields":
         """The same form with what is wrong about it. Raises: the problem, if it is no refusal."""
+        if problem.kind is Kind.ID_REUSED:
+            return self.wrong_at("", REUSED)
         if problem.kind is not Kind.INVALID:
             raise problem
         errors: dict[str, str] = {}

@@ -1,4 +1,4 @@
-"""One patient: their flags, notes, goals, and who looked at their record."""
+"""One patient: their flags, notes, and who looked at their record."""
 
 from dataclasses import dataclass
 from typing import Annotated, Final
@@ -11,8 +11,6 @@ from app.console.forms import Fields, read
 from app.console.record import PATIENT, shown
 from app.experience.notes import NOTES
 from app.experience.schemas import NoteOut
-from app.goals import service as goals
-from app.goals.schemas import GoalOut
 from app.kernel.errors import Problem
 from app.kernel.paging import Cursor
 from app.people import audit
@@ -36,10 +34,9 @@ class Flags:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A page of notes or goals."""
+    """A page of notes."""
 
     notes: list[NoteOut]
-    goals: list[GoalOut]
     next_page: str | None
 
 
@@ -81,17 +78,7 @@ def notes_page(visit: Inside, patient_id: str, cursor: Cursor = None) -> Answer:
     page = NOTES.page(visit.db, chart, cursor=cursor, limit=20)
     here = f"/console/patients/{chart.patient_id}/notes"
     more = page.next_cursor and with_query(here, cursor=page.next_cursor)
-    return shown(visit, chart, "notes", "Notes", Listed(page.entries, [], more))
-
-
-@routes.get(PATIENT + "/goals")
-def goals_page(visit: Inside, patient_id: str, cursor: Cursor = None) -> Answer:
-    """What the patient wants to change."""
-    chart = open_chart(visit.db, visit.caller, patient_id, goals.READ, visit.now)
-    page = goals.GOALS.page(visit.db, chart, cursor=cursor, limit=20)
-    here = f"/console/patients/{chart.patient_id}/goals"
-    more = page.next_cursor and with_query(here, cursor=page.next_cursor)
-    return shown(visit, chart, "goals", "Goals", Listed([], page.entries, more))
+    return shown(visit, chart, "notes", "Notes", Listed(page.entries, more))
 
 
 @routes.get(PATIENT + "/audit")

@@ -15,11 +15,14 @@ from app.course.courses.service import COURSES
 from app.course.eligibility.service import READ_ELIGIBILITY
 from app.experience.notes import NOTES
 from app.goals import service as goals
+from app.integration import sessions as talks
 from app.kernel.db import Db
 from app.people import audit, profile
 from app.people.chart import Chart, Right
+from app.practices import practice
 from app.safety import cases
 from app.safety.schemas import FlagRef, ReachOut
+from app.story import thread, week
 from app.treatment import service as treatment
 from app.trends import service as trends
 
@@ -64,10 +67,24 @@ _TABS: Final = (
         ),
     ),
     _Tab("Notes", (_Page(NOTES.read_right, "notes", "/notes", "Notes"),)),
-    _Tab("Integration", (_Page(goals.READ, "goals", "/goals", "Goals"),)),
+    _Tab(
+        "Integration",
+        (
+            _Page(thread.READ, "thread", "/thread", "Thread"),
+            _Page(goals.READ, "goals", "/goals", "Goals"),
+            _Page(practice.READ, "practices", "/practices", "Practices"),
+            _Page(talks.READ, "integration", "/integration", "Sessions"),
+            _Page(week.READ, "week", "/week", "Week"),
+        ),
+    ),
     _Tab("Audit", (_Page(audit.READ_AUDIT, "audit", "/audit", "Audit"),)),
 )
-_PARTS: Final = {"visit": "treatment"}
+_PARTS: Final = {
+    "visit": "treatment",
+    "goal": "goals",
+    "session": "integration",
+    "entry": "thread",
+}
 """Pages that are reached from another, and stand under it."""
 
 

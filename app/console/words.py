@@ -62,6 +62,16 @@ _SPOKEN: Final = {
     "check_ins.read": "Check-ins",
     "notes.read": "Shared notes",
     "goals.read": "Goals",
+    "goals.rate": "Rated a goal",
+    "thread.read": "Thread",
+    "week.read": "Week",
+    "practices.read": "Practices, and what helps when it gets hard",
+    "integration_sessions.read": "Integration sessions",
+    "integration_sessions.write": "Recorded an integration session",
+    "session_summaries.write": "Wrote what was agreed in a session",
+    "intentions.read": "Intentions",
+    "insights.read": "Insights",
+    "coping.read": "Coping strategies",
     "audit.read": "This list",
     "roster.read": "Care links and consents, without content",
     # doses
@@ -138,6 +148,8 @@ _SPOKEN: Final = {
     "protocol-version": "Protocol version",
     "country": "Country",
     "language": "Language",
+    # goals
+    "sustaining": "Achieved, and held",
     # people
     "second-factor.confirmed": "Set up",
     "second-factor.codes-renewed": "New recovery codes",
@@ -215,6 +227,12 @@ def reason(code: str) -> str:
 
 
 DONE: Final = {
+    "goal-rated": "The rating was kept.",
+    "rating-withdrawn": "The rating was marked as entered in error.",
+    "session-planned": "The session was kept.",
+    "session-changed": "The session was changed. Earlier versions stay readable.",
+    "session-withdrawn": "The session was marked as entered in error. It stays readable.",
+    "summary-written": "The summary was kept. The patient can read it now.",
     "acknowledged": "You are seeing to this flag.",
     "handed-over": "The flag was handed over. They are told now.",
     "contacted": "The contact was recorded.",

@@ -1,12 +1,13 @@
 """Integration goals, their steps, and how far they were attained."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import date, datetime
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import BigInteger, bindparam, func, literal_column, select
+from sqlalchemy import ARRAY, BigInteger, Uuid, any_, bindparam, func, literal_column, select
 
 from app.clinical import attainment
 from app.clinical.attainment import Level, Rater, Scaled, State
@@ -33,6 +34,7 @@ from app.people.chart import EVERYONE, Chart, Right
 
 READ: Final = Right("goals.read", privileges=EVERYONE)
 _goal = columns(Goal)
+_step = columns(GoalStep)
 _rating = columns(GoalRating)
 _WITHDRAWN: Final[Any] = literal_column(f"'{ENTERED_IN_ERROR}'")
 
@@ -124,6 +126,32 @@ RATINGS: Final = Shelf(
     derive=_check_rating,
     part_of=(GOALS, "goal_id"),
 )
+
+
+_MOST_PARTS: Final = 500
+_OF_THESE: Final[Any] = bindparam("ids", type_=ARRAY(Uuid))
+STEPS_OF: Final = STEPS.query(_step.goal_id == any_(_OF_THESE), newest=_MOST_PARTS)
+RATINGS_OF: Final = RATINGS.query(_rating.goal_id == any_(_OF_THESE), newest=_MOST_PARTS)
+
+
+class Parts(NamedTuple):
+    """Steps towards some goals and ratings of them, newest first.
+
+    is_cut: there are more than are here, of one or the other.
+    """
+
+    steps: list[GoalStepOut]
+    ratings: list[GoalRatingOut]
+    is_cut: bool
+
+
+def read_parts(db: Db, chart: Chart, goal_ids: Sequence[UUID]) -> Parts:
+    """What belongs to these goals, as far as this reader may see."""
+    if not goal_ids:
+        return Parts([], [], is_cut=False)
+    steps = STEPS.found(db, chart, STEPS_OF, ids=list(goal_ids))
+    ratings = RATINGS.found(db, chart, RATINGS_OF, ids=list(goal_ids))
+    return Parts(steps, ratings, max(len(steps), len(ratings)) >= _MOST_PARTS)
 
 
 class _OnScale(NamedTuple):

@@ -1,10 +1,11 @@
 """Integration sessions: when, what became of them, and what was agreed there."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import bindparam, literal_column, or_, select
+from sqlalchemy import ARRAY, Uuid, any_, bindparam, literal_column, or_, select
 
 from app.checkins import schedule
 from app.clinical import integration
@@ -105,6 +106,8 @@ def _check_summary(
     # Held, so that of two that are written at once the second sees the first.
     db.first(SESSIONS.to_change, patient_id=chart.patient_id, id=of)
     others = db.all(SUMMARY_OF, patient_id=chart.patient_id, integration_session_id=of)
+    if before is None and row.id in others:
+        return {}  # sent a second time; storing it finds that out, also where the session moved on
     if before is None and others:
         raise invalid("/integration_session_id", "has a summary already, which can be amended")
     if before is None and SESSIONS.read(db, chart, of).status != State.ATTENDED:
@@ -158,6 +161,27 @@ AGREEMENTS: Final = Shelf(
     derive=_check_agreement,
     part_of=(SUMMARIES, "session_summary_id"),
 )
+
+
+SUMMARIES_OF: Final = SUMMARIES.query(
+    _summary.integration_session_id == any_(bindparam("ids", type_=ARRAY(Uuid)))
+)
+SAID: Final = AGREEMENTS.query(_agreement.session_summary_id == bindparam("summary_id"), newest=100)
+
+
+def read_summaries(
+    db: Db, chart: Chart, session_ids: Sequence[UUID]
+) -> dict[UUID, SessionSummaryOut]:
+    """The summaries of these sessions, by session."""
+    if not session_ids:
+        return {}
+    found = SUMMARIES.found(db, chart, SUMMARIES_OF, ids=list(session_ids))
+    return {one.integration_session_id: one for one in reversed(found)}
+
+
+def read_agreements(db: Db, chart: Chart, summary_id: UUID) -> list[SummaryAgreementOut]:
+    """What the patient said to a summary, to any version of it; newest first, at most 100."""
+    return AGREEMENTS.found(db, chart, SAID, summary_id=summary_id)
 
 
 class _Dated(NamedTuple):

@@ -102,6 +102,15 @@ TRIGGERS: Final = Shelf(
 )
 
 
+MOST_SHOWN: Final = 100
+STRATEGIES_NEWEST: Final = STRATEGIES.query(newest=MOST_SHOWN)
+
+
+def read_strategies(db: Db, chart: Chart) -> list[CopingStrategyOut]:
+    """The newest strategies that this reader may see, at most `MOST_SHOWN`."""
+    return STRATEGIES.found(db, chart, STRATEGIES_NEWEST)
+
+
 class _Logged(NamedTuple):
     effective_at: datetime
     intensity_before: int

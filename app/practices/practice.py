@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Date, bindparam, func, literal_column, select
+from sqlalchemy import ARRAY, Date, Uuid, any_, bindparam, func, literal_column, select
 
 from app.clinical import practice
 from app.clinical.practice import Kept as Done
@@ -91,6 +91,27 @@ TICKS: Final = Shelf(
     derive=_check_tick,
     part_of=(PRACTICES, "practice_id"),
 )
+
+
+MOST_SHOWN: Final = 50
+PRACTICES_NEWEST: Final = PRACTICES.query(newest=MOST_SHOWN)
+TICKS_SINCE: Final = TICKS.query(
+    _tick.on >= bindparam("since_on", type_=Date),
+    _tick.practice_id == any_(bindparam("ids", type_=ARRAY(Uuid))),
+    newest=20 * MOST_SHOWN * MONTH,
+)
+
+
+def read_practices(
+    db: Db, chart: Chart, now: datetime
+) -> tuple[list[PracticeOut], list[PracticeTickOut]]:
+    """The newest practices, at most `MOST_SHOWN`, and what became of them in `MONTH` days."""
+    practices = PRACTICES.found(db, chart, PRACTICES_NEWEST)
+    if not practices:
+        return [], []
+    first = now.astimezone(ZoneInfo(chart.time_zone)).date() - timedelta(days=MONTH - 1)
+    ids = [one.id for one in practices]
+    return practices, TICKS.found(db, chart, TICKS_SINCE, since_on=first, ids=ids)
 
 
 class Practised(NamedTuple):

@@ -383,6 +383,20 @@ class TestSummary:
             assert answer.status_code == 422
             assert answer.json()["errors"][0]["pointer"] == "/integration_session_id"
 
+    def test_it_may_be_sent_twice_also_after_the_session_moved_on(self, story: Story) -> None:
+        session = story.session()
+        body = story.said({**a_session_summary(session["id"]), "id": str(uuid4())})
+        path = f"{story.record}/session-summaries"
+        first = story.therapist.post(path, body)
+        one = f"{story.record}/integration-sessions/{session['id']}"
+        missed = an_integration_session(scheduled_at=session["scheduled_at"], status="missed")
+        amended(story.therapist, one, story.said(missed), 1)
+
+        again = story.therapist.post(path, body)
+
+        assert (first.status_code, again.status_code) == (201, 200)
+        assert again.json() == first.json()
+
     def test_of_several_that_are_written_at_once_there_is_one(self, story: Story) -> None:
         for _ in range(5):
             session = story.session()

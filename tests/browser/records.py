@@ -1,25 +1,40 @@
 """A record with something on every page, as patients and clinicians would have sent it."""
 
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
+
+from httpx2 import Response
 
 from tests.builders import (
+    LEVELS,
     Clinic,
+    Person,
     a_batch,
     a_check,
     a_check_in,
+    a_coping_strategy,
     a_course,
     a_dosing_session,
     a_goal,
+    a_goal_rating,
+    a_goal_step,
     a_medication,
     a_note,
     a_past_treatment,
+    a_practice,
+    a_practice_tick,
     a_preparation,
     a_safety_plan,
     a_screening,
+    a_session_summary,
     a_side_effect,
+    a_summary_agreement,
+    a_trigger,
     an_administration,
     an_aftercare,
+    an_insight,
+    an_integration_session,
+    an_intention,
     now,
     phq_9,
 )
@@ -52,9 +67,8 @@ def filled(clinic: Clinic, *, is_in_danger: bool = True) -> str:
         given = (now() - timedelta(days=days)).isoformat()
         session = a_dosing_session(administrations=[an_administration(given_at=given)])
         answers.append(therapist.post(f"{record}/dosing-sessions", session))
+    answers += integrated(clinic)
     answers += [
-        patient.post(f"{record}/notes", a_note()),
-        patient.post(f"{record}/goals", a_goal()),
         patient.put(f"{record}/safety-plan", a_safety_plan(), base=1),
     ]
     if is_in_danger:
@@ -120,3 +134,74 @@ def treated(clinic: Clinic) -> None:
     }
     answer = therapist.post(f"{visit}/discharge", discharge)
     assert answer.status_code == 201, answer.text
+
+
+def integrated(clinic: Clinic) -> list[Response]:
+    """From an intention to a coping strategy, with ratings, ticks and a session that was agreed to.
+
+    Returns: every answer.
+    """
+    patient, therapist = clinic.patient, clinic.therapist
+    record = f"/v1/patients/{patient.patient_id}"
+    answers: list[Response] = []
+
+    def sent(person: Person, kind: str, body: dict[str, Any], days: float = 0) -> str:
+        at = (now() - timedelta(days=days)).isoformat()
+        answers.append(person.post(f"{record}/{kind}", {**body, "recorded_at": at}))
+        return str(answers[-1].json().get("id"))
+
+    def of(kind: str, entry: str) -> dict[str, Any]:
+        return {"came_from": {"kind": kind, "id": entry}}
+
+    intention = sent(patient, "intentions", an_intention(), 46)
+    note = sent(patient, "notes", a_note(**of("intention", intention)), 44)
+    insight = sent(patient, "insights", an_insight(**of("note", note)), 43)
+    goal = sent(
+        patient,
+        "goals",
+        a_goal(levels=LEVELS, baseline_level=-1, weight=3, **of("insight", insight)),
+        42,
+    )
+    sent(patient, "goals", a_goal(words="Sleep with the window open."), 30)
+    sent(patient, "goal-steps", a_goal_step(goal), 40)
+    done_on = (now() - timedelta(days=30)).date().isoformat()
+    step = a_goal_step(goal, words="Write to her.", status="done", done_on=done_on)
+    sent(patient, "goal-steps", step, 35)
+    for days, level in ((35, -1), (20, 0), (5, 1)):
+        sent(patient, "goal-ratings", a_goal_rating(goal, level), days)
+    for days, level in ((34, -2), (6, 0)):
+        rating = a_goal_rating(goal, level, words="She called twice.")
+        sent(therapist, "goal-ratings", rating, days)
+    practice = sent(patient, "practices", a_practice(**of("goal", goal)), 41)
+    for days in (1, 2, 3, 5, 8, 9, 10, 14, 20):
+        on = (now() - timedelta(days=days)).date().isoformat()
+        sent(patient, "practice-ticks", a_practice_tick(practice, on), days)
+    on = (now() - timedelta(days=4)).date().isoformat()
+    skip = a_practice_tick(practice, on, status="skipped", reason="I was travelling all day.")
+    sent(patient, "practice-ticks", skip, 4)
+    strategy = sent(patient, "coping-strategies", a_coping_strategy(**of("practice", practice)), 30)
+    for days in range(1, 7):
+        trigger = a_trigger(strategy, helped=3, intensity_after=4)
+        sent(patient, "triggers", trigger, days * 3)
+    talk = an_integration_session(scheduled_at=(now() - timedelta(days=18)).isoformat())
+    session = sent(therapist, "integration-sessions", talk, 18)
+    summary = sent(therapist, "session-summaries", a_session_summary(session), 18)
+    sent(patient, "summary-agreements", a_summary_agreement(summary), 17)
+    next_at = (now() + timedelta(days=3)).isoformat()
+    planned = an_integration_session(scheduled_at=next_at, status="scheduled", place="Room 2")
+    sent(therapist, "integration-sessions", planned)
+    return answers
+
+
+def reached_from_lists(clinic: Clinic) -> list[str]:
+    """Under the patient's address: a page of each entry that has one of its own."""
+
+    def first(kind: str) -> str:
+        answer = clinic.therapist.get(f"{clinic.patient.record}/{kind}")
+        return str(answer.json()[kind.replace("-", "_")][-1]["id"])
+
+    return [
+        f"/goals/{first('goals')}",
+        f"/integration/{first('integration-sessions')}",
+        f"/thread/insight/{first('insights')}",
+    ]

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.browser.conftest import Device, House, Open, Scheme
-from tests.browser.records import VISIT, filled, treated
+from tests.browser.records import VISIT, filled, reached_from_lists, treated
 from tests.builders import Clinic
 from tests.cohort import Cohort
 
@@ -21,7 +21,12 @@ OF_A_PATIENT = (
     "/screening",
     "/screening?form=correct",
     "/notes",
+    "/thread",
     "/goals",
+    "/practices",
+    "/integration",
+    "/week",
+    "/week/print",
     "/audit",
     "/report",
 )
@@ -77,9 +82,10 @@ class TestEveryPage:
             f"/console/people/members/{clinic.therapist.membership_id}",
         )
         found: list[str] = []
+        of_a_patient = [patient + one for one in (*OF_A_PATIENT, *reached_from_lists(clinic))]
         for person, paths in (
             (None, ("/console/sign-in",)),
-            (clinic.therapist, (*OF_A_CLINICIAN, *(patient + one for one in OF_A_PATIENT))),
+            (clinic.therapist, (*OF_A_CLINICIAN, *of_a_patient)),
             (clinic.administrator, (*OF_AN_ADMINISTRATOR, *of_people)),
         ):
             tab = open_tab(person, device=device, scheme=scheme)
@@ -97,7 +103,8 @@ def test_every_page_is_light_besides_the_chart_bundle(
 ) -> None:
     clinic, patient = seeded
     heavy = {}
-    for path in (*OF_A_CLINICIAN, *(patient + one for one in OF_A_PATIENT)):
+    of_a_patient = [patient + one for one in (*OF_A_PATIENT, *reached_from_lists(clinic))]
+    for path in (*OF_A_CLINICIAN, *of_a_patient):
         tab = open_tab(clinic.therapist)  # with nothing kept from another page
         tab.go(path)
         if tab.transferred() > MOST_BYTES:

@@ -113,3 +113,11 @@ def wrong(page: str) -> list[str]:
         for summary in re.findall(r'<div class="wrong-summary".*?</div>', page, re.DOTALL)
         for one in re.findall(r"<li>(.*?)</li>", summary, re.DOTALL)
     ]
+
+
+def bare(page: str) -> str:
+    """A page without what differs each time it is asked for: instants, and ids made with forms."""
+    within = re.search(r"<main.*?</main>", page, re.DOTALL)
+    assert within, "no content"
+    without_times = re.sub(r"<time.*?</time>", "", within[0])
+    return re.sub(r'<input type="hidden"[^>]*>|value="[^"]*"', "", without_times)

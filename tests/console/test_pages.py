@@ -11,10 +11,15 @@ from app.kernel.db import Direct
 from tests.builders import (
     World,
     a_check_in,
+    a_coping_strategy,
     a_dosing_session,
     a_goal,
     a_note,
+    a_practice,
     a_safety_plan,
+    a_trigger,
+    an_insight,
+    an_integration_session,
     now,
 )
 from tests.console.browser import Browser, at_work, heading
@@ -49,6 +54,11 @@ def record(world: World) -> str:
         therapist.post(f"{mine}/dosing-sessions", a_dosing_session()),
         patient.post(f"{mine}/notes", a_note(words=CANARY)),
         patient.post(f"{mine}/goals", a_goal(words=CANARY, why=CANARY)),
+        patient.post(f"{mine}/insights", an_insight(words=CANARY)),
+        patient.post(f"{mine}/practices", a_practice(words=CANARY)),
+        patient.post(f"{mine}/coping-strategies", a_coping_strategy(words=CANARY)),
+        patient.post(f"{mine}/triggers", a_trigger(words=CANARY)),
+        therapist.post(f"{mine}/integration-sessions", an_integration_session(place=CANARY)),
         patient.put(f"{mine}/safety-plan", a_safety_plan(signs_i_notice=[CANARY]), base=1),
         patient.post(f"{mine}/check-ins", a_check_in(answers=[2, 2, 1, 2, 1, 2, 1, 1, 2])),
         patient.post("/v1/patients/me/flags", {"note": CANARY}),
@@ -59,7 +69,19 @@ def record(world: World) -> str:
     return f"/console/patients/{patient.patient_id}"
 
 
-PAGES_OF_A_PATIENT = ["", "/flags", "/treatment", "/notes", "/goals", "/trajectories", "/audit"]
+PAGES_OF_A_PATIENT = [
+    "",
+    "/flags",
+    "/treatment",
+    "/notes",
+    "/thread",
+    "/goals",
+    "/practices",
+    "/integration",
+    "/week",
+    "/trajectories",
+    "/audit",
+]
 
 
 class TestWords:

@@ -441,6 +441,10 @@ gone therapist      303     303    303      303      303    303
 READ_GOALS_PAGE = READ_PAGE.replace(
     "coach               403     403", "coach               403     200"
 )
+READ_GOALS_ENTRY_PAGE = READ_GOALS_PAGE.replace(
+    "coach               403     200    404      404      404    403",
+    "coach               403     200    404      404      404    404",
+)
 # The form is good, and what was done leads on.
 CHANGE_PAGE = READ_PAGE.replace("200", "303")
 # An administrator's page of a patient, without content.
@@ -1015,6 +1019,18 @@ A_POLICY_FORM: Final = {
         for part, said in (("who", "care-team"), ("after_minutes", "0"), ("hours", "at-all-hours"))
     },
 }
+A_RATING: Final = {
+    "act": "rate",
+    "id": "another each time",
+    "level": "1",
+    "recorded_at": "2026-03-01T12:00",
+}
+A_TALK: Final = {
+    "id": "another each time",
+    "recorded_at": CHECK_IN["recorded_at"],
+    "status": "attended",
+    "scheduled_at": "2026-03-01T12:00",
+}
 A_VISIT: Final = {"status": "not-done", "version": "1", "id": GOAL_ID}
 EXPECTED.update(
     {
@@ -1063,7 +1079,33 @@ EXPECTED.update(
                 "/report",
             )
         },
-        ("GET", f"{ON_A_PAGE}/goals"): [Try(READ_GOALS_PAGE)],
+        **{
+            ("GET", ON_A_PAGE + tab): [Try(READ_GOALS_PAGE)]
+            for tab in ("/thread", "/goals", "/practices")
+        },
+        **{
+            ("GET", ON_A_PAGE + tab): [Try(READ_PAGE)]
+            for tab in ("/week", "/week/print", "/integration")
+        },
+        ("GET", f"{ON_A_PAGE}/thread/{{told_id}}"): [
+            Try(READ_PAGE, kind="insights", query="?kind=insight"),
+            Try(READ_GOALS_ENTRY_PAGE, kind="goals", query="?kind=goal"),
+        ],
+        ("GET", f"{ON_A_PAGE}/goals/{{goal_id}}"): [Try(READ_GOALS_ENTRY_PAGE, kind="goals")],
+        ("POST", f"{ON_A_PAGE}/goals/{{goal_id}}"): [
+            Try(CHANGE_PAGE, kind="goals for a page", form=A_RATING)
+        ],
+        ("POST", f"{ON_A_PAGE}/integration"): [Try(CHANGE_PAGE, form=A_TALK)],
+        ("GET", f"{ON_A_PAGE}/integration/{{session_id}}"): [
+            Try(READ_PAGE, kind="integration-sessions")
+        ],
+        ("POST", f"{ON_A_PAGE}/integration/{{session_id}}"): [
+            Try(
+                CHANGE_PAGE,
+                kind="integration-sessions for a page",
+                form={"act": "withdraw", "version": "1"},
+            )
+        ],
         ("POST", f"{ON_A_PAGE}/flags"): [
             Try(CHANGE_PAGE, form={"kind": "physical", "level": "low"})
         ],
@@ -1559,6 +1601,10 @@ def parameters(stage: Stage, ids: Ids, name: str, kind: str) -> dict[str, Any]:
             "next_until": date(2099, 1, 1),
         },
         "GOALS_NAMED": {"ids": [entries["goals"]]},
+        "STEPS_OF": {"ids": [entries["goals"]]},
+        "RATINGS_OF": {"ids": [entries["goals"]]},
+        "TICKS_SINCE": {"ids": [entries["practices"]]},
+        "SUMMARIES_OF": {"ids": [entries["integration-sessions summarized"]]},
         "PRACTICES_NAMED": {"ids": [entries["practices"]]},
         "NAMED_STRATEGIES": {"ids": [entries["coping-strategies"]]},
         "TIMES_RATED": {"goal_id": entries["goals"]},
