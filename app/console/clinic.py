@@ -90,8 +90,10 @@ def publish_protocol(visit: Inside) -> Answer:
     fields = Fields("protocol", {"text": "Protocol"}, values)
     held = schedule.read_protocol(visit.db, visit.caller)
     try:
-        sent = _read_protocol(typed)
-        schedule.publish_protocol(visit.db, visit.caller, sent, version(typed_version), visit.now)
+        with visit.db.tried():
+            sent = _read_protocol(typed)
+            base_version = version(typed_version)
+            schedule.publish_protocol(visit.db, visit.caller, sent, base_version, visit.now)
     except Problem as problem:
         if problem.kind is Kind.PRECONDITION_FAILED:
             return _protocol(visit, held, fields, status=412, is_overtaken=True)
@@ -117,7 +119,8 @@ def declare_hours(visit: Inside) -> Answer:
     shifts = {day: _shifts(fields.value(day)) for day in DAYS}
     holidays = fields.value("holidays").replace(",", " ").split()
     try:
-        hours.declare_hours(visit.db, visit.caller, shifts, holidays, base_version)
+        with visit.db.tried():
+            hours.declare_hours(visit.db, visit.caller, shifts, holidays, base_version)
     except Problem as problem:
         held = hours.read_hours(visit.db, visit.caller)
         if problem.kind is Kind.PRECONDITION_FAILED:

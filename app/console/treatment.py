@@ -92,9 +92,10 @@ def record_visit(visit: Inside, patient_id: str) -> Answer:
     fields = _empty("dose").typed(visit.form)
     new_id = entry_id(visit.form["id"])
     try:
-        sent = _read(fields, chart, new_id)
-        known = entries.known_before(visit.db, chart, service.KIND, service.SESSION, sent.id)
-        sessions.record_session(visit.db, chart, sent, known, visit.now)
+        with visit.db.tried():
+            sent = _read(fields, chart, new_id)
+            known = entries.known_before(visit.db, chart, service.KIND, service.SESSION, sent.id)
+            sessions.record_session(visit.db, chart, sent, known, visit.now)
     except _Refused as refused:
         return _visits(visit, chart, refused.fields, new_id, status=422)
     except Problem as problem:
@@ -123,12 +124,13 @@ def change_visit(visit: Inside, patient_id: str, dosing_session_id: str) -> Answ
     fields = _empty("visit").typed(visit.form)
     done = f"/console/patients/{chart.patient_id}/treatment?done="
     try:
-        if act == "withdraw":
-            service.withdraw_session(visit.db, chart, known, base_version, visit.now)
-            return GoTo(done + "withdrawn")
-        stood = service.read_session(visit.db, chart, session_id, visit.now)
-        sent = _read(fields, chart, session_id, stood)
-        sessions.amend_session(visit.db, chart, sent, known, base_version, visit.now)
+        with visit.db.tried():
+            if act == "withdraw":
+                service.withdraw_session(visit.db, chart, known, base_version, visit.now)
+                return GoTo(done + "withdrawn")
+            stood = service.read_session(visit.db, chart, session_id, visit.now)
+            sent = _read(fields, chart, session_id, stood)
+            sessions.amend_session(visit.db, chart, sent, known, base_version, visit.now)
     except _Refused as refused:
         session = service.read_session(visit.db, chart, session_id, visit.now)
         return _visit(visit, chart, session, refused.fields, status=422)

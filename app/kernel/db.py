@@ -21,11 +21,15 @@ that is on disk. It calls `work` again, in a new transaction, after a serializat
 deadlock or a connection lost before the commit was sent; and after a unique violation (twice at
 most), with `db.after_collision` set: somebody else's row is there now, and a verb that takes
 client-made ids looks for it then.
+
+Whoever catches a Problem and answers all the same does so around `with db.tried():`, which undoes
+what the service had said before it refused.
 """
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import count
 from time import monotonic
 from typing import Any, Final, Generic, Protocol, TypeVar
@@ -121,6 +125,10 @@ class _Raw:
 _BEGIN: Final = _Raw("BEGIN").posted
 _COMMIT: Final = _Raw("COMMIT").posted
 _ROLLBACK: Final = _Raw("ROLLBACK").posted
+# One name for all: the newest of a name is meant, and each is released where it ends.
+_SAVEPOINT: Final = _Raw("SAVEPOINT tried").posted
+_RELEASE: Final = _Raw("RELEASE SAVEPOINT tried").posted
+_ROLLBACK_TO: Final = _Raw("ROLLBACK TO SAVEPOINT tried").posted
 
 
 class Ahead(Generic[R]):
@@ -226,6 +234,38 @@ class Db:
         """Change something and hear back at once (INSERT or UPDATE … RETURNING)."""
         self._wrote = True
         return self.all(query, **params)
+
+    @contextmanager
+    def tried(self) -> Iterator[None]:
+        """What is raised inside undoes everything that was said inside, and passes through.
+
+        For whoever catches a Problem of a service and still answers: without it, what the service
+        had written before it refused would be stored. What has not travelled yet is not sent at
+        all, and what nobody refused costs nothing unless something was read in between.
+        """
+        self._queue(_SAVEPOINT)
+        savepoint = self._pending[-1]
+        before = self.clinic_id, self._wrote
+        try:
+            yield
+        except BaseException:
+            at = self._unsent(savepoint)
+            del self._pending[at or 0 :]
+            if at is None:
+                self._queue(_ROLLBACK_TO)
+                self._queue(_RELEASE)
+            # SET LOCAL is undone with the rest.
+            self.clinic_id, self._wrote = before
+            raise
+        at = self._unsent(savepoint)
+        if at is None:
+            self._queue(_RELEASE)
+        else:
+            del self._pending[at]
+
+    def _unsent(self, said: tuple[Posted, "Ahead[Any] | None"]) -> int | None:
+        """Where it waits to travel; None if it has travelled."""
+        return next((at for at, one in enumerate(self._pending) if one is said), None)
 
     def _queue(self, posted: Posted, asked: "Ahead[Any] | None" = None) -> None:
         if self._link is None and not self._pending:
