@@ -172,6 +172,7 @@ def _what_there_is(upload: _Upload, changes: list[_Change]) -> dict[str, dict[UU
 
 def _make(upload: _Upload, index: int, one: _Change, known: _Known) -> ChangeOut:
     change, kind = one.change, KINDS[one.change.kind]
+    before = known.row
     try:
         with upload.db.tried():
             if change.op == "create":
@@ -185,6 +186,7 @@ def _make(upload: _Upload, index: int, one: _Change, known: _Known) -> ChangeOut
                 done = kind.withdraw(upload, known, change.base_version)
                 status = "withdrawn"
     except Problem as problem:
+        known.row = before  # what was undone with the refusal never was
         if problem.kind not in entries.CONFLICTS:
             if problem.kind is not Kind.VERSION_UNKNOWN:
                 known.fail_at(change.base_version)
