@@ -13,8 +13,8 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, event
 
-_TABLE: Final = re.compile(r"\s*DROP TABLE (?P<table>\w+)")
-_COLUMN: Final = re.compile(r"\s*ALTER TABLE (?P<table>\w+) DROP COLUMN (?P<column>\w+)")
+_TABLE: Final = re.compile(r'\s*DROP TABLE "?(?P<table>\w+)"?')
+_COLUMN: Final = re.compile(r'\s*ALTER TABLE "?(?P<table>\w+)"? DROP COLUMN "?(?P<column>\w+)"?')
 _DEFAULT: Final = """
     SELECT pg_get_expr(adbin, adrelid) FROM pg_attrdef
     JOIN pg_attribute ON attrelid = adrelid AND attnum = adnum

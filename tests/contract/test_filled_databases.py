@@ -7,7 +7,7 @@ answered about them, who asked, and its keys, which are of this test and open no
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
@@ -20,6 +20,7 @@ from alembic import command
 from alembic.config import Config
 from fastapi.testclient import TestClient
 from psycopg import sql
+from sqlalchemy import create_engine, text
 
 from app.kernel.db import Direct, libpq
 from app.kernel.settings import Settings
@@ -28,7 +29,7 @@ from app.kernel.vault import Keyring
 from app.main import create_app
 from app.operations import audit
 from app.operations.stack import ROOT
-from migrations.keeping import WouldLose
+from migrations.keeping import WouldLose, keep_what_is_written
 from tests.builders import PASSWORD, Person, a_check_in, a_goal, a_note, amended, withdrawn
 from tests.conftest import KEYRING, SIGNING_KEYS, Postgres, a_database
 from tests.contract.stage import a_stage
@@ -424,3 +425,33 @@ class TestTakingBack:
         with psycopg.connect(libpq(url)) as connection:
             again = connection.execute("SELECT id, listed_by FROM medication").fetchall()
         assert set(again) == {*made[1:], (made[0][0], "clinician")}
+
+    @pytest.mark.parametrize(
+        ("statement", "is_kept"),
+        [
+            ("DROP TABLE kept", True),
+            ('DROP TABLE "kept"', True),
+            ('ALTER TABLE kept DROP COLUMN "on"', True),
+            ("ALTER TABLE kept DROP COLUMN said", True),
+            ("ALTER TABLE kept DROP COLUMN as_before", False),
+            ("ALTER TABLE kept DROP COLUMN nothing", False),
+            ("DROP TABLE empty", False),
+        ],
+    )
+    def test_only_what_somebody_wrote_is_kept(
+        self, url: str, statement: str, is_kept: bool
+    ) -> None:
+        engine = create_engine(url)
+        with engine.connect() as connection:
+            connection.execute(
+                text(
+                    "CREATE TABLE kept (\"on\" date, said text DEFAULT 'yes',"
+                    " as_before text DEFAULT 'yes', nothing text); CREATE TABLE empty (said text);"
+                    " INSERT INTO kept VALUES ('2026-01-01', 'no', DEFAULT, NULL)"
+                )
+            )
+            keep_what_is_written(connection)
+
+            with pytest.raises(WouldLose) if is_kept else nullcontext():
+                connection.execute(text(statement))
+        engine.dispose()
