@@ -21,6 +21,7 @@ import app.safety.tables
 import app.treatment.tables  # noqa: F401 -- each import adds its tables to the metadata
 from app.kernel.settings import Settings
 from app.kernel.tables import METADATA
+from migrations.keeping import keep_what_is_written
 
 
 def _url() -> str:
@@ -32,9 +33,16 @@ def _url() -> str:
     return str(url).replace("postgresql://", "postgresql+psycopg://", 1)
 
 
+def _may_lose() -> bool:
+    said = context.get_x_argument(as_dictionary=True).get("lose-what-was-written")
+    return said == "yes" or bool(context.config.attributes.get("may_lose"))
+
+
 def _run() -> None:
     engine = create_engine(_url(), poolclass=pool.NullPool, hide_parameters=True)
     with engine.connect() as connection:
+        if not _may_lose():
+            keep_what_is_written(connection)
         context.configure(
             connection=connection,
             target_metadata=METADATA,

@@ -9,6 +9,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
+from app.clinical.protocol import READING_WITHIN_MINUTES
 from app.kernel.strict import Open, Wire
 
 _Line = Annotated[str, Field(max_length=4000)]
@@ -64,7 +65,10 @@ class _Criterion(_Named, _Cited):
 
 class _Prompt(_Named, _Cited):
     drug: Annotated[_Line | None, Field(description="Left out: each drug on its own.")] = None
-    route: Annotated[_Line | None, Field(description="Left out: each route on its own.")] = None
+    route: Annotated[
+        _Line | None,
+        Field(description="Left out: sessions by any route; doses and mg each route on its own."),
+    ] = None
     measure: Annotated[_Line, Field(description="doses, mg or sessions")]
     at_least: int
     within_days: int
@@ -76,6 +80,12 @@ class _Course(_Cited):
     sessions: _Span
     spacing_days: _Span
     weeks: _Span
+
+
+class _Preparation(_Cited):
+    reading_within_minutes: Annotated[
+        int, Field(description="How old the last blood pressure may be at the dose.")
+    ] = READING_WITHIN_MINUTES
 
 
 class _Monitoring(_Cited):
@@ -162,7 +172,7 @@ class ProtocolCourseIn(_Course, Wire):
     indications: Annotated[list[ProtocolNamedIn], Field(max_length=200)]
 
 
-class ProtocolPreparationIn(_Cited, Wire):
+class ProtocolPreparationIn(_Preparation, Wire):
     """The checklist before a dose."""
 
     items: Annotated[list[ProtocolPreparationItemIn], Field(max_length=200)]
@@ -187,7 +197,7 @@ class ProtocolAftercareIn(_Aftercare, Wire):
 
 
 class ProtocolExposureIn(_Cited, Wire):
-    """When to ask after what repeated doses may do. Drugs and routes are never added up."""
+    """When to ask after what repeated doses may do. Milligrams are never added up."""
 
     prompts: Annotated[list[ProtocolPromptIn], Field(max_length=200)]
 
@@ -198,7 +208,7 @@ class ProtocolCourseOut(_Course, Open):
     indications: Annotated[list[ProtocolNamedOut], Field(max_length=200)]
 
 
-class ProtocolPreparationOut(_Cited, Open):
+class ProtocolPreparationOut(_Preparation, Open):
     """The checklist before a dose."""
 
     items: Annotated[list[ProtocolPreparationItemOut], Field(max_length=200)]
@@ -223,7 +233,7 @@ class ProtocolAftercareOut(_Aftercare, Open):
 
 
 class ProtocolExposureOut(_Cited, Open):
-    """When to ask after what repeated doses may do. Drugs and routes are never added up."""
+    """When to ask after what repeated doses may do. Milligrams are never added up."""
 
     prompts: Annotated[list[ProtocolPromptOut], Field(max_length=200)]
 

@@ -209,7 +209,8 @@ def amend_check_in(
     entry = entries.same_id(entry_id(check_in_id), sent.id)
     known = entries.look_up(visit.db, chart, service.KIND, service.CHECK_IN_TO_CHANGE, entry)
     try:
-        kept = service.amend(visit.db, chart, sent, known, base_version, visit.now)
+        with visit.db.tried():
+            kept = service.amend(visit.db, chart, sent, known, base_version, visit.now)
     except Problem as problem:
         if problem.kind in entries.CONFLICTS:
             service.flag_overtaken(visit.db, chart, sent, known, visit.now)

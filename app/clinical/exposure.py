@@ -1,7 +1,9 @@
-"""What somebody has been given so far: by drug and route, and never added across either.
+"""What somebody has been given so far: by drug and route, and milligrams never added across either.
 
 The same milligrams by mouth and into a vein are not the same exposure, and neither are those of
-two drugs; so there is no function here that could add them. Nothing here is dose advice.
+two drugs; so there is no function here that could add them. Sessions are counted besides over all
+routes of a drug: how often somebody was given it is a number, whichever way it went in. That this
+is a measure to ask by is our convention. Nothing here is dose advice.
 
 Instants are microseconds since 1970, UTC. Milligrams are exact to a thousandth.
 """
@@ -83,13 +85,32 @@ class Cumulative:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OfDrug:
+    """One drug by whatever route, up to now, in sessions alone. Windows and spacing as above."""
+
+    drug: str
+    routes: tuple[str, ...]
+    sessions: int
+    first_at: int
+    last_at: int
+    median_spacing_days: float | None
+    shortest_spacing_days: float | None
+    in_last: Mapping[int, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Prompted:
-    """A threshold of the protocol that is reached. amount: in the prompt's own days."""
+    """A threshold of the protocol that is reached, in the prompt's own days.
+
+    route: None where sessions of several routes were counted; then mg is None too.
+    """
 
     prompt: ExposurePrompt
     drug: str
-    route: str
-    amount: Amount
+    route: str | None
+    doses: int
+    sessions: int
+    mg: float | None
 
 
 def cumulative(given: Iterable[Administration], now: int) -> list[Cumulative]:
@@ -110,20 +131,69 @@ def cumulative(given: Iterable[Administration], now: int) -> list[Cumulative]:
     ]
 
 
+def by_drug(given: Iterable[Administration], now: int) -> list[OfDrug]:
+    """Every drug that was given, in sessions over all of its routes; by name."""
+    return [
+        OfDrug(
+            drug=drug,
+            routes=tuple(sorted({one.route for one in doses})),
+            sessions=_sessions(doses),
+            first_at=doses[0].at,
+            last_at=doses[-1].at,
+            median_spacing_days=round(median(spacing), 2) if spacing else None,
+            shortest_spacing_days=round(min(spacing), 2) if spacing else None,
+            in_last={days: _sessions(_in_last(doses, days, now)) for days in WINDOW_DAYS},
+        )
+        for drug, doses in _of_drugs(given, now)
+        for spacing in [_spacing(doses)]
+    ]
+
+
 def prompted(
     given: Iterable[Administration], prompts: Sequence[ExposurePrompt], now: int
 ) -> list[Prompted]:
-    """Which thresholds are reached, on them or above, by which drug and route."""
-    found: list[Prompted] = []
-    for (drug, route), doses in _apart(given, now):
-        for prompt in prompts:
-            if prompt.drug not in {None, drug} or prompt.route not in {None, route}:
-                continue
-            amount = _amount(_in_last(doses, prompt.within_days, now))
-            reached: float = getattr(amount, prompt.measure)
-            if reached >= prompt.at_least:
-                found.append(Prompted(prompt=prompt, drug=drug, route=route, amount=amount))
-    return found
+    """Which thresholds are reached, on them or above, by which drug and route.
+
+    Sessions without a route are those of all routes together; doses and milligrams are each
+    route's own.
+    """
+    return [
+        Prompted(
+            prompt=prompt,
+            drug=drug,
+            route=route,
+            doses=len(doses),
+            sessions=_sessions(doses),
+            mg=None if route is None else _amount(doses).mg,
+        )
+        for drug, all_doses in _of_drugs(given, now)
+        for prompt in prompts
+        if prompt.drug in {None, drug}
+        for doses in _counted(_in_last(all_doses, prompt.within_days, now), prompt)
+        if doses and _measured(doses, prompt) >= prompt.at_least
+        for route in [_only_route(doses)]
+    ]
+
+
+def _only_route(doses: Sequence[Administration]) -> str | None:
+    routes = {one.route for one in doses}
+    return routes.pop() if len(routes) == 1 else None
+
+
+def _counted(
+    doses: Sequence[Administration], prompt: ExposurePrompt
+) -> list[Sequence[Administration]]:
+    """What a prompt counts together."""
+    if prompt.route is None and prompt.measure == "sessions":
+        return [doses]
+    routes = sorted({one.route for one in doses if prompt.route in {None, one.route}})
+    return [[one for one in doses if one.route == route] for route in routes]
+
+
+def _measured(doses: Sequence[Administration], prompt: ExposurePrompt) -> float:
+    if prompt.measure == "sessions":
+        return _sessions(doses)
+    return len(doses) if prompt.measure == "doses" else _amount(doses).mg
 
 
 def dose_fault(drug: str, route: str, dose_mg: float) -> str | None:
@@ -171,13 +241,26 @@ def _apart(
     return sorted(apart.items())
 
 
+def _of_drugs(given: Iterable[Administration], now: int) -> list[tuple[str, list[Administration]]]:
+    """By drug, each in time order."""
+    of_drugs: dict[str, list[Administration]] = {}
+    for one in sorted(given, key=lambda one: one.at):
+        if one.at <= now:
+            of_drugs.setdefault(one.drug, []).append(one)
+    return sorted(of_drugs.items())
+
+
 def _in_last(doses: Sequence[Administration], days: int, now: int) -> list[Administration]:
     return [one for one in doses if one.at > now - days * _DAY]
 
 
 def _amount(doses: Sequence[Administration]) -> Amount:
     thousandths = sum(round(one.dose_mg * 1000) for one in doses)
-    return Amount(len(doses), len({one.session for one in doses}), thousandths / 1000)
+    return Amount(len(doses), _sessions(doses), thousandths / 1000)
+
+
+def _sessions(doses: Sequence[Administration]) -> int:
+    return len({one.session for one in doses})
 
 
 def _spacing(doses: Sequence[Administration]) -> list[float]:

@@ -78,7 +78,8 @@ def _rename(visit: Visit, mail: Mail) -> Answer:
     typed = visit.form["version"]
     fields = Fields("name", _NAME, {"name": visit.form["name"], "version": typed})
     try:
-        profile.update_me(visit.db, visit.caller, version(typed), _patch(fields), visit.now)
+        with visit.db.tried():
+            profile.update_me(visit.db, visit.caller, version(typed), _patch(fields), visit.now)
     except Problem as problem:
         if problem.kind is Kind.PRECONDITION_FAILED:
             return _page(visit, mail, status=412, is_overtaken=True)
@@ -89,11 +90,12 @@ def _rename(visit: Visit, mail: Mail) -> Answer:
 def _register(visit: Visit, mail: Mail) -> Answer:
     fields = Fields("address", _ADDRESS).typed(visit.form)
     try:
-        sent = read(
-            DeviceIn,
-            {"id": visit.form["id"], "channel": "email", "email": fields.value("email")},
-        )
-        addresses.register(visit.db, visit.caller, sent, visit.now, **mail._asdict())
+        with visit.db.tried():
+            sent = read(
+                DeviceIn,
+                {"id": visit.form["id"], "channel": "email", "email": fields.value("email")},
+            )
+            addresses.register(visit.db, visit.caller, sent, visit.now, **mail._asdict())
     except Problem as problem:
         if problem.kind is Kind.ID_REUSED:
             wrong = fields.wrong_at("", "was sent before; open the page again")

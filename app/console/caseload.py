@@ -75,10 +75,11 @@ def search_caseload(visit: Inside) -> Answer:
     typed = Fields("search", _LABELS).typed(visit.form)
     only, after = visit.form["only"], visit.form["cursor"]
     try:
-        sent = read(
-            CaseSearchIn,
-            {"name": typed.value("name").strip(), "only": only, "cursor": after, "limit": PAGE},
-        )
+        with visit.db.tried():
+            sent = read(
+                CaseSearchIn,
+                {"name": typed.value("name").strip(), "only": only, "cursor": after, "limit": PAGE},
+            )
     except Problem as problem:
         return _refused(visit, typed.refused(problem))
     found = caseload.read_caseload(

@@ -107,8 +107,10 @@ def publish_protocol(visit: Inside) -> Answer:
     fields = Fields("protocol", {"text": "Protocol"}, values)
     held = schedule.read_protocol(visit.db, visit.caller)
     try:
-        sent = _read_protocol(typed)
-        schedule.publish_protocol(visit.db, visit.caller, sent, version(typed_version), visit.now)
+        with visit.db.tried():
+            sent = _read_protocol(typed)
+            base_version = version(typed_version)
+            schedule.publish_protocol(visit.db, visit.caller, sent, base_version, visit.now)
     except Problem as problem:
         if problem.kind is Kind.PRECONDITION_FAILED:
             return _protocol(visit, held, fields, status=412, is_overtaken=True)
@@ -135,8 +137,11 @@ def declare_hours(visit: Inside) -> Answer:
     holidays = fields.value("holidays").replace(",", " ").split()
     time_zone = fields.value("time_zone").strip()
     try:
-        sent = read(HoursIn, {"hours": {}, "time_zone": time_zone})
-        hours.declare_hours(visit.db, visit.caller, shifts, holidays, base_version, sent.time_zone)
+        with visit.db.tried():
+            sent = read(HoursIn, {"hours": {}, "time_zone": time_zone})
+            hours.declare_hours(
+                visit.db, visit.caller, shifts, holidays, base_version, sent.time_zone
+            )
     except Problem as problem:
         held = hours.read_hours(visit.db, visit.caller)
         if problem.kind is Kind.PRECONDITION_FAILED:

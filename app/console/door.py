@@ -10,6 +10,15 @@ browser is different. A page takes one of
 beside path and query parameters, and returns what is `Shown`, where to `GoTo`, an answer that
 goes on (`Live`), or a `Problem` that must not undo what was stored. A problem is a page too.
 
+A form that a service refuses comes back with what is wrong, and the transaction commits with that
+page (somebody looked at the record). So whoever catches a Problem tries the service first:
+
+    try:
+        with visit.db.tried():
+            goals.set_goal(visit.db, chart, sent, visit.now)
+    except Problem as problem:
+        return _page(visit, chart, fields.refused(problem), status=422)
+
 A form comes as `application/x-www-form-urlencoded`, of at most `FORM_BYTES`, and from ourselves:
 the cookie is SameSite=Strict, the browser says that the request comes from this origin
 (Sec-Fetch-Site, Origin), and the form carries its session's token. Whoever is signed off while

@@ -83,10 +83,11 @@ def publish_escalation(visit: Inside) -> Answer:
     members, places = _members(fields)
     held = policies.read_policy(visit.db, visit.caller)
     try:
-        sent = read(EscalationIn, members)
-        policies.publish_policy(
-            visit.db, visit.caller, sent, version(visit.form["version"]), visit.now
-        )
+        with visit.db.tried():
+            sent = read(EscalationIn, members)
+            policies.publish_policy(
+                visit.db, visit.caller, sent, version(visit.form["version"]), visit.now
+            )
     except Problem as problem:
         if problem.kind is Kind.PRECONDITION_FAILED:
             return _page(visit, held, held, fields, status=412, is_overtaken=True)

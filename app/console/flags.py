@@ -130,7 +130,8 @@ def act_on_flag(visit: Inside, flag_id: str) -> Answer:
     act = visit.form["act"]
     if act == "acknowledge":
         try:
-            cases.acknowledge(visit.db, visit.caller, flag, visit.now)
+            with visit.db.tried():
+                cases.acknowledge(visit.db, visit.caller, flag, visit.now)
         except Problem as problem:
             if problem.kind not in {Kind.ALREADY_ACKNOWLEDGED, Kind.FLAG_CLOSED}:
                 raise
@@ -146,7 +147,8 @@ def act_on_flag(visit: Inside, flag_id: str) -> Answer:
         raise not_found()
     fields = Fields(act, _FORMS[act]).typed(visit.form)
     try:
-        done = acts[act](fields)
+        with visit.db.tried():
+            done = acts[act](fields)
     except Problem as problem:
         if problem.kind is Kind.FLAG_CLOSED:
             return _page(visit, flag, {act: fields}, status=409, is_conflict=True)

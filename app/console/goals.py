@@ -160,18 +160,19 @@ def rate_goal(visit: Inside, patient_id: str, goal_id: str) -> Answer:
         wrong = fields.wrong_at("recorded_at", str(error))
         return _goal(visit, chart, goal, wrong, new_id, status=422)
     try:
-        sent = read(
-            GoalRatingIn,
-            {
-                "id": str(new_id),
-                "goal_id": str(goal.id),
-                "level": _BY_TYPED.get(fields.value("level"), fields.value("level")),
-                "words": fields.value("words").strip(),
-                "recorded_at": at,
-            },
-        )
-        known = entries.known_before(visit.db, chart, RATINGS.kind, RATINGS.to_change, sent.id)
-        RATINGS.create(visit.db, chart, sent, known, visit.now)
+        with visit.db.tried():
+            sent = read(
+                GoalRatingIn,
+                {
+                    "id": str(new_id),
+                    "goal_id": str(goal.id),
+                    "level": _BY_TYPED.get(fields.value("level"), fields.value("level")),
+                    "words": fields.value("words").strip(),
+                    "recorded_at": at,
+                },
+            )
+            known = entries.known_before(visit.db, chart, RATINGS.kind, RATINGS.to_change, sent.id)
+            RATINGS.create(visit.db, chart, sent, known, visit.now)
     except Problem as problem:
         wrong = fields.refused(problem)
         kept_id = uuid7() if problem.kind is Kind.ID_REUSED else new_id
@@ -196,7 +197,8 @@ def _withdraw(visit: Visit, chart: Chart, goal: GoalOut) -> Answer:
     if known.row is None or known.row.plain["goal_id"] != goal.id:
         raise not_found()
     try:
-        RATINGS.withdraw(visit.db, chart, known, version(visit.form["version"]), visit.now)
+        with visit.db.tried():
+            RATINGS.withdraw(visit.db, chart, known, version(visit.form["version"]), visit.now)
     except Problem as problem:
         if problem.kind not in {*entries.CONFLICTS, Kind.VERSION_UNKNOWN}:
             raise

@@ -119,9 +119,12 @@ def plan_session(visit: Inside, patient_id: str) -> Answer:
     fields = _session_fields("plan").typed(visit.form)
     new_id = entry_id(visit.form["id"])
     try:
-        sent = _read_session(fields, chart, new_id, visit.form["recorded_at"])
-        known = entries.known_before(visit.db, chart, SESSIONS.kind, SESSIONS.to_change, sent.id)
-        SESSIONS.create(visit.db, chart, sent, known, visit.now)
+        with visit.db.tried():
+            sent = _read_session(fields, chart, new_id, visit.form["recorded_at"])
+            known = entries.known_before(
+                visit.db, chart, SESSIONS.kind, SESSIONS.to_change, sent.id
+            )
+            SESSIONS.create(visit.db, chart, sent, known, visit.now)
     except _Refused as refused:
         return _sessions(visit, chart, refused.fields, new_id, status=422)
     except Problem as problem:
@@ -157,12 +160,13 @@ def change_session(visit: Inside, patient_id: str, session_id: str) -> Answer:
     known = entries.look_up(visit.db, chart, SESSIONS.kind, SESSIONS.to_change, which)
     here = f"/console/patients/{chart.patient_id}/integration/{which}"
     try:
-        if act == "withdraw":
-            SESSIONS.withdraw(visit.db, chart, known, base_version, visit.now)
-            return GoTo(f"{here}?done=session-withdrawn")
-        stood = SESSIONS.read(visit.db, chart, which)
-        sent = _read_session(fields, chart, which, stood.recorded_at.isoformat(), stood)
-        SESSIONS.amend(visit.db, chart, sent, known, base_version, visit.now)
+        with visit.db.tried():
+            if act == "withdraw":
+                SESSIONS.withdraw(visit.db, chart, known, base_version, visit.now)
+                return GoTo(f"{here}?done=session-withdrawn")
+            stood = SESSIONS.read(visit.db, chart, which)
+            sent = _read_session(fields, chart, which, stood.recorded_at.isoformat(), stood)
+            SESSIONS.amend(visit.db, chart, sent, known, base_version, visit.now)
     except _Refused as refused:
         return _session(visit, chart, which, typed=refused.fields, status=422)
     except Problem as problem:
@@ -194,18 +198,21 @@ def _summarize(visit: Visit, patient_id: str, session_id: str) -> Answer:
     }
     kind, query = SUMMARIES.kind, SUMMARIES.to_change
     try:
-        if base_version == 0:
-            sent = read(SessionSummaryIn, members)
-            known = entries.known_before(visit.db, chart, kind, query, sent.id)
-            SUMMARIES.create(visit.db, chart, sent, known, visit.now)
-        else:
-            stood = SUMMARIES.read(visit.db, chart, summary_id)
-            if stood.integration_session_id != which:
-                raise not_found()
-            # When it was written first stays; its versions say when they were.
-            sent = read(SessionSummaryIn, {**members, "recorded_at": stood.recorded_at.isoformat()})
-            known = entries.look_up(visit.db, chart, kind, query, summary_id)
-            SUMMARIES.amend(visit.db, chart, sent, known, base_version, visit.now)
+        with visit.db.tried():
+            if base_version == 0:
+                sent = read(SessionSummaryIn, members)
+                known = entries.known_before(visit.db, chart, kind, query, sent.id)
+                SUMMARIES.create(visit.db, chart, sent, known, visit.now)
+            else:
+                stood = SUMMARIES.read(visit.db, chart, summary_id)
+                if stood.integration_session_id != which:
+                    raise not_found()
+                # When it was written first stays; its versions say when they were.
+                sent = read(
+                    SessionSummaryIn, {**members, "recorded_at": stood.recorded_at.isoformat()}
+                )
+                known = entries.look_up(visit.db, chart, kind, query, summary_id)
+                SUMMARIES.amend(visit.db, chart, sent, known, base_version, visit.now)
     except Problem as problem:
         stands = sessions.read_summary(visit.db, chart, which).summary
         is_first_no_more = base_version == 0 and stands is not None

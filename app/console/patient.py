@@ -64,8 +64,9 @@ def raise_concern(visit: Inside, patient_id: str) -> Answer:
     chart = open_chart(visit.db, visit.caller, patient_id, calls.RAISE_FLAGS, visit.now)
     fields = _concern({}).typed(visit.form)
     try:
-        sent = read(FlagIn, {**fields.values, "id": visit.form["id"]})
-        calls.raise_concern(visit.db, chart, sent, visit.now)
+        with visit.db.tried():
+            sent = read(FlagIn, {**fields.values, "id": visit.form["id"]})
+            calls.raise_concern(visit.db, chart, sent, visit.now)
     except Problem as problem:
         return _flags(visit, chart, fields.refused(problem), status=422)
     return GoTo(f"/console/patients/{chart.patient_id}/flags?done=raised")

@@ -100,8 +100,9 @@ def invite(visit: Inside) -> Answer:
         "clinician_id": fields.value("clinician_id"),
     }
     try:
-        sent = read(InvitationIn, members)
-        invitation, _ = invitations.invite(visit.db, visit.caller, sent, visit.now)
+        with visit.db.tried():
+            sent = read(InvitationIn, members)
+            invitation, _ = invitations.invite(visit.db, visit.caller, sent, visit.now)
     except Problem as problem:
         if problem.kind is Kind.ID_REUSED:
             refused = fields.wrong_at("", "was sent before with other values; open the page again")
@@ -124,7 +125,8 @@ def change_member(visit: Inside, membership_id: str) -> Answer:
     act = visit.form["act"]
     if act == "end":
         try:
-            roster.end_membership(visit.db, visit.caller, member_id, visit.now)
+            with visit.db.tried():
+                roster.end_membership(visit.db, visit.caller, member_id, visit.now)
         except Problem as problem:
             return _member(visit, member_id, _privileges([]).refused(problem), status=422)
         return GoTo("/console/people?done=ended")
@@ -133,9 +135,10 @@ def change_member(visit: Inside, membership_id: str) -> Answer:
     chosen = visit.form.every("privileges")
     fields = _privileges(chosen)
     try:
-        roster.change_privileges(
-            visit.db, visit.caller, member_id, chosen, version(visit.form["version"]), visit.now
-        )
+        with visit.db.tried():
+            roster.change_privileges(
+                visit.db, visit.caller, member_id, chosen, version(visit.form["version"]), visit.now
+            )
     except Problem as problem:
         if problem.kind is Kind.PRECONDITION_FAILED:
             return _member(visit, member_id, fields, status=412, is_overtaken=True)
@@ -176,11 +179,12 @@ def change_care(visit: Inside, patient_id: str) -> Answer:
         raise not_found()
     fields = Fields("assign", {"membership_id": "Clinician"}).typed(visit.form)
     try:
-        try:
-            chosen = UUID(fields.value("membership_id"))
-        except ValueError:
-            chosen = UUID(int=0)
-        care.assign(visit.db, visit.caller, patient, chosen, visit.now)
+        with visit.db.tried():
+            try:
+                chosen = UUID(fields.value("membership_id"))
+            except ValueError:
+                chosen = UUID(int=0)
+            care.assign(visit.db, visit.caller, patient, chosen, visit.now)
     except Problem as problem:
         return _patient(visit, patient, fields.refused(problem), status=422)
     return GoTo(f"{here}?done=began")

@@ -102,7 +102,8 @@ def change_second_factor(visit: Enrolling) -> Answer:
     name = visit.form["act"]
     typed = Fields(name, _LABELS[name]).typed(visit.form)
     try:
-        answer = act(visit, typed)
+        with visit.db.tried():
+            answer = act(visit, typed)
     except Problem as problem:
         if problem.kind is Kind.ALREADY_EXISTS:  # set up in another tab meanwhile
             return GoTo(SECOND_FACTOR)
@@ -173,11 +174,12 @@ def reset_second_factor(visit: Inside) -> Answer:
     member_id = entry_id(visit.form["membership_id"])
     typed = _reset_form(member_id).typed(visit.form)
     try:
-        sent = read(StepUpIn, typed.values)
-        with plain.in_turn():
-            refused = second_factor.reset(
-                visit.db, visit.caller, str(member_id), sent, visit.address, visit.now
-            )
+        with visit.db.tried():
+            sent = read(StepUpIn, typed.values)
+            with plain.in_turn():
+                refused = second_factor.reset(
+                    visit.db, visit.caller, str(member_id), sent, visit.address, visit.now
+                )
     except Problem as problem:
         return _clinic(visit, {member_id: _reset_form(member_id).refused(problem)}, status=422)
     if refused is None:

@@ -75,8 +75,9 @@ def say_otherwise(visit: Inside) -> Answer:
     typed = {key: text for key in fields.labels if (text := fields.value(key).strip())}
     base = visit.form["version"]
     try:
-        sent = TextsIn(texts={**others, **typed})
-        texts.replace_texts(visit.db, visit.caller, tag, base, sent)
+        with visit.db.tried():
+            sent = TextsIn(texts={**others, **typed})
+            texts.replace_texts(visit.db, visit.caller, tag, base, sent)
     except Problem as problem:
         if problem.kind is Kind.PRECONDITION_FAILED:
             return _page(visit, held, tag, about, fields=fields, status=412, is_overtaken=True)

@@ -387,6 +387,11 @@ class Shelf(Generic[S, O]):
             return set()
         return set(db.all(self.private_of, patient_id=chart.patient_id, ids=list(entry_ids)))
 
+    @property
+    def part_of_kind(self) -> str | None:
+        """Of what kind its entries are parts."""
+        return self._part_of[0].kind if self._part_of else None
+
     def made_private(self, action: str) -> bool:
         """Whether a row of the ledger took an entry out of some readers' sight."""
         return action == self._made_private

@@ -5,6 +5,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from app.experience import attachments
+from app.experience.notes import NOTES
 from app.journal.shelf import Shelf
 from app.kernel import entries, ledger
 from app.kernel.db import Db
@@ -30,9 +31,12 @@ def read_changes(db: Db, chart: Chart, after: int, limit: int) -> ChangesOut:
         if may_see is None:
             continue
         entry: _Entry | None = may_see(chart, row.entry(chart.data_key))
+        takes_with: list[str] = []
         if row.entry_id in private.get(row.entry_kind, ()):
-            # It was shown in an earlier version: whoever kept a copy learns that it is gone.
+            # It was shown in an earlier version: whoever kept a copy learns that it is gone. Its
+            # parts go with it by one word: each by itself would tell how many there are now.
             entry = None if _tells_of_hiding(chart, row) else _HIDDEN
+            takes_with = _PARTS.get(row.entry_kind, [])
         if entry is _HIDDEN:
             continue
         seen.append(
@@ -45,6 +49,7 @@ def read_changes(db: Db, chart: Chart, after: int, limit: int) -> ChangesOut:
                 action=row.action,
                 by=row.actor_role,
                 is_tombstone=entry is None or entries.is_withdrawn(entry),
+                takes_with=takes_with,
                 entry=entry,
             )
         )
@@ -74,6 +79,16 @@ def _tells_of_hiding(chart: Chart, row: ledger.Said) -> bool:
     return shelf.made_private(row.action) and shelf.read_right.is_granted(chart)
 
 
+def _parts() -> dict[str, list[str]]:
+    """By kind, the kinds of what is a part of it."""
+    parts = {NOTES.kind: [attachments.KIND]}
+    for shelf in SHELVES.values():
+        if shelf.part_of_kind is not None:
+            parts.setdefault(shelf.part_of_kind, []).append(shelf.kind)
+    return parts
+
+
+_PARTS: Final = _parts()
 _HIDDEN: Final[_Entry] = {}
 
 

@@ -195,6 +195,14 @@ class SeenChange(Open):
     is_tombstone: Annotated[
         bool, Field(description="The entry was withdrawn, or may no longer be seen.")
     ]
+    takes_with: Annotated[
+        list[str],
+        Field(
+            description="Of an entry that may no longer be seen: the kinds of its parts, which have"
+            " no tombstone of their own. Drop those that name it, such as a goal_step by its"
+            " goal_id. If it is seen again, ask for its parts anew."
+        ),
+    ] = []
     entry: dict[str, Any] | None
 
 

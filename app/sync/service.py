@@ -172,18 +172,21 @@ def _what_there_is(upload: _Upload, changes: list[_Change]) -> dict[str, dict[UU
 
 def _make(upload: _Upload, index: int, one: _Change, known: _Known) -> ChangeOut:
     change, kind = one.change, KINDS[one.change.kind]
+    before = known.row
     try:
-        if change.op == "create":
-            done = kind.create(upload, one.sent, known)
-            status = "created"
-        elif change.op == "amend":
-            done = kind.amend(upload, one.sent, known, change.base_version)
-            status = "amended"
-        else:
-            assert kind.withdraw is not None  # or it was refused when it was read
-            done = kind.withdraw(upload, known, change.base_version)
-            status = "withdrawn"
+        with upload.db.tried():
+            if change.op == "create":
+                done = kind.create(upload, one.sent, known)
+                status = "created"
+            elif change.op == "amend":
+                done = kind.amend(upload, one.sent, known, change.base_version)
+                status = "amended"
+            else:
+                assert kind.withdraw is not None  # or it was refused when it was read
+                done = kind.withdraw(upload, known, change.base_version)
+                status = "withdrawn"
     except Problem as problem:
+        known.row = before  # what was undone with the refusal never was
         if problem.kind not in entries.CONFLICTS:
             if problem.kind is not Kind.VERSION_UNKNOWN:
                 known.fail_at(change.base_version)

@@ -13,7 +13,9 @@ from tests.builders import (
     a_check_in,
     a_dosing_session,
     a_goal,
+    a_goal_step,
     a_note,
+    attached,
 )
 from tests.conftest import Behind
 from tests.contract.statements import Statement
@@ -205,6 +207,38 @@ class TestNotes:
         ]
         own = notes_seen(world.patient, "/v1/patients/me")
         assert [words for _, words, _ in own] == ["First.", "Second.", "Third.", "Third."]
+
+    def test_what_is_part_of_an_entry_that_is_gone_goes_with_its_tombstone(
+        self, world: World
+    ) -> None:
+        goal = sent(world.patient, "goals", a_goal())
+        step = sent(world.patient, "goal-steps", a_goal_step(goal))
+        note = sent(world.patient, "notes", a_note())
+        attached(world.patient, note, b"\x89PNG\r\n\x1a\n" + b"quiet")
+        after = read(world.therapist, world.patient.record)["next_after"]
+        kept = {one["id"] for one in everything(world.therapist, world.patient.record)}
+        assert {goal, step, note} < kept
+
+        amended(world.patient, f"goals/{goal}", a_goal(tier="private"))
+        amended(world.patient, f"notes/{note}", a_note(tier="private"))
+        sent(world.patient, "goal-steps", a_goal_step(goal))
+
+        since = read(world.therapist, world.patient.record, after=after)["changes"]
+        assert [(one["id"], one["is_tombstone"], one["takes_with"]) for one in since] == [
+            (goal, True, ["goal_step", "goal_rating"]),
+            (note, True, ["attachment"]),
+        ]
+        own = read(world.patient, after=after)["changes"]
+        assert all(one["takes_with"] == [] for one in own)
+
+    def test_what_was_withdrawn_takes_nothing_with_it(self, world: World) -> None:
+        goal = sent(world.patient, "goals", a_goal())
+        sent(world.patient, "goal-steps", a_goal_step(goal))
+        withdrawn(world.patient, f"goals/{goal}", 1)
+
+        seen = everything(world.therapist, world.patient.record)
+
+        assert (seen[-1]["is_tombstone"], seen[-1]["takes_with"]) == (True, [])
 
     def test_of_a_note_that_was_opened_only_what_was_said_since_is_seen(self, world: World) -> None:
         note_id = sent(world.patient, "notes", a_note(tier="private", words="First."))

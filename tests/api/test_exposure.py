@@ -110,11 +110,24 @@ class TestPrompts:
         assert all(one["is_on"] for one in told["instruments"])
         assert told["source"]
 
-    def test_sessions_of_two_routes_reach_no_threshold_together(self, world: World) -> None:
+    def test_sessions_of_two_routes_reach_a_threshold_together_without_milligrams(
+        self, world: World
+    ) -> None:
         for days_ago in range(1, 7):
             dose(world, days_ago, route="im" if days_ago % 2 else "iv")
 
-        assert exposure(world)["prompts"] == []
+        told = exposure(world)
+
+        [reached] = told["prompts"]
+        assert (reached["key"], reached["drug"], reached["route"]) == (
+            "course-complete",
+            "ketamine",
+            None,
+        )
+        assert reached["amount"] == {"doses": 6, "sessions": 6, "mg": None}
+        [of_drug] = told["by_drug"]
+        assert (of_drug["routes"], of_drug["sessions"]) == (["im", "iv"], 6)
+        assert of_drug["sessions_in_last"] == {"7": 6, "28": 6, "90": 6, "365": 6}
 
     def test_the_thresholds_are_the_clinic_s_own(self, world: World) -> None:
         held = world.administrator.get("/v1/clinic/protocol").json()

@@ -252,6 +252,41 @@ class TestReadingsBeforeTheDose:
         assert "blood-pressure" not in told["open_at_dose"]["gaps"]
         assert self.pressure(world, session) == ("met", [])
 
+    @pytest.mark.parametrize(
+        ("minutes_ago", "found"), [(58, ("met", [])), (61, ("not-met", ["out-of-date"]))]
+    )
+    def test_a_pressure_speaks_for_an_hour(
+        self, world: World, minutes_ago: int, found: tuple[str, list[str]]
+    ) -> None:
+        session = self.planned(world, a_reading(minutes_ago), {"at": ago(1), "spo2": 98})
+
+        assert self.pressure(world, session) == found
+
+    def test_one_of_months_ago_is_no_pressure_whoever_ticks_it_until_another_is_read(
+        self, world: World
+    ) -> None:
+        session = self.planned(world, {"at": ago(2), "spo2": 98})
+        old = {"measured_at": ago(60 * 24 * 90), "systolic": 120, "diastolic": 80}
+        body = a_check(session, reading=old, answers={"blood-pressure": "yes"})
+        sent(world.therapist, world, "preparation-checks", body)
+
+        assert self.pressure(world, session) == ("not-met", ["out-of-date"])
+
+        new = {"measured_at": ago(1), "systolic": 120, "diastolic": 80}
+        sent(world.therapist, world, "preparation-checks", a_check(session, reading=new))
+        assert self.pressure(world, session) == ("met", [])
+
+    def test_how_old_it_may_be_is_the_protocol_s(self, world: World) -> None:
+        held = world.administrator.get("/v1/clinic/protocol").json()
+        own = {name: held[name] for name in held if name not in {"version", "published_at"}}
+        own["preparation"] = own["preparation"] | {"reading_within_minutes": 10}
+        published = world.administrator.put("/v1/clinic/protocol", own, base=1)
+        assert published.status_code == 200, published.text
+
+        session = self.planned(world, a_reading(11))
+
+        assert self.pressure(world, session) == ("not-met", ["out-of-date"])
+
     def test_the_later_one_counts_of_a_check_s_and_a_monitor_s(self, world: World) -> None:
         session = self.planned(world, a_reading(30, systolic=185, diastolic=95))
         reading = {"measured_at": ago(5), "systolic": 130, "diastolic": 80}

@@ -11,6 +11,7 @@ from app.clinical.exposure import (
     PLAUSIBLE_MG,
     Administration,
     Amount,
+    by_drug,
     cumulative,
     dose_fault,
     mg_per_kg,
@@ -148,10 +149,66 @@ def test_a_prompt_comes_on_its_threshold(sessions: int, is_reached: bool) -> Non
     assert bool(prompted(given_, [prompt()], NOW)) is is_reached
 
 
-def test_two_routes_below_a_threshold_do_not_reach_it_together() -> None:
+def test_sessions_of_two_routes_reach_a_threshold_together_and_no_milligrams_do() -> None:
     given_ = [dose(1), dose(2), dose(3, route="oral"), dose(4, drug="esketamine")]
 
+    [told] = prompted(given_, [prompt()], NOW)
+
+    assert (told.drug, told.route) == ("ketamine", None)
+    assert (told.doses, told.sessions, told.mg) == (3, 3, None)
+
+
+@pytest.mark.parametrize("measure", ["doses", "mg"])
+def test_nothing_but_sessions_is_counted_over_routes(measure: str) -> None:
+    given_ = [dose(day, route=route, dose_mg=1) for day in (1, 2) for route in ("im", "oral")]
+
+    assert prompted(given_, [prompt(measure=measure)], NOW) == []
+
+
+def test_a_session_with_two_routes_is_one() -> None:
+    given_ = [dose(day, route=route, session=day) for day in (1, 2) for route in ("im", "oral")]
+
     assert prompted(given_, [prompt()], NOW) == []
+    [told] = by_drug(given_, NOW)
+    assert (told.routes, told.sessions) == (("im", "oral"), 2)
+
+
+def test_sessions_of_two_drugs_are_never_counted_together() -> None:
+    given_ = [dose(1), dose(2), dose(3, drug="esketamine")]
+
+    assert prompted(given_, [prompt()], NOW) == []
+    assert [(one.drug, one.sessions) for one in by_drug(given_, NOW)] == [
+        ("esketamine", 1),
+        ("ketamine", 2),
+    ]
+
+
+def test_a_prompt_of_one_route_counts_no_other() -> None:
+    given_ = [dose(1), dose(2), dose(3, route="oral")]
+
+    assert prompted(given_, [prompt(route="im")], NOW) == []
+
+
+def test_by_drug_sessions_are_told_with_their_spacing_and_windows() -> None:
+    [told] = by_drug([dose(40), dose(10, route="oral"), dose(4), dose(-1)], NOW)
+
+    assert (told.first_at, told.last_at, told.sessions) == (NOW - 40 * DAY, NOW - 4 * DAY, 3)
+    assert (told.median_spacing_days, told.shortest_spacing_days) == (18.0, 6.0)
+    assert dict(told.in_last) == {7: 1, 28: 2, 90: 3, 365: 3}
+
+
+@given(administrations)
+@law
+def test_by_drug_there_are_as_many_sessions_as_there_are_and_no_more(
+    given_: list[Administration],
+) -> None:
+    for told in by_drug(given_, NOW):
+        of_routes = [one for one in cumulative(given_, NOW) if one.drug == told.drug]
+
+        assert told.routes == tuple(one.route for one in of_routes)
+        assert max(one.total.sessions for one in of_routes) <= told.sessions
+        assert told.sessions <= sum(one.total.sessions for one in of_routes)
+        assert told.sessions == len({one.session for one in given_ if one.drug == told.drug})
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.clinical.eligibility import Medication, classes, warnings
+from app.clinical.eligibility import Medication, classes, not_recognised, warnings
 from app.clinical.eligibility.interactions import parse
 from app.clinical.instruments import DefinitionRefused
 
@@ -73,6 +73,14 @@ def test_a_part_of_a_word_is_no_drug(name: str) -> None:
         ("Nardil", "maois"),
         ("MAO inhibitor", "maois"),
         ("Lamotrigine", "may-blunt"),
+        ("Theophylline 200 mg", "seizure-threshold"),
+        ("Aminophyllin", "seizure-threshold"),
+        ("argipressin", "sympathomimetics"),
+        ("Pseudoephedrine (nasal)", "sympathomimetics"),
+        ("L-Thyroxin 75", "thyroid-hormones"),
+        ("Promethazine", "cns-depressants"),
+        ("ATIVAN", "cns-depressants"),
+        ("Concerta XL", "psychostimulants"),
     ],
 )
 def test_each_class_is_found(name: str, drug_class: str) -> None:
@@ -108,6 +116,26 @@ def test_a_benzodiazepine_is_in_two_classes_and_the_doubtful_one_says_so() -> No
         (1, "may-blunt", False),
     ]
     assert all(one.reason and one.source for one in told)
+
+
+def test_desmopressin_is_no_vasopressin() -> None:
+    assert found("desmopressin") == set()
+
+
+def test_what_the_catalogue_does_not_know_is_told_by_its_place() -> None:
+    listed = [Medication("Zebrafin"), Medication("diazepam"), Medication("x", "3322")]
+
+    assert not_recognised(listed) == [0]
+
+
+@given(st.lists(st.text(max_size=20), max_size=5))
+@law
+def test_every_entry_is_warned_of_or_not_recognised(names: list[str]) -> None:
+    listed = [Medication(name) for name in names]
+
+    warned = {one.place for one in warnings(listed)}
+
+    assert warned ^ set(not_recognised(listed)) == set(range(len(names)))
 
 
 def test_whatever_blunts_as_a_benzodiazepine_also_depresses() -> None:

@@ -15,7 +15,7 @@ ANSWERS = ("yes", "no", "unknown")
 
 def a_list(kind: str = "asked-patient", *, required: bool = True) -> Preparation:
     item = PreparationItem(key="x", label="X", kind=kind, required=required)  # type: ignore[arg-type]
-    return Preparation(items=(item,), source="A test", convention=True)
+    return Preparation(items=(item,), reading_within_minutes=60, source="A test", convention=True)
 
 
 def said(answer: str, by: str = "patient", at: int = 1) -> Said:

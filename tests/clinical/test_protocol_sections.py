@@ -86,6 +86,12 @@ def test_what_is_left_out_names_instruments_that_need_not_be_known() -> None:
     )
 
 
+def test_a_checklist_from_before_it_said_how_old_a_pressure_may_be_has_an_hour() -> None:
+    held = read(changed("/preparation/reading_within_minutes", MISSING), RECALL_DAYS)
+
+    assert held.sections.preparation.reading_within_minutes == 60
+
+
 def test_a_section_of_ones_own_stands_beside_those_that_ship() -> None:
     held = read(changed("/integration/open_days", 5), RECALL_DAYS)
 
@@ -159,6 +165,12 @@ def test_every_number_of_the_sections_has_a_source() -> None:
         ("/monitoring/alarms/2/source", "", "/monitoring/alarms/2/source", "a text"),
         ("/discharge/criteria", [], "/discharge/criteria", "list of 1"),
         ("/discharge/reading_within_minutes", 0, "/discharge/reading_within_minutes", "from 1"),
+        (
+            "/preparation/reading_within_minutes",
+            1441,
+            "/preparation/reading_within_minutes",
+            "from 1",
+        ),
         ("/discharge/criteria/0/kind", "luck", "/discharge/criteria/0/kind", "one of"),
         ("/discharge/criteria/0/at_least", -1, "/discharge/criteria/0/at_least", "from 0"),
         ("/discharge/criteria/0/at_most", 9, "/discharge/criteria/0", "may only have"),

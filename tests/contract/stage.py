@@ -288,6 +288,8 @@ def live(patient: Person, carer: Person) -> dict[str, str]:
         for meant_for in ("", " to amend", " to withdraw"):
             made[many + meant_for] = patient.post(f"{path}/{many}", part(goal))
         made[f"{many} private"] = patient.post(f"{path}/{many}", part(private))
+    about = a_medication(name=canary, about_id=made["medications"].json()["id"])
+    made["medications about"] = patient.post(f"{path}/medications", about)
     made |= practised_and_agreed(patient, carer, path, made)
     assert {answer.status_code for answer in made.values()} == {201}
     entries = {kind: answer.json()["id"] for kind, answer in made.items()}

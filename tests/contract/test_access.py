@@ -1087,10 +1087,7 @@ EXPECTED.update(
             ("GET", ON_A_PAGE + tab): [Try(READ_PAGE)]
             for tab in ("/week", "/week/print", "/integration")
         },
-        ("GET", f"{ON_A_PAGE}/thread/{{told_id}}"): [
-            Try(READ_PAGE, kind="insights", query="?kind=insight"),
-            Try(READ_GOALS_ENTRY_PAGE, kind="goals", query="?kind=goal"),
-        ],
+        ("GET", f"{ON_A_PAGE}/thread/{{kind}}/{{told_id}}"): [Try(READ_PAGE, kind="insights")],
         ("GET", f"{ON_A_PAGE}/goals/{{goal_id}}"): [Try(READ_GOALS_ENTRY_PAGE, kind="goals")],
         ("POST", f"{ON_A_PAGE}/goals/{{goal_id}}"): [
             Try(CHANGE_PAGE, kind="goals for a page", form=A_RATING)
@@ -1264,6 +1261,7 @@ def ask(
     caller = stage.callers[who]
     address = path.replace("{patient_id}", targets(stage).get(column, ""))
     address = address.replace("{instrument}", "phq-9")
+    address = address.replace("{kind}", "insight")
     address = address.replace(
         "{key}", own_instrument(stage.world.here) if column == "own" else "phq-9"
     )

@@ -65,6 +65,63 @@ def says_commit(value: object) -> bool:
     return isinstance(text, str) and re.search(r"(?:^|;)\s*COMMIT\b", text) is not None
 
 
+def catches_without_trying(source: str) -> list[str]:
+    """Functions that catch a Problem, go on, and keep what a service had written before it.
+
+    Fine are `with db.tried():` as all that is tried, a handler that always raises, and code that
+    awaits, which is outside of any transaction.
+    """
+    tree = ast.parse(source)
+    plain = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+    awaited = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.AsyncFunctionDef)
+        for inner in ast.walk(node)
+    }
+    return [
+        function.name
+        for function in plain
+        for node in ast.walk(function)
+        if id(node) not in awaited
+        and (
+            (isinstance(node, ast.Try) and not is_tried(node.body) and goes_on(node.handlers))
+            or (isinstance(node, ast.With) and suppresses(node) and not is_tried(node.body))
+        )
+    ]
+
+
+def is_tried(body: list[ast.stmt]) -> bool:
+    """Whether all of it is `with ….tried():`."""
+    return [ast.unparse(one).partition("\n")[0].endswith(".tried():") for one in body] == [True]
+
+
+def goes_on(handlers: list[ast.ExceptHandler]) -> bool:
+    """Whether a Problem that was raised may end here."""
+    return any(
+        (one.type is None or names_problem(one.type))
+        and not (
+            isinstance(one.body[-1], ast.Raise)
+            and not any(isinstance(node, ast.Return | ast.Continue) for node in ast.walk(one))
+        )
+        for one in handlers
+    )
+
+
+def suppresses(node: ast.With) -> bool:
+    """Whether it is `with suppress(Problem):`, also beside others."""
+    return any(
+        isinstance(call, ast.Call) and "suppress" in ast.unparse(call.func) and names_problem(call)
+        for item in node.items
+        for call in ast.walk(item.context_expr)
+    )
+
+
+def names_problem(node: ast.AST) -> bool:
+    names = {one.id for one in ast.walk(node) if isinstance(one, ast.Name)}
+    return not names.isdisjoint({"Problem", "Exception", "BaseException"})
+
+
 def committed_texts() -> list[Path]:
     """Every text in the tree that .gitignore does not leave out."""
     ignored = [line.strip() for line in (ROOT / ".gitignore").read_text().splitlines()]
@@ -141,6 +198,49 @@ class TestTransactions:
     @pytest.mark.parametrize("source", ["'''COMMIT is told of here.'''", "x = 'committed'"])
     def test_a_word_about_committing_is_not_a_commit(self, source: str) -> None:
         assert not commits(source)
+
+
+class TestRefusals:
+    def test_whoever_catches_a_refusal_keeps_nothing_of_what_was_written_before_it(self) -> None:
+        # Around transactions, not within them; and what reads a body and has no database.
+        around = {"kernel", "operations", "cli.py", "worker.py", "main.py", "__main__.py"}
+        fine = {("console/door.py", "handle"), ("sync/service.py", "_read")}
+
+        found = {
+            (str(path.relative_to(APP)), name)
+            for path in python_files(APP)
+            if path.relative_to(APP).parts[0] not in around
+            for name in catches_without_trying(path.read_text())
+        }
+
+        assert found - fine == set()
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            "try:\n  write(db)\n except Problem:\n  return 1",
+            "try:\n  write(db)\n except (KeyError, Problem) as one:\n  return one",
+            "try:\n  with db.tried():\n   pass\n  write(db)\n except Problem:\n  return 1",
+            "try:\n  write(db)\n except Exception:\n  if a:\n   return 1\n  raise",
+            "try:\n  write(db)\n except:\n  pass",
+            "with suppress(Problem):\n  write(db)",
+        ],
+    )
+    def test_a_refusal_that_is_caught_is_seen_in_every_form(self, body: str) -> None:
+        assert catches_without_trying(f"def page():\n {body}\n") == ["page"]
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            "try:\n  with visit.db.tried():\n   write(db)\n except Problem:\n  return 1",
+            "try:\n  look(db)\n except Problem:\n  raise invalid() from None",
+            "try:\n  look(db)\n except ValueError:\n  return 1",
+            "async def make():\n  try:\n   await draw()\n  except Problem:\n   return 1",
+            "with suppress(KeyError):\n  look(db)",
+        ],
+    )
+    def test_a_refusal_that_undoes_is_welcome(self, body: str) -> None:
+        assert catches_without_trying(f"def page():\n {body}\n") == []
 
 
 class TestNames:

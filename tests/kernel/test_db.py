@@ -5,6 +5,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 from uuid import UUID, uuid4
@@ -260,6 +261,151 @@ class TestCommit:
             tapped.run(work)
 
         assert between.connections == 0
+
+
+def refused_after(*steps: Callable[[Db], object]) -> Callable[[Db], None]:
+    """Work that does this and then refuses, inside of what is tried; the refusal is caught."""
+
+    def work(db: Db) -> None:
+        with suppress(Problem), db.tried():
+            for step in steps:
+                step(db)
+            raise Problem(Kind.INVALID)
+
+    return work
+
+
+class TestTried:
+    def test_what_was_written_before_a_refusal_is_undone_and_the_rest_is_stored(
+        self, direct: Direct, other: Direct
+    ) -> None:
+        before, inside, after = a_name(), a_name(), a_name()
+
+        def work(db: Db) -> None:
+            db.add(ADD, name=before, at=NOW)
+            refused_after(
+                lambda db: db.add(ADD, name=inside, at=NOW), lambda db: db.one(AT, beat_name=inside)
+            )(db)
+            db.add(ADD, name=after, at=NOW)
+
+        direct.run(work)
+
+        def look(db: Db) -> list[datetime | None]:
+            return [db.first(AT, beat_name=name) for name in (before, inside, after)]
+
+        assert other.run(look) == [NOW, None, NOW]
+
+    def test_what_has_not_travelled_is_not_sent_at_all(
+        self, tapped: Direct, between: Between
+    ) -> None:
+        name = a_name()
+
+        def work(db: Db) -> None:
+            refused_after(lambda db: db.add(ADD, name=a_name(), at=NOW))(db)
+            db.add(ADD, name=name, at=NOW)
+
+        tapped.run(work)
+
+        assert [[sql.partition(" ")[0] for sql in trip] for trip in between.trips] == [
+            ["BEGIN", "INSERT", "COMMIT"]
+        ]
+        assert tapped.run(lambda db: db.one(AT, beat_name=name)) == NOW
+
+    def test_what_nobody_refuses_is_stored_and_costs_nothing_if_nothing_was_read(
+        self, tapped: Direct, between: Between
+    ) -> None:
+        name = a_name()
+
+        def work(db: Db) -> None:
+            with db.tried():
+                db.add(ADD, name=name, at=NOW)
+
+        tapped.run(work)
+
+        assert [len(trip) for trip in between.trips] == [3]
+        assert tapped.run(lambda db: db.one(AT, beat_name=name)) == NOW
+
+    def test_what_is_read_in_between_takes_no_round_trip_more(
+        self, tapped: Direct, between: Between
+    ) -> None:
+        name = a_name()
+
+        def work(db: Db) -> None:
+            with db.tried():
+                db.first(AT, beat_name=name)
+                db.add(ADD, name=name, at=NOW)
+
+        tapped.run(work)
+
+        assert [[sql.partition(" ")[0] for sql in trip] for trip in between.trips] == [
+            ["BEGIN", "SAVEPOINT", "SELECT"],
+            ["INSERT", "RELEASE", "COMMIT"],
+        ]
+        assert tapped.run(lambda db: db.one(AT, beat_name=name)) == NOW
+
+    def test_one_within_another_undoes_its_own(self, direct: Direct) -> None:
+        outer, inner = a_name(), a_name()
+
+        def work(db: Db) -> None:
+            with db.tried():
+                db.add(ADD, name=outer, at=NOW)
+                db.one(ONE)
+                refused_after(lambda db: db.add(ADD, name=inner, at=NOW), lambda db: db.one(ONE))(
+                    db
+                )
+
+        direct.run(work)
+
+        assert direct.run(lambda db: db.first(AT, beat_name=outer)) == NOW
+        assert direct.run(lambda db: db.first(AT, beat_name=inner)) is None
+
+    def test_of_work_that_catches_and_then_raises_nothing_is_stored(self, direct: Direct) -> None:
+        name = a_name()
+
+        def work(db: Db) -> None:
+            with db.tried():
+                db.add(ADD, name=name, at=NOW)
+                db.one(ONE)
+            raise ZeroDivisionError
+
+        with pytest.raises(ZeroDivisionError):
+            direct.run(work)
+
+        assert direct.run(lambda db: db.first(AT, beat_name=name)) is None
+
+    @pytest.mark.parametrize("is_sent", [False, True])
+    def test_the_clinic_is_again_the_one_that_it_was(self, direct: Direct, is_sent: bool) -> None:
+        here, there = uuid4(), uuid4()
+
+        def work(db: Db) -> tuple[UUID | None, str]:
+            db.enter(here)
+            db.one(ONE)
+            look = [lambda db: db.one(CLINIC)] if is_sent else []
+            refused_after(lambda db: db.enter(there), *look)(db)
+            return db.clinic_id, db.one(CLINIC)
+
+        assert direct.run(work) == (here, str(here))
+
+    def test_a_collision_inside_is_nobody_s_refusal(self, direct: Direct) -> None:
+        name = a_name()
+        direct.run(lambda db: db.add(ADD, name=name, at=NOW))
+        calls: list[bool] = []
+
+        def work(db: Db) -> None:
+            calls.append(db.after_collision)
+            with suppress(Problem), db.tried():
+                if not db.after_collision:
+                    db.add(ADD, name=name, at=NOW)
+                db.one(ONE)
+
+        direct.run(work)
+
+        assert calls == [False, True]
+
+    def test_work_that_only_refused_leaves_its_connection_good(self, direct: Direct) -> None:
+        direct.run(refused_after(lambda db: db.one(ONE)))
+
+        assert direct.run(lambda db: db.one(TWO)) == 2
 
 
 class TestCollision:

@@ -10,7 +10,8 @@ Decided:
 - A hard stop stands until a prescriber resolved it, with a reason; resolved, it is still told.
 - Nothing here says that a treatment may be given. The best there is is `clear`: every question
   of this catalogue was answered with no. The catalogue is not medicine as a whole.
-- Interactions warn and never decide, and a list without warnings is no finding.
+- Interactions warn and never decide, and a list without warnings is no finding: what the
+  catalogue does not know is told, so that silence about it is not read as safe.
 - Catalogues are TOML files, read strictly; what was not checked against a source says so.
 """
 
@@ -19,6 +20,7 @@ from app.clinical.eligibility.interactions import (
     Medication,
     Warned,
     classes,
+    not_recognised,
     warnings,
 )
 from app.clinical.eligibility.resistance import (
@@ -61,5 +63,6 @@ __all__ = [
     "classes",
     "conditions",
     "history",
+    "not_recognised",
     "warnings",
 ]

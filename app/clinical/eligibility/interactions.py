@@ -98,6 +98,13 @@ def warnings(medications: Sequence[Medication]) -> list[Warned]:
     ]
 
 
+def not_recognised(medications: Sequence[Medication]) -> list[int]:
+    """The places of what the catalogue does not know: compared with nothing, and not known to be
+    safe. Of an entry that names several medicines one is enough to be recognised.
+    """
+    return [place for place, one in enumerate(medications) if not _found(one)]
+
+
 def _class(table: Table) -> DrugClass:
     tables = table.tables("drugs")
     drugs = tuple(_drug(one) for one in tables)

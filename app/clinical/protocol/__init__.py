@@ -43,6 +43,7 @@ from app.clinical.protocol.schedule import (
     timing,
 )
 from app.clinical.protocol.sections import (
+    READING_WITHIN_MINUTES,
     SECTIONS,
     Aftercare,
     Alarm,
@@ -65,6 +66,7 @@ __all__ = [
     "HISTORY_DAYS",
     "LONG_RECALL_DAYS",
     "NO_LONG_RECALL_HOURS",
+    "READING_WITHIN_MINUTES",
     "SECTIONS",
     "Aftercare",
     "Alarm",

@@ -59,11 +59,20 @@ class PreparationItem:
     required: bool
 
 
+READING_WITHIN_MINUTES: Final = 60
+"""For a checklist that does not say how old the blood pressure may be at the dose. Source: ours;
+the esketamine label asks for one before each dose, and names no time."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preparation:
-    """The checklist before a dose."""
+    """The checklist before a dose.
+
+    reading_within_minutes: how old the last blood pressure may be at the dose.
+    """
 
     items: tuple[PreparationItem, ...]
+    reading_within_minutes: int
     source: str
     convention: bool
 
@@ -180,7 +189,8 @@ class ExposurePrompt:
     """When cumulative exposure should make a clinician ask after something.
 
     drug, route: of this one alone; None: each drug, each route, on its own. Amounts of two
-        drugs or two routes are never added.
+        drugs or two routes are never added; but sessions without a route are counted over all
+        routes of a drug, which is a number of visits and converts nothing.
     measure, at_least, within_days: so much in the last so many days, the threshold included.
     about: what to ask after.
     instruments: what is proposed for asking; nothing is sent by itself.

@@ -15,6 +15,7 @@ from app.clinical.protocol.sections import (
     CONCERNS,
     MEASURES,
     PREPARATION_KINDS,
+    READING_WITHIN_MINUTES,
     ROUTES,
     Aftercare,
     Alarm,
@@ -140,7 +141,10 @@ def _preparation(table: Table) -> Preparation:
             )
         )
         entry.close()
-    return Preparation(items=tuple(items), **_cited(table))
+    within = READING_WITHIN_MINUTES
+    if table.has("reading_within_minutes"):
+        within = table.whole("reading_within_minutes", 1, _ONE_DAY_IN_MINUTES)
+    return Preparation(items=tuple(items), reading_within_minutes=within, **_cited(table))
 
 
 def _monitoring(table: Table) -> Monitoring:

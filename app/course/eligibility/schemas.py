@@ -60,6 +60,13 @@ class MedicationIn(EntryIn):
     status: Annotated[
         Literal["active", "stopped"], Field(description="Whether it is taken now.")
     ] = "active"
+    about_id: Annotated[
+        UUID | None,
+        Field(
+            description="Another medicine on the list that this one is said about: how a patient"
+            " says of what a clinician listed that they take it otherwise, or not (stopped)."
+        ),
+    ] = None
 
 
 class MedicationOut(EntryOut):
@@ -68,6 +75,14 @@ class MedicationOut(EntryOut):
     name: str
     rxnorm: str | None
     taken: str | None
+    about_id: UUID | None = None
+    listed_by: Annotated[
+        str,
+        Field(
+            description="Who listed it first: patient or clinician. Patients amend and withdraw"
+            " what they listed themselves."
+        ),
+    ] = "patient"
 
 
 class ScreeningIn(EntryIn):
@@ -183,6 +198,20 @@ class EligibilityOut(Open):
     history: HistoryOut
     interactions: list[InteractionOut]
     medications: Annotated[int, Field(description="How many medicines were looked at.")]
+    not_recognised: Annotated[
+        list[UUID],
+        Field(
+            description="Of these, those that the catalogue knows neither by code nor by any word:"
+            " they were compared with nothing, and are not known to be safe."
+        ),
+    ]
+    said_stopped: Annotated[
+        list[UUID],
+        Field(
+            description="Of these, those of which the patient says that they do not take them."
+            " They are looked at all the same."
+        ),
+    ]
 
 
 class ConditionOut(Open):

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Final, NamedTuple
+from uuid import UUID
 
 from sqlalchemy import bindparam, literal_column
 from sqlalchemy.dialects.postgresql import insert as upsert
@@ -43,6 +44,7 @@ TREATING: Final = frozenset({"therapy", "prescribe"})
 READ_ELIGIBILITY: Final = Right("eligibility.read", is_for_patient=False)
 
 NOT_SCREENED: Final = "not-screened"
+NOT_YOURS: Final = "A clinician listed this medicine. Say what you take in an entry of your own."
 _LOOKED_AT: Final = 500
 """Entries of one kind that are looked at together, the newest; far more than anybody has."""
 
@@ -153,6 +155,26 @@ def _resolved(
     return {}
 
 
+def _listed(
+    db: Db, chart: Chart, sent: MedicationIn, row: Kept, before: Kept | None, _: datetime
+) -> dict[str, Any]:
+    """Who listed it first. Raises: Problem INVALID."""
+    about = sent.about_id
+    if about is not None and (before is None or before.plain["about_id"] != about):
+        kept = db.first(MEDICATIONS.one, patient_id=chart.patient_id, id=about)
+        if about == row.id or kept is None or kept.status == ENTERED_IN_ERROR:
+            raise invalid("/about_id", "is not another of the patient's medicines")
+    if before is not None:
+        return {"listed_by": before.plain["listed_by"]}
+    return {"listed_by": "patient" if chart.is_own else "clinician"}
+
+
+def _only_own(chart: Chart, entry: MedicationOut) -> None:
+    """What a clinician listed is part of what others prescribe by. Raises: Problem FORBIDDEN."""
+    if chart.is_own and entry.listed_by != "patient":
+        raise Problem(Kind.FORBIDDEN, detail=NOT_YOURS)
+
+
 TRIALS: Final = Shelf(
     "trial_history",
     TrialHistory,
@@ -171,6 +193,8 @@ MEDICATIONS: Final = Shelf(
     created="listed",
     read=Right("medications.read"),
     write=Right("medications.list", privileges=CARE),
+    derive=_listed,
+    guard=_only_own,
 )
 SCREENINGS: Final = Shelf(
     "screening",
@@ -194,8 +218,12 @@ RESOLUTIONS: Final = Shelf(
     derive=_resolved,
 )
 ALL_TRIALS = TRIALS.query(newest=_LOOKED_AT)
-TAKEN_NOW = MEDICATIONS.query(
-    columns(Medication).status == literal_column("'active'"), newest=_LOOKED_AT
+_medication = columns(Medication)
+TAKEN_NOW = MEDICATIONS.query(_medication.status == literal_column("'active'"), newest=_LOOKED_AT)
+SAID_OF_OTHERS = MEDICATIONS.query(
+    _medication.about_id.is_not(None),
+    _medication.listed_by == literal_column("'patient'"),
+    newest=_LOOKED_AT,
 )
 NEWEST_SCREENING = SCREENINGS.query(newest=1)
 RESOLUTIONS_OF = RESOLUTIONS.query(_resolution.screening_id == bindparam("screening_id"))
@@ -210,7 +238,18 @@ def read_eligibility(db: Db, chart: Chart) -> EligibilityOut:
         history=read_history(db, chart),
         interactions=interactions(taken),
         medications=len(taken),
+        not_recognised=[taken[at].id for at in eligibility.not_recognised(_as_listed(taken))],
+        said_stopped=_said_stopped(db, chart, taken),
     )
+
+
+def _said_stopped(db: Db, chart: Chart, taken: Sequence[MedicationOut]) -> list[UUID]:
+    """By what the patient said of each last."""
+    last: dict[UUID, str] = {}
+    for one in MEDICATIONS.found(db, chart, SAID_OF_OTHERS):
+        if one.about_id is not None:
+            last.setdefault(one.about_id, one.status)
+    return [one.id for one in taken if last.get(one.id) == "stopped"]
 
 
 def stands(db: Db, chart: Chart) -> Stood | None:
@@ -270,11 +309,14 @@ def read_history(db: Db, chart: Chart) -> HistoryOut:
 
 def interactions(taken: Sequence[MedicationOut]) -> list[InteractionOut]:
     """What of this list interacts."""
-    listed = [eligibility.Medication(one.name, one.rxnorm) for one in taken]
     return [
         InteractionOut(
             medication_id=taken[one.place].id,
             **{name: value for name, value in asdict(one).items() if name != "place"},
         )
-        for one in eligibility.warnings(listed)
+        for one in eligibility.warnings(_as_listed(taken))
     ]
+
+
+def _as_listed(taken: Sequence[MedicationOut]) -> list[eligibility.Medication]:
+    return [eligibility.Medication(one.name, one.rxnorm) for one in taken]

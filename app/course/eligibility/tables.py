@@ -7,7 +7,7 @@ from sqlalchemy import Double, ForeignKeyConstraint, Index
 from sqlmodel import Field, SQLModel
 
 from app.clinical.eligibility import TrialOutcome
-from app.journal.tables import Entry, entry_table
+from app.journal.tables import Entry, entry_table, part_of
 from app.kernel.tables import DISTRIBUTED, instant, json, key, of_clinic, one_of, text
 
 TRIAL_KINDS = ("antidepressant", "augmentation", "psychotherapy", "neurostimulation", "other")
@@ -54,10 +54,19 @@ class TreatmentResistance(SQLModel, table=True):
 
 
 class Medication(Entry, table=True):
-    """A medicine. words: sealed `{"name", "taken"}`. status: stopped once it is taken no more."""
+    """A medicine. words: sealed `{"name", "taken"}`. status: stopped once it is taken no more.
 
-    __table_args__ = entry_table(statuses=("active", "stopped"))
+    about_id: another one that this is said about. listed_by: who wrote it first.
+    """
+
+    __table_args__ = entry_table(
+        part_of("about_id", "medication"),
+        one_of("listed_by", "patient", "clinician"),
+        statuses=("active", "stopped"),
+    )
     rxnorm: str | None = text(nullable=True)
+    about_id: UUID | None
+    listed_by: str = text(before="'patient'")
 
 
 class Screening(Entry, table=True):

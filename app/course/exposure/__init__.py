@@ -5,6 +5,8 @@ protocol in force. Every drug and every route stands by itself, and nothing adds
 
 Decided:
 
+- Sessions alone are counted over all routes of a drug: somebody who is given it by two routes would
+  else never reach a threshold. It is a number of visits, converts nothing, and is ours.
 - A prompt tells those who treat that a threshold of the clinic's is reached, and which
   questionnaires are proposed, with when each was last answered. It puts nothing into what
   is due for the patient: whether and how somebody is asked about their bladder or their cravings is

@@ -14,7 +14,8 @@ routes: Final = router("course")
     "/v1/patients/{patient_id}/exposure", response_model=ExposureOut, operation_id="read_exposure"
 )
 def read_exposure(visit: Signed, patient_id: str) -> Reply:
-    """Doses, milligrams and spacing by drug and route, never added across, and what to ask after.
+    """Doses, milligrams and spacing by drug and route, never added across; sessions by drug; and
+    what to ask after.
 
     No advice on a dose.
     """

@@ -34,6 +34,31 @@ class DrugByRouteOut(Open):
     ]
 
 
+class DrugOut(Open):
+    """One drug by whatever route, up to now, in sessions: how often, and not how much."""
+
+    drug: str
+    routes: list[str]
+    sessions: Annotated[int, Field(description="Visits with at least one dose of it.")]
+    first_at: datetime
+    last_at: datetime
+    median_spacing_days: Annotated[
+        float | None, Field(description="From session to session; null with fewer than two.")
+    ]
+    shortest_spacing_days: float | None
+    sessions_in_last: Annotated[
+        dict[str, int], Field(description="By number of days: 7, 28, 90 and 365.")
+    ]
+
+
+class PromptAmountOut(Open):
+    """So much in a prompt's days. mg: null over several routes, which are never added."""
+
+    doses: int
+    sessions: int
+    mg: float | None
+
+
 class ProposedInstrumentOut(Open):
     """A questionnaire that is proposed for asking."""
 
@@ -48,11 +73,13 @@ class ExposurePromptOut(Open):
     key: str
     label: str
     drug: str
-    route: str
+    route: Annotated[
+        str | None, Field(description="Null where sessions of several routes were counted.")
+    ]
     measure: str
     at_least: int
     within_days: int
-    amount: AmountOut
+    amount: PromptAmountOut
     about: Annotated[list[str], Field(description="bladder, liver, cravings")]
     instruments: list[ProposedInstrumentOut]
     source: str
@@ -72,11 +99,17 @@ class UseOutsideOut(Open):
 
 
 class ExposureOut(Open):
-    """What was given so far, by drug and route."""
+    """What was given so far, by drug and route; and how often, by drug."""
 
     as_of: datetime
     protocol_version: int
     given: list[DrugByRouteOut]
+    by_drug: Annotated[
+        list[DrugOut],
+        Field(
+            description="Over all routes, in sessions. That this is a measure to ask by is ours."
+        ),
+    ]
     prompts: list[ExposurePromptOut]
     use_outside: Annotated[
         list[UseOutsideOut],

@@ -13,12 +13,14 @@ from app.checkins import packs, schedule
 from app.checkins.tables import IS_FINAL, CheckIn
 from app.clinical import exposure
 from app.clinical.exposure import Administration as Given
-from app.clinical.exposure import Cumulative, Prompted
+from app.clinical.exposure import Cumulative, OfDrug, Prompted
 from app.course.exposure.schemas import (
     AmountOut,
     DrugByRouteOut,
+    DrugOut,
     ExposureOut,
     ExposurePromptOut,
+    PromptAmountOut,
     ProposedInstrumentOut,
     UseOutsideOut,
 )
@@ -110,6 +112,7 @@ def read_exposure(db: Db, chart: Chart, now: datetime) -> ExposureOut:
         as_of=now,
         protocol_version=held.version,
         given=[_by_route(one) for one in exposure.cumulative(given, at)],
+        by_drug=[_of_drug(one) for one in exposure.by_drug(given, at)],
         prompts=[_prompt(chart, one, answered) for one in exposure.prompted(given, prompts, at)],
         use_outside=[_outside(answered[key]) for key in OUTSIDE if key in answered],
     )
@@ -128,6 +131,19 @@ def _by_route(one: Cumulative) -> DrugByRouteOut:
     )
 
 
+def _of_drug(one: OfDrug) -> DrugOut:
+    return DrugOut(
+        drug=one.drug,
+        routes=list(one.routes),
+        sessions=one.sessions,
+        first_at=instant_of(one.first_at),
+        last_at=instant_of(one.last_at),
+        median_spacing_days=one.median_spacing_days,
+        shortest_spacing_days=one.shortest_spacing_days,
+        sessions_in_last={str(days): sessions for days, sessions in one.in_last.items()},
+    )
+
+
 def _prompt(chart: Chart, one: Prompted, answered: dict[str, _Answered]) -> ExposurePromptOut:
     prompt = one.prompt
     return ExposurePromptOut(
@@ -138,7 +154,7 @@ def _prompt(chart: Chart, one: Prompted, answered: dict[str, _Answered]) -> Expo
         measure=prompt.measure,
         at_least=prompt.at_least,
         within_days=prompt.within_days,
-        amount=AmountOut(**asdict(one.amount)),
+        amount=PromptAmountOut(doses=one.doses, sessions=one.sessions, mg=one.mg),
         about=list(prompt.about),
         instruments=[
             ProposedInstrumentOut(

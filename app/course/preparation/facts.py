@@ -16,6 +16,7 @@ from app.people.chart import Chart
 from app.people.consents import Holds, treatment_consent
 from app.treatment import service as treatment
 
+OUT_OF_DATE: Final = "out-of-date"
 SCREEN_FRESH: Final = timedelta(hours=24)
 """How long before a visit its risk screen may have been answered. Source: ours, the window in which
 the protocol that ships asks for it."""
@@ -53,11 +54,16 @@ def risk(db: Db, chart: Chart, sections: Sections, started_at: datetime, until: 
     return Fact(met=met, at=microseconds(screened.at), reasons=reasons)
 
 
-def pressure(readings: Sequence[vitals.Reading], sections: Sections) -> Fact | None:
+def pressure(
+    readings: Sequence[vitals.Reading], sections: Sections, until: datetime
+) -> Fact | None:
     """What was measured last, sign by sign, against the clinic's alarms.
 
     A monitor measures oxygen in every second and blood pressure seldom: the last pressure stands
-    until the next one. None: nothing was measured. Readings without a pressure say nothing of it.
+    until the next one, or until it is older than the protocol lets it be. Then only another one
+    helps, and no tick. None: nothing was measured. Readings without a pressure say nothing of it.
+
+    until: the dose, or now while there was none.
     """
     last = vitals.summary(readings, dose_at=None).last
     if not last:
@@ -69,9 +75,11 @@ def pressure(readings: Sequence[vitals.Reading], sections: Sections) -> Fact | N
         [vitals.Reading(at=at, **{sign.value: value for sign, value in last.items()})],
         sections.monitoring.alarms,
     )
-    if raised:
-        reasons = tuple(f"alarm-{one.vital}" for one in raised)
-        return Fact(met=Met.NOT_MET, at=at, reasons=reasons)
+    within = timedelta(minutes=sections.preparation.reading_within_minutes)
+    is_old = vitals.Sign.SYSTOLIC in last and at < microseconds(until - within)
+    if raised or is_old:
+        reasons = [f"alarm-{one.vital}" for one in raised] + [OUT_OF_DATE] * is_old
+        return Fact(met=Met.NOT_MET, at=at, reasons=tuple(reasons))
     if vitals.Sign.SYSTOLIC not in last:
         return Fact(met=Met.UNKNOWN, at=at, reasons=("incomplete",))
     return Fact(met=Met.MET, at=at)

@@ -88,7 +88,7 @@ class FoundItemOut(Open):
     at: datetime | None
     reasons: Annotated[
         list[str],
-        Field(description="Codes: alarm-systolic, risk-high, incomplete, expired, older-notice …"),
+        Field(description="Codes: alarm-systolic, out-of-date, risk-high, incomplete, expired …"),
     ]
 
 

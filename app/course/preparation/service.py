@@ -274,7 +274,7 @@ def _found(
     readings = [one.reading for one in checks if one.reading and one.at <= until]
     readings += vital_signs.series_of(db, chart, visit.id)
     before = [one for one in readings if one.at <= microseconds(until)]
-    if measured := facts.pressure(before, sections):
+    if measured := facts.pressure(before, sections, until):
         known[PRESSURE] = measured
     items = preparation.assess(sections.preparation, said, known)
     warned = visit.kept
