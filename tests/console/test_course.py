@@ -274,6 +274,7 @@ class TestExposure:
 
         assert "240 mg in 6 doses" in page
         assert "Ask after: " in page
+        assert "6 sessions in 28 days; from 6" in page
         assert "never answered" in page
         assert "a convention" in page
 

@@ -31,19 +31,19 @@ def pulse(*readings: tuple[float, int]) -> Read:
     return Read("pulse", "Heart rate", [(at(minutes), value) for minutes, value in readings])
 
 
-def points(specification: dict[str, Any]) -> list[dict[str, Any]]:
-    """What is drawn as points."""
+def drawn_as(specification: dict[str, Any], mark: str) -> list[dict[str, Any]]:
+    """What is drawn with marks of this kind."""
     return [
         row
         for one in parts(specification)
-        if isinstance(one.get("mark"), dict) and one["mark"].get("type") == "point"
+        if isinstance(one.get("mark"), dict) and one["mark"].get("type") == mark
         for row in one["data"]["values"]
     ]
 
 
 class TestChart:
     def test_every_reading_of_a_visit_by_hand_is_drawn(self) -> None:
-        drawn = points(chart(a_room(pulse((-10, 70), (20, 95), (60, 72)))))
+        drawn = drawn_as(chart(a_room(pulse((-10, 70), (20, 95), (60, 72)))), "point")
 
         assert [row["value"] for row in drawn] == [70, 95, 72]
 
@@ -53,16 +53,33 @@ class TestChart:
 
         drawn = chart(a_room(pulse(*beats)))
 
-        values = [row["value"] for row in points(drawn)]
-        assert len(values) <= 480
-        assert {31, 180} <= set(values)
-        assert [row["t"] for row in points(drawn)] == sorted(row["t"] for row in points(drawn))
-        assert len(json.dumps(drawn)) < 100_000
+        line = drawn_as(drawn, "line")
+        assert "Of many readings each" in re.sub(r'", "', " ", json.dumps(drawn))
+        assert len(line) <= 122
+        assert {31, 180} <= {row["value"] for row in line}
+        assert [row["t"] for row in line] == sorted(row["t"] for row in line)
+
+    def test_one_reading_by_itself_among_thousands_is_a_point(self) -> None:
+        beats = [(second / 60, 70 + second % 7) for second in range(7200)]
+
+        drawn = chart(a_room(pulse(*beats, (200, 90))))
+
+        assert [row["value"] for row in drawn_as(drawn, "point")] == [90]
+
+    def test_three_hours_of_a_monitor_are_light_enough_for_a_phone(self) -> None:
+        signs = [
+            Read(key, key, [(at(second / 60), 90 + second % 7) for second in range(10_000)])
+            for key in ("systolic", "diastolic", "spo2", "pulse", "respiration")
+        ]
+
+        drawn = chart(a_room(*signs))
+
+        assert len(json.dumps(drawn, separators=(",", ":"))) < 30_000
 
     def test_readings_more_than_half_an_hour_apart_are_not_joined(self) -> None:
-        drawn = points(chart(a_room(pulse((0, 70), (30, 71), (61, 72)))))
+        drawn = drawn_as(chart(a_room(pulse((0, 70), (30, 71), (61, 72)))), "point")
 
-        assert [row["stretch"] for row in drawn] == [0, 0, 1]
+        assert [row.get("stretch", 0) for row in drawn] == [0, 0, 1]
 
     def test_dissociation_is_drawn_as_its_heading_says_also_without_sedation(self) -> None:
         felt = Read("dissociation", "Dissociation", [(at(20), 7)])

@@ -31,7 +31,7 @@ from app.trends.charts.records import Frame
 from app.trends.charts.room import Read, Room, Threshold
 
 routes = page_router()
-SHOWN: Final = 200
+SHOWN: Final = 60
 """Readings in the table: the newest. The chart has the extremes of all."""
 _NAMES: Final = {
     Sign.SYSTOLIC: "Systolic",

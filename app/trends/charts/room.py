@@ -5,6 +5,7 @@ clinic's thresholds drawn. A monitor reads in every second: where there are more
 there are pixels, each stretch keeps its highest and its lowest, so that no extreme is lost.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
@@ -33,8 +34,10 @@ _AIR: Final = 5 * 60_000
 """Milliseconds before the first and after the last mark."""
 _APART: Final = 30 * 60_000
 """Milliseconds: readings further apart are not joined. Our convention."""
-_PARTS: Final = 240
+_PARTS: Final = 60
 """Stretches of a visit of which each keeps its extremes."""
+_FEW: Final = 60
+"""Readings up to which each has a mark of its own; a monitor's are a line, and weigh less."""
 _NOTHING: Final = "Nothing was read yet."
 _SHAPES: Final = {
     "systolic": "triangle-down",
@@ -79,6 +82,8 @@ class _Kind(NamedTuple):
 _SIGNED: Final = {
     "systolic": "\N{BLACK DOWN-POINTING TRIANGLE} ",
     "diastolic": "\N{BLACK UP-POINTING TRIANGLE} ",
+    "pulse": "\N{BLACK CIRCLE} ",
+    "respiration": "\N{BLACK SQUARE} ",
 }
 _PANELS: Final = (
     _Kind(
@@ -189,6 +194,8 @@ def _panel(
             " thresholds, which ask for a look. Between two readings nothing is known; those more"
             " than half an hour apart are not joined."
         )
+        if any(len(one.readings) > 2 * _PARTS for one in signs.values()):
+            words += " Of many readings each stretch shows its highest and its lowest."
         layers.append(below(words, drawn.frame, colours, LEFT, _HEIGHT + 44))
     return {
         "title": heading(kind.title, drawn.frame, LEFT, 24 if is_numbered else 6),
@@ -215,9 +222,15 @@ def _axis(drawn: _Drawn, *, has_words: bool) -> Spec:
 
 
 def _marks(sign: Read, drawn: _Drawn, y: Spec, colours: Palette, *, is_second: bool) -> list[Spec]:
-    """Points, and a line where they are near enough to each other."""
+    """A line where readings are near enough to each other, and points: of few readings all, of
+    many those that no line goes through.
+    """
     colour = colours.goal if is_second else colours.score
     rows = _rows(sign, drawn)
+    lengths = Counter(one.get("stretch", 0) for one in rows)
+    pointed = (
+        rows if len(rows) <= _FEW else [one for one in rows if lengths[one.get("stretch", 0)] == 1]
+    )
     x = moment(drawn.shown)
     line: Spec = {
         "data": {"values": rows},
@@ -232,12 +245,12 @@ def _marks(sign: Read, drawn: _Drawn, y: Spec, colours: Palette, *, is_second: b
         "encoding": {"x": x, "y": y, "detail": {"field": "stretch", "type": "nominal"}},
     }
     points: Spec = {
-        "data": {"values": rows},
+        "data": {"values": pointed},
         "mark": {
             "type": "point",
             "filled": True,
             "shape": _SHAPES.get(sign.key, "circle"),
-            "size": 44 if len(rows) <= 60 else 12,
+            "size": 44 if len(rows) <= 60 else 16,
             "opacity": 1,
             "color": colour,
         },
@@ -250,7 +263,7 @@ def _marks(sign: Read, drawn: _Drawn, y: Spec, colours: Palette, *, is_second: b
             ],
         },
     }
-    return [line, points]
+    return [line, points] if pointed else [line]
 
 
 def _rows(sign: Read, drawn: _Drawn) -> list[Spec]:
@@ -261,7 +274,8 @@ def _rows(sign: Read, drawn: _Drawn) -> list[Spec]:
         if before is not None and at - before > _APART:
             stretch += 1
         before = at
-        rows.append({"t": at, "value": value, "stretch": stretch})
+        # Most visits are one stretch, and what is not said weighs nothing.
+        rows.append({"t": at, "value": value} | ({"stretch": stretch} if stretch else {}))
     return rows
 
 
