@@ -17,6 +17,7 @@ from app.people import care, invitations, roster
 from app.people.care import Agreed, Enrolled, Link
 from app.people.chart import CARE, entry_id
 from app.people.clinics import CLINIC_FACTS
+from app.people.invitations import Waiting
 from app.people.roster import Member
 from app.people.schemas import InvitationIn, InvitationOut
 
@@ -33,7 +34,10 @@ _INVITE_LABELS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class People:
-    """The staff, and the form to invite somebody."""
+    """The staff, the form to invite somebody, and places that nobody took yet.
+
+    names: of members, by id.
+    """
 
     members: list[Member]
     is_administrator: bool
@@ -42,6 +46,8 @@ class People:
     id: UUID
     privileges: tuple[str, ...]
     invitation: InvitationOut | None
+    waiting: list[Waiting]
+    names: dict[UUID, str]
     own_id: UUID
 
 
@@ -81,16 +87,22 @@ class OnePatient:
 
 
 @routes.get("/console/people")
-def people_page(visit: Inside) -> Answer:
+def people_page(visit: Inside, done: _DONE = "") -> Answer:
     """Everybody who works here."""
-    role = "patient"
-    fields = Fields("invite", _INVITE_LABELS, {"role": role})
-    return _people(visit, fields, uuid7())
+    fields = Fields("invite", _INVITE_LABELS, {"role": "patient"})
+    return _people(visit, fields, uuid7(), said=words.DONE.get(done, ""))
 
 
 @routes.post("/console/people")
 def invite(visit: Inside) -> Answer:
-    """Make a place; its code is on the answer, and again when the same form is sent again."""
+    """Make a place; its code is on the answer, and again when the same form is sent again. Or take
+    one back.
+    """
+    if visit.form["act"] == "take-back":
+        invitations.take_back(
+            visit.db, visit.caller, entry_id(visit.form["invitation_id"]), visit.now
+        )
+        return GoTo("/console/people?done=taken-back")
     fields = Fields("invite", _INVITE_LABELS).typed(visit.form, several=["privileges"])
     invitation_id = entry_id(visit.form["id"])
     members = {
@@ -205,20 +217,24 @@ def _people(
     invitation_id: UUID,
     *,
     status: int = 200,
+    said: str = "",
     invitation: InvitationOut | None = None,
 ) -> Shown:
     is_administrator = visit.caller.role == "administrator"
+    members = roster.members(visit.db, visit.caller, visit.now)
     view = People(
-        members=roster.members(visit.db, visit.caller, visit.now),
+        members=members,
         is_administrator=is_administrator,
         may_invite=is_administrator or not CARE.isdisjoint(visit.signed_in.privileges),
         fields=fields,
         id=invitation_id,
         privileges=PRIVILEGES,
         invitation=invitation,
+        waiting=invitations.waiting(visit.db, visit.caller, visit.now),
+        names={one.membership_id: one.name for one in members},
         own_id=visit.caller.membership_id,
     )
-    return Shown("people.html", "People", view, section="people", status=status)
+    return Shown("people.html", "People", view, section="people", status=status, said=said)
 
 
 def _privileges(chosen: list[str]) -> Fields:

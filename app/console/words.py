@@ -242,6 +242,7 @@ DONE: Final = {
     "recorded": "The visit was recorded.",
     "amended": "The visit was changed. Earlier versions stay readable.",
     "withdrawn": "The visit was marked as entered in error. It stays readable.",
+    "taken-back": "The place was taken back. Its code works no more.",
     "consent-withdrawn": "That they took their consent back was recorded. No clinician opens their"
     " record any more.",
     "consent-recorded": "Their consent was recorded. Those who care for them open their record"

@@ -17,6 +17,10 @@ Decided:
 - Somebody becomes a patient by accepting an invitation, which records their consent to
   treatment with the version of the notice they were shown. The inviting clinician, or the one
   whom the administrator names, gets the first care link.
+- That a patient took their consent back, or gave it again on paper, is recorded by an administrator
+  in the patient's ledger. Without it no clinician opens the record; what the patient sends is kept.
+- What administrators publish in versions (a protocol, a policy of escalation) is numbered, and said
+  to have been published by whom, in one place (`published`).
 - A clinic requires a second factor of its clinicians and administrators unless it is synthetic, and
   of patients never: whoever is in danger must not stand before a code. An administrator resets a
   colleague's, unless the colleague is in another clinic too.

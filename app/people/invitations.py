@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Final, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import bindparam, func, insert, select, update
+from sqlalchemy import bindparam, func, insert, literal_column, select, update
 from uuid_utils.compat import uuid7
 
 from app.kernel import accounts, identity, sign_in
@@ -13,6 +13,7 @@ from app.kernel.codes import as_typed, spelt
 from app.kernel.db import Change, Db, Query, itself
 from app.kernel.errors import Fault, Kind, Problem, invalid, not_found
 from app.kernel.identity import Caller, Standing
+from app.kernel.log import logger
 from app.kernel.tables import Membership, columns
 from app.kernel.vault import Keyring
 from app.people.admission import admit, link_care
@@ -33,6 +34,19 @@ class _Invited(NamedTuple):
     accepted_at: datetime | None
 
 
+class Waiting(NamedTuple):
+    """A place that nobody took yet. invited_by: None for whoever runs the server."""
+
+    id: UUID
+    role: str
+    privileges: list[str]
+    invited_by: UUID | None
+    created_at: datetime
+    expires_at: datetime
+
+
+MOST_WAITING: Final = 200
+"""Shown at once, the newest first."""
 _invitation = columns(Invitation)
 _membership = columns(Membership)
 
@@ -56,6 +70,26 @@ INVITATION_BY_ID = Query(
 INVITATION_BY_CODE = Query(
     select(*_INVITED).where(_invitation.code_index == bindparam("code_index")).with_for_update(),
     _Invited,
+)
+WAITING = Query(
+    select(*(getattr(_invitation, name) for name in Waiting._fields))
+    .where(
+        _invitation.clinic_id == bindparam("clinic_id"),
+        _invitation.accepted_at.is_(None),
+        _invitation.expires_at > bindparam("now"),
+    )
+    .order_by(_invitation.created_at.desc(), _invitation.id)
+    .limit(literal_column(f"{MOST_WAITING}")),
+    Waiting,
+)
+TAKE_BACK = Change(
+    update(Invitation)
+    .where(
+        _invitation.clinic_id == bindparam("clinic_id"),
+        _invitation.id == bindparam("invitation_id"),
+        _invitation.accepted_at.is_(None),
+    )
+    .values(expires_at=bindparam("now"))
 )
 TAKE_INVITATION = Change(
     update(Invitation)
@@ -129,6 +163,37 @@ def invite(db: Db, caller: Caller, sent: InvitationIn, now: datetime) -> tuple[I
         now=now,
     )
     return made, True
+
+
+def waiting(db: Db, caller: Caller, now: datetime) -> list[Waiting]:
+    """Places that nobody took yet: for administrators every one, for others their own.
+
+    Raises: Problem FORBIDDEN, NOT_SIGNED_IN.
+    """
+    if caller.role not in {"clinician", "administrator"}:
+        raise Problem(Kind.FORBIDDEN)
+    identity.require_standing(db, caller)
+    return [
+        one
+        for one in db.all(WAITING, now=now)
+        if caller.role == "administrator" or one.invited_by == caller.membership_id
+    ]
+
+
+def take_back(db: Db, caller: Caller, invitation_id: UUID, now: datetime) -> None:
+    """A code works no more; one that was taken meanwhile stays taken.
+
+    Raises: Problem FORBIDDEN, NOT_SIGNED_IN, NOT_FOUND.
+    """
+    if not any(one.id == invitation_id for one in waiting(db, caller, now)):
+        raise not_found()
+    db.add(TAKE_BACK, invitation_id=invitation_id, now=now)
+    logger().info(
+        "clinic.invitation_taken_back",
+        clinic_id=str(caller.clinic_id),
+        by=str(caller.membership_id),
+        invitation_id=str(invitation_id),
+    )
 
 
 def create_invitation(

@@ -63,6 +63,11 @@ def seeded(house: House) -> tuple[Clinic, str]:
     clinic = house.clinic()
     with house.behind() as behind:
         Cohort(clinic.id, behind).a_year()
+        behind.rows(
+            "UPDATE consent SET revoked_at = now() WHERE patient_id = %s",
+            clinic.other_patient.patient_id,
+        )
+    clinic.administrator.post("/v1/invitations", {"role": "clinician", "privileges": ["therapy"]})
     patient = filled(clinic)
     treated(clinic)
     return clinic, patient
@@ -79,6 +84,7 @@ class TestEveryPage:
         rules = ["color-contrast"] if scheme == "dark" else []
         of_people = (
             f"/console/people/patients/{clinic.patient.patient_id}",
+            f"/console/people/patients/{clinic.other_patient.patient_id}",
             f"/console/people/members/{clinic.therapist.membership_id}",
         )
         found: list[str] = []

@@ -289,6 +289,54 @@ class TestPeople:
         assert world.therapist.get(f"{world.patient.record}/check-ins").status_code == 200
 
 
+class TestPlacesThatWait:
+    def invited(self, browser: Browser, role: str = "patient") -> str:
+        """The code."""
+        answer = browser.submit("/console/people", id=str(uuid4()), role=role)
+        found = re.search(r'<p class="code">([^<]+)</p>', answer.text)
+        assert found
+        return found[1]
+
+    def test_one_is_taken_back_and_its_code_works_no_more(
+        self, boss: Browser, world: World
+    ) -> None:
+        code = self.invited(boss)
+        page = boss.get("/console/people").text
+        waiting = value_of("invitation_id", page)
+
+        answer = boss.submit("/console/people", act="take-back", invitation_id=waiting)
+
+        assert answer.headers["location"] == "/console/people?done=taken-back"
+        assert code not in page
+        assert "invitation_id" not in boss.get("/console/people").text
+        accepted = world.therapist.client.post("/v1/invitations/accept", json=an_acceptance(code))
+        assert accepted.status_code == 404
+        again = boss.submit("/console/people", act="take-back", invitation_id=waiting)
+        assert again.status_code == 404
+
+    def test_a_clinician_sees_their_own_and_another_clinic_none(
+        self, boss: Browser, browser: Browser, world: World, direct: Direct
+    ) -> None:
+        self.invited(boss)
+        theirs = value_of("invitation_id", boss.get("/console/people").text)
+        foreign = at_work(direct, world.elsewhere.administrator, now())
+
+        for somebody in (browser, foreign):
+            assert "invitation_id" not in somebody.get("/console/people").text
+            answer = somebody.submit("/console/people", act="take-back", invitation_id=theirs)
+            assert answer.status_code == 404
+        self.invited(browser)
+        assert boss.get("/console/people").text.count('name="invitation_id"') == 2
+        assert browser.get("/console/people").text.count('name="invitation_id"') == 1
+
+    def test_whoever_took_one_waits_no_more(self, browser: Browser, world: World) -> None:
+        code = self.invited(browser)
+
+        world.therapist.client.post("/v1/invitations/accept", json=an_acceptance(code))
+
+        assert "invitation_id" not in browser.get("/console/people").text
+
+
 class TestConsent:
     def path(self, world: World) -> str:
         return f"/console/people/patients/{world.patient.patient_id}"

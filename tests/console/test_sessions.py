@@ -154,6 +154,16 @@ class TestSigningIn:
         assert answer.status_code == 303
         assert answer.headers["location"] == leads_to.format(flag)
 
+    def test_a_flag_of_another_clinic_is_not_there_and_the_way_to_it_is(
+        self, world: World, direct: Direct
+    ) -> None:
+        browser = at_work(direct, world.therapist, now())
+
+        answer = browser.get("/console/flags/01890000-0000-7000-8000-000000000001")
+
+        assert answer.status_code == 404
+        assert '<a href="/console/clinics">' in answer.text
+
     def test_somebody_of_two_clinics_chooses(self, world: World, direct: Direct) -> None:
         here, elsewhere = world.here, world.elsewhere
 

@@ -13,6 +13,6 @@ interactively. It holds its own data and asks for nothing to be fetched.
     outcomes     a clinic's: survival curves, rates by visit
     table        what a chart shows, as rows to read
 
-Nothing is told by colour alone: kinds of marks differ in shape, lines in dashes. What is missing is
+Nothing is told by colour alone: marks differ in shape, also those on lines. What is missing is
 shown as missing. Every chart of a person says what it cannot show.
 """
