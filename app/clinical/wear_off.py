@@ -18,6 +18,8 @@ from app.clinical.instruments import Direction, Scale
 
 _HOUR: Final = 3_600_000_000
 _DAY: Final = 24 * _HOUR
+GAP_DAYS: Final = 30
+"""Our convention: between scores that are further apart nothing is known."""
 RESPONSE_PERCENT: Final = 50
 """Of what there is to gain, on a scale that has no published response."""
 
@@ -31,7 +33,8 @@ CONVENTIONS: Final = (
     ),
     (
         "Wear-off: days from the best score after a dose until half of the gain on the baseline is"
-        " gone, on a straight line between two scores: our convention, and no standard measure"
+        f" gone, on a straight line between two scores at most {GAP_DAYS} days apart: our"
+        " convention, and no standard measure"
     ),
 )
 
@@ -69,6 +72,11 @@ class Rapid:
     why_not: Literal["recall-too-long", "next-dose", "not-yet", "not-measured"] | None
 
 
+WhyEnded = Literal[
+    "half-gone", "gap", "next-dose", "last-score", "no-gain", "no-score", "no-baseline"
+]
+
+
 @dataclass(frozen=True, slots=True)
 class WearOff:
     """How long the gain of one dose lasted.
@@ -77,7 +85,7 @@ class WearOff:
     gain: points better than the baseline there.
     half_gone_at: microseconds; when half of it was gone, between two scores; None if not seen.
     days: from the best score to that instant, or, if it was not seen, to the last score before
-        the next dose: it lasted at least so long.
+        the next dose or before a gap in which it went: it lasted at least so long.
     is_censored: it was not seen. why: what ended the looking, or why there is nothing to see.
     """
 
@@ -86,7 +94,7 @@ class WearOff:
     half_gone_at: int | None
     days: float | None
     is_censored: bool
-    why: Literal["half-gone", "next-dose", "last-score", "no-gain", "no-score", "no-baseline"]
+    why: WhyEnded
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,15 +215,17 @@ class _Course:
             return WearOff(best, gain, None, None, False, "no-gain")
         half = gain / 2
         for (index, one), (later, other) in zip(gains[place:], gains[place + 1 :], strict=False):
+            if other <= half and self.at[later] - self.at[index] > GAP_DAYS * _DAY:
+                # Somewhere within a long silence; a line through it would be invented.
+                seen = _days(self.at[best], self.at[index])
+                return WearOff(best, gain, None, seen, True, "gap")
             if other <= half:
                 # Above half at the one and not at the other, so the line falls between them.
                 share = (one - half) / (one - other)
                 gone = self.at[index] + round(share * (self.at[later] - self.at[index]))
                 return WearOff(best, gain, gone, _days(self.at[best], gone), False, "half-gone")
         last = self.at[gains[-1][0]]
-        why: Literal["next-dose", "last-score"] = (
-            "last-score" if self.until is None else "next-dose"
-        )
+        why: WhyEnded = "last-score" if self.until is None else "next-dose"
         return WearOff(best, gain, None, _days(self.at[best], last), True, why)
 
 

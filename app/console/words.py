@@ -128,6 +128,7 @@ _SPOKEN: Final = {
     "not-measured": "Not measured",
     "half-gone": "Half was gone",
     "last-score": "The last score",
+    "gap": "A gap of more than 30 days",
     "no-gain": "No gain",
     "no-score": "No score",
     "no-baseline": "No baseline",

@@ -9,12 +9,21 @@ says the same as `service.read_session`.
 import json
 from bisect import bisect_right
 from datetime import datetime
-from decimal import Decimal
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from pydantic_core import to_json
-from sqlalchemy import Text, and_, bindparam, cast, literal_column, select, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    Double,
+    Text,
+    and_,
+    bindparam,
+    cast,
+    literal_column,
+    select,
+    tuple_,
+)
 from sqlalchemy.types import BigInteger, DateTime, Uuid
 
 from app.clinical import exposure
@@ -46,7 +55,7 @@ class _Visit(NamedTuple):
     course_id: UUID | None
     setting: str | None
     recorder: str | None
-    weight_kg: Decimal | None
+    weight_kg: float | None
     words: bytes | None
     shown: str | None
     timing: str | None
@@ -57,18 +66,28 @@ class _Given(NamedTuple):
     dosing_session_id: UUID
     drug: str
     route: str
-    dose_mg: Decimal
+    dose_mg: float
     given_at: datetime
 
 
 _session = columns(DosingSession)
 _given = columns(Administration)
+
+
+def _told_as(of: Any, name: str) -> ColumnElement[Any]:
+    """A column as it leaves: what is exact to a thousandth is told as the number nearest to it."""
+    column: ColumnElement[Any] = getattr(of, name)
+    return cast(column, Double) if name in ("weight_kg", "dose_mg") else column
+
+
 _STANDS = _session.status != literal_column(f"'{ENTERED_IN_ERROR}'")
 _PLAIN: Final = _Visit._fields[:-3]
+_NOTHING_MISSED: Final = "[]]"
+"""How the timing of a visit ends, the last of whose members are the minutes that were missed."""
 VISITS = timeline.newest_first(
     table(DosingSession),
     (
-        *(getattr(_session, name) for name in _PLAIN),
+        *(_told_as(_session, name) for name in _PLAIN),
         cast(_session.vitals.op("->")(literal_column("'told'")), Text),
         cast(_session.vitals.op("->")(literal_column("'timing'")), Text),
         cast(_session.open_at_dose, Text),
@@ -93,7 +112,7 @@ _on_page = (
     .subquery()
 )
 GIVEN_ON_PAGE = Query(
-    select(*(getattr(_given, name) for name in _Given._fields))
+    select(*(_told_as(_given, name) for name in _Given._fields))
     .join_from(
         _on_page,
         table(Administration),
@@ -171,7 +190,6 @@ def _list_of(patient_id: UUID) -> str:
 
 
 def _told(chart: Chart, row: _Visit, given: list[_Given], doses: list[int], now: datetime) -> bytes:
-    weight_kg = None if row.weight_kg is None else float(row.weight_kg)
     number = bisect_right(doses, microseconds(row.effective_at)) if given else 0
     plain = to_json(
         {
@@ -182,12 +200,12 @@ def _told(chart: Chart, row: _Visit, given: list[_Given], doses: list[int], now:
             "started_at": row.started_at,
             "ended_at": row.ended_at,
             "effective_at": row.effective_at,
-            "administrations": [_administration(one, weight_kg) for one in given],
+            "administrations": [_administration(one, row.weight_kg) for one in given],
             "received_at": row.received_at,
             "course_id": row.course_id,
             "setting": row.setting,
             "recorded_by": row.recorder,
-            "weight_kg": weight_kg,
+            "weight_kg": row.weight_kg,
         }
     )
     words = words_of(chart, row.id, row.words)
@@ -199,18 +217,20 @@ def _told(chart: Chart, row: _Visit, given: list[_Given], doses: list[int], now:
 
 
 def _administration(one: _Given, weight_kg: float | None) -> dict[str, Any]:
-    dose_mg = float(one.dose_mg)
     return {
         "drug": one.drug,
         "route": one.route,
-        "dose_mg": dose_mg,
+        "dose_mg": one.dose_mg,
         "given_at": one.given_at,
-        "mg_per_kg": exposure.mg_per_kg(dose_mg, weight_kg),
+        "mg_per_kg": exposure.mg_per_kg(one.dose_mg, weight_kg),
     }
 
 
 def _vitals(row: _Visit, now: datetime) -> bytes:
     if row.shown is None:
         return b"null"
-    missed = gaps(json.loads(row.timing or "null"), row.ended_at, now)
-    return row.shown[:-1].encode() + b',"gaps":' + to_json(missed) + b"}"
+    missed: list[int] = []
+    # Most often nothing was missed, and then there is nothing to reckon.
+    if row.timing is not None and not row.timing.endswith(_NOTHING_MISSED):
+        missed = gaps(json.loads(row.timing), row.ended_at, now)
+    return b'%s,"gaps":%s}' % (row.shown[:-1].encode(), to_json(missed) if missed else b"[]")

@@ -77,8 +77,8 @@ def lasted(off: WearOffOut | None) -> str:
     if not off.is_censored:
         return f"{off.days:.1f} days"
     if off.days == 0:
-        return "no score after the best one"
-    until = "next dose" if off.why == "next-dose" else "last score"
+        return "nothing known after the best score"
+    until = {"next-dose": "next dose", "gap": "last score before a gap"}.get(off.why, "last score")
     return f"over {off.days:.1f} days, to the {until}"
 
 

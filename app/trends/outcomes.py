@@ -53,7 +53,8 @@ OTHERS: Final = "others"
 """Strata that are each too small to be told."""
 CAVEAT: Final = (
     "Patients of one clinic, not blinded and without a comparison; who answers is not who does not."
-    " Nothing here proves that a treatment worked."
+    " Nothing here proves that a treatment worked. Remission is by points alone, and says nothing"
+    " of suicidal thoughts."
 )
 CONSENT: Final = (
     "Patients with a consent to treatment that holds now, and at least one dose that was given."

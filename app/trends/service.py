@@ -10,7 +10,7 @@ from uuid import UUID
 
 from pydantic_core import to_json
 
-from app.clinical import projection, trajectory
+from app.clinical import projection, trajectory, wear_off
 from app.clinical.instruments import Instrument, Level, Scale
 from app.kernel.clock import instant_of, microseconds
 from app.kernel.db import Db
@@ -28,7 +28,7 @@ ADVICE: Final = (
     " about a dose or its time."
 )
 
-GAP_DAYS: Final = 30
+GAP_DAYS: Final = wear_off.GAP_DAYS
 """Our convention: a longer time without any score is told as a gap."""
 _DAY: Final = 86_400_000_000
 

@@ -90,7 +90,7 @@ class TestNumbers:
         assert "last 1 days ago" in values["completeness"]
         assert told["asked"]["instrument"] == "phq-9"
         shown = page(treated)
-        assert "no score after the best one" in shown
+        assert "nothing known after the best score" in shown
         assert "no score" in shown
 
     def test_unless_named_it_is_about_what_they_are_followed_by(self, world: World) -> None:

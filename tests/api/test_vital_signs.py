@@ -110,6 +110,20 @@ class TestRecord:
 
         assert told["vitals"]["gaps"] == [0]
 
+    def test_the_list_tells_the_same_whether_or_not_something_was_missed(
+        self, world: World
+    ) -> None:
+        visit = a_visit(world, minutes_ago=65)
+        gaps = []
+        for readings in ((a_reading(80), a_reading(45), a_reading(25)), (a_reading(65),)):
+            sent(world, visit, *readings)
+            one = world.therapist.get(visit).json()
+            listed = world.therapist.get(f"{world.patient.record}/dosing-sessions").json()
+            assert listed["dosing_sessions"] == [one]
+            gaps.append(one["vitals"]["gaps"])
+
+        assert gaps == [[0], []]
+
     def test_a_visit_that_is_planned_or_was_not_done_has_readings_too(self, world: World) -> None:
         path = f"{world.patient.record}/dosing-sessions"
         answer = world.therapist.post(path, {"status": "preparation", "started_at": ago(-60)})

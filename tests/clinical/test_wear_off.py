@@ -149,6 +149,21 @@ class TestWearOff:
             None, 3.0, True, "last-score",
         )  # fmt: skip
 
+    @pytest.mark.parametrize(("hours", "why"), [(24 * 31, "half-gone"), (24 * 31 + 1, "gap")])
+    def test_no_line_is_drawn_through_more_than_thirty_days_of_silence(
+        self, hours: int, why: str
+    ) -> None:
+        off = after_one((24, 2), (hours, 8)).wear_off
+
+        assert (off.why, off.is_censored) == (why, why == "gap")
+        assert (off.half_gone_at is None) is (why == "gap")
+        assert off.days == (0.0 if why == "gap" else 15.0)
+
+    def test_a_gain_that_is_still_there_after_a_silence_was_not_gone(self) -> None:
+        off = after_one((24, 2), (24 * 60, 3), (24 * 70, 8)).wear_off
+
+        assert (off.why, off.is_censored) == ("half-gone", False)
+
     def test_the_next_dose_ends_it(self) -> None:
         off = after_one((24, 2), (40, 3), (96, 8), doses=(0, 48)).wear_off
 

@@ -127,6 +127,17 @@ class TestMissing:
     def test_of_a_few_scores_nobody_knows_what_is_usual(self) -> None:
         assert course.stretches([Point(day(at), 10) for at in (0, 1, 300)]) == [0, 0, 0]
 
+    @pytest.mark.parametrize("before", [(0,), (0, 1), (0, 300, 600, 900)])
+    @pytest.mark.parametrize(("days", "is_joined"), [(365, True), (366, False)])
+    def test_a_year_is_a_gap_whatever_is_usual(
+        self, before: tuple[int, ...], days: int, is_joined: bool
+    ) -> None:
+        points = [Point(day(at), 10) for at in (*before, before[-1] + days)]
+
+        *_, last, newest = course.stretches(points)
+
+        assert (last == newest) is is_joined
+
     def test_a_score_that_is_not_there_is_not_drawn(self) -> None:
         chart = course.chart(a_course([None, None]))
 
@@ -254,6 +265,14 @@ class TestAligned:
 
         stretches = [one["stretch"] for one in line_rows(chart)]
         assert stretches[0] != stretches[1] == stretches[2]
+
+    def test_the_line_ends_at_a_year_of_silence(self) -> None:
+        points = [Point(day(at), 9, 1, 24.0 * at) for at in (1, 100, 3_650)]
+
+        chart = aligned.chart(a_course([], points=points, baseline=None))
+
+        first, second, third = (one["stretch"] for one in line_rows(chart))
+        assert first == second != third
 
     def test_how_long_a_gain_lasted_is_marked_and_told(self) -> None:
         faded = [Faded(1, 96.0, 12, is_censored=False), Faded(2, 48.0, 8, is_censored=True)]

@@ -1,6 +1,7 @@
 """One scale measured from each dose: all doses laid over each other at t = 0."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Final
 
 from app.trends.charts.look import (
@@ -14,7 +15,7 @@ from app.trends.charts.look import (
     palette,
     plain,
 )
-from app.trends.charts.records import SCREEN, Course, Faded, Frame, Point
+from app.trends.charts.records import SCREEN, YEAR, Course, Faded, Frame, Point
 from app.trends.charts.scale import LEFT, Plot, line_layers
 
 _HEIGHT: Final = 200
@@ -139,13 +140,18 @@ def chart(course: Course, frame: Frame = SCREEN, faded: Sequence[Faded] = ()) ->
 
 
 def _rows(points: Sequence[Point]) -> list[Spec]:
-    """What came after a dose. An incomplete answer ends a stretch, as the next dose does."""
+    """What came after a dose. An incomplete answer ends a stretch, as the next dose does, or a year
+    of silence.
+    """
     last = max((one.dose_number for one in points), default=0)
     rows: list[Spec] = []
     stretch, before = 0, 0
+    last_at: datetime | None = None
     for one in points:
-        if one.dose_number != before or one.score is None:
+        is_long_after = last_at is not None and one.at - last_at > YEAR
+        if one.dose_number != before or one.score is None or is_long_after:
             stretch, before = stretch + 1, one.dose_number
+        last_at = one.at
         if one.score is None or one.hours_since_dose is None:
             continue
         rows.append(

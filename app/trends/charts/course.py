@@ -23,7 +23,7 @@ from app.trends.charts.look import (
     span,
     time_axis,
 )
-from app.trends.charts.records import LINE, SCREEN, Course, Frame, Point
+from app.trends.charts.records import LINE, SCREEN, YEAR, Course, Frame, Point
 from app.trends.charts.scale import (
     LEFT,
     RIGHT,
@@ -41,7 +41,7 @@ PAUSE: Final = 3.0
 """Times the usual time between two scores: a longer one is a gap in the line."""
 BROKEN: Final = (
     "The line breaks where an answer is incomplete or missing for more than"
-    f" {PAUSE:g} times the usual pause (our convention)."
+    f" {PAUSE:g} times the usual pause, or a year (our convention)."
 )
 _FEW: Final = 4
 """Scores below which there is no usual time."""
@@ -161,11 +161,13 @@ def stretches(points: Sequence[Point]) -> list[int]:
     """Which unbroken stretch each point belongs to, counted from 0.
 
     It ends where an answer is incomplete, and where nothing was answered for longer than `PAUSE`
-    times the usual.
+    times the usual, or than a year, however few scores there are.
     """
     at = [one.at for one in points if one.score is not None]
     pauses = [(later - earlier).total_seconds() for earlier, later in pairwise(at)]
-    longest = PAUSE * median(pauses) if len(at) >= _FEW else float("inf")
+    longest = YEAR.total_seconds()
+    if len(at) >= _FEW:
+        longest = min(longest, PAUSE * median(pauses))
     found: list[int] = []
     stretch = 0
     earlier: Point | None = None

@@ -1,8 +1,11 @@
 """What charts are made of. Whoever has an answer of the API puts it into these."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, NamedTuple
+
+YEAR: Final = timedelta(days=365)
+"""No line joins two scores over a longer silence, whatever is usual. Source: our convention."""
 
 
 class Band(NamedTuple):

@@ -49,7 +49,10 @@ class WearOffOut(Open):
     is_censored: bool
     why: Annotated[
         str,
-        Field(description="half-gone, next-dose, last-score, no-gain, no-score or no-baseline"),
+        Field(
+            description="half-gone, gap (it went within more than 30 days without a score),"
+            " next-dose, last-score, no-gain, no-score or no-baseline"
+        ),
     ]
 
 
