@@ -154,19 +154,6 @@ class Attainment:
     left_out: int
 
 
-@dataclass(frozen=True, slots=True)
-class Agreement:
-    """What two people say of one goal. difference: the patient's level less the therapist's.
-
-    None where one of the two has not rated. There is deliberately no mean.
-    """
-
-    goal: str
-    patient: int | None
-    therapist: int | None
-    difference: int | None
-
-
 def t_score(weights: Sequence[float], levels: Sequence[int]) -> float | None:
     """The T-score of several goals: 50 when all is as expected, more is better.
 
@@ -221,19 +208,6 @@ def attainment(goals: Sequence[Scaled]) -> Attainment:
         goals=len(both),
         left_out=len(goals) - len(both),
     )
-
-
-def agreement(patient: Mapping[str, int], therapist: Mapping[str, int]) -> list[Agreement]:
-    """The two raters' latest levels side by side, by goal id; every goal that one rated."""
-    return [
-        Agreement(
-            goal,
-            patient.get(goal),
-            therapist.get(goal),
-            patient[goal] - therapist[goal] if goal in patient and goal in therapist else None,
-        )
-        for goal in sorted(patient.keys() | therapist.keys())
-    ]
 
 
 def achievement(baseline: int | None, ratings: Sequence[int], state: State) -> Achievement | None:

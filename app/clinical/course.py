@@ -46,7 +46,6 @@ OPEN: Final = frozenset({_S.PLANNED, _S.ACTIVE, _S.MAINTENANCE, _S.PAUSED})
 """Not ended. A patient has at most one such course, or a dose would belong to two."""
 TAKES_DOSES: Final = frozenset({_S.ACTIVE, _S.MAINTENANCE})
 """Where a dose is expected. One outside of them is recorded all the same: it was given."""
-FINAL: Final = frozenset(state for state, following in MOVES.items() if not following)
 
 
 def moves_from(state: CourseState) -> tuple[CourseState, ...]:

@@ -5,7 +5,7 @@ calm first minute says nothing two hours later. The clinic chooses the criteria;
 never opens by forgetting one, and an override names each criterion that it overrides.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
@@ -74,10 +74,6 @@ class Gate:
     def not_covered(self, overridden: Collection[str]) -> tuple[str, ...]:
         """The open criteria that an override of these leaves open."""
         return tuple(key for key in self.open_keys if key not in overridden)
-
-    def overridden_in_vain(self, overridden: Iterable[str]) -> tuple[str, ...]:
-        """Keys that are no open criterion: an override of them says that somebody misread."""
-        return tuple(key for key in overridden if key not in self.open_keys)
 
 
 def assess(discharge: Discharge, known: Known, thresholds: Sequence[Alarm] = ()) -> Gate:

@@ -29,7 +29,7 @@ from app.goals.schemas import (
     TScoreOut,
 )
 from app.goals.service import GOALS, RATINGS, Parts
-from app.journal.shelf import Said
+from app.journal.reading import Said
 from app.kernel import entries
 from app.kernel.entries import ENTERED_IN_ERROR
 from app.kernel.errors import Kind, Problem, not_found

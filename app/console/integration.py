@@ -24,7 +24,7 @@ from app.integration.schemas import (
     SummaryAgreementOut,
 )
 from app.integration.sessions import SESSIONS, SUMMARIES
-from app.journal.shelf import Said
+from app.journal.reading import Said
 from app.kernel import entries
 from app.kernel.entries import ENTERED_IN_ERROR
 from app.kernel.errors import Kind, Problem, not_found

@@ -5,6 +5,14 @@ they are somebody's words, that a person sends, amends, withdraws and reads agai
 version in the ledger. What is the same about all of them is here once; a feature declares its
 tables, its schemas and a `Shelf`, adds the rules that are its own, and has the seven routes.
 
+    shelf       a kind of entry: creating, amending, withdrawing, retries
+    reading     what of it is shown to whom: one, a list, the versions
+    form        how it is stored: what is a column and what is sealed
+    danger      a danger to the body that it may tell of, and the flag
+    links       what an entry came from
+    statements  what is asked of its table
+    routes      the seven routes
+
 Decided:
 
 - Composed, not inherited: a `Shelf` is a value that a feature calls, and a kind with a story of its

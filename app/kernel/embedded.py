@@ -96,10 +96,6 @@ class Server:
             # template, which is the default strategy.
             self._run("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy", name, template)
 
-    def drop_database(self, name: str) -> None:
-        """Drop a database if it exists, ending the connections it has."""
-        self._run("DROP DATABASE IF EXISTS {} WITH (FORCE)", name)
-
     def pids(self) -> list[int]:
         """The process ids of the server, the postmaster first; empty once it is stopped."""
         return self._home.processes()

@@ -33,8 +33,9 @@ from app.kernel.db import Ahead, Db, Query
 from app.kernel.entries import ENTERED_IN_ERROR
 from app.kernel.tables import columns, table
 from app.people.chart import Chart
+from app.treatment.form import words_of
 from app.treatment.schemas import DosingSessionPage
-from app.treatment.service import DOSES, words_of
+from app.treatment.service import DOSES
 from app.treatment.shown import gaps
 from app.treatment.tables import Administration, DosingSession
 

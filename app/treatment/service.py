@@ -1,8 +1,6 @@
 """Dosing sessions."""
 
-import json
 from datetime import datetime
-from decimal import Decimal
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
@@ -20,25 +18,21 @@ from sqlalchemy import (
 )
 from uuid_utils.compat import uuid7
 
-from app.clinical import exposure
 from app.kernel import entries, ledger, timeline
 from app.kernel.clock import microseconds
 from app.kernel.db import Ahead, Change, Db, Query, itself
 from app.kernel.entries import ENTERED_IN_ERROR, Known
 from app.kernel.errors import Kind, Problem, invalid, not_found
 from app.kernel.tables import columns, table
-from app.kernel.wire import as_json
 from app.people.chart import Chart, Right
 from app.people.tables import Patient
-from app.treatment import faults, shown
+from app.treatment import faults, form
+from app.treatment.form import Given, SessionRow
 from app.treatment.schemas import (
-    AdministrationOut,
     DosingSessionIn,
     DosingSessionOut,
     DosingSessionVersion,
     DosingSessionVersions,
-    OpenAtDoseOut,
-    PresentOut,
 )
 from app.treatment.tables import Administration, DosingSession
 
@@ -52,34 +46,6 @@ KIND: Final = "dosing_session"
 _IN_PROGRESS: Final = "in-progress"
 GIVEN_IN: Final = frozenset({_IN_PROGRESS, "completed"})
 """The statuses of a visit at which something was given."""
-_NO_WORDS: Final = b'{"present":[],"emergency_plan":null}'
-
-
-class SessionRow(NamedTuple):
-    """A visit as it is stored."""
-
-    id: UUID
-    version: int
-    status: str
-    started_at: datetime
-    ended_at: datetime | None
-    effective_at: datetime
-    received_at: datetime
-    setting: str | None
-    recorder: str | None
-    weight_kg: Decimal | None
-    course_id: UUID | None
-    words: bytes | None
-    vitals: dict[str, Any] | None
-    open_at_dose: dict[str, Any] | None
-
-
-class _Given(NamedTuple):
-    dosing_session_id: UUID
-    drug: str
-    route: str
-    dose_mg: Decimal
-    given_at: datetime
 
 
 _session = columns(DosingSession)
@@ -126,7 +92,7 @@ OTHERS_IN_PROGRESS = Query(
     itself,
 )
 GIVEN = Query(
-    select(*(getattr(_given, name) for name in _Given._fields))
+    select(*(getattr(_given, name) for name in Given._fields))
     .join_from(
         table(Administration),
         table(DosingSession),
@@ -143,7 +109,7 @@ GIVEN = Query(
         _given.dosing_session_id == any_(bindparam("session_ids", type_=ARRAY(Uuid))),
     )
     .order_by(_given.dosing_session_id, _given.place),
-    _Given,
+    Given,
 )
 
 WAS_GIVEN = or_(
@@ -197,14 +163,14 @@ def record_session(
     Raises: Problem INVALID, ID_REUSED.
     """
     faults.check(sent, now)
-    earlier = entries.created_before(known, lambda entry: _says(chart, entry, sent))
+    earlier = entries.created_before(known, lambda entry: form.says(chart, entry, sent))
     if earlier is not None:
         return _with_given(db, chart, earlier, now), False
-    row, given = _row(chart, sent, sent.id or uuid7(), 1, now, now)
+    row, given = form.row_of(chart, sent, sent.id or uuid7(), 1, now, now)
     row = row._replace(open_at_dose=open_at_dose if given else None)
     if row.status == _IN_PROGRESS:
         _check_alone(db, chart, row)
-    db.add(ADD_SESSION, **_stored(row), patient_id=chart.patient_id, recorded_by=chart.actor_id)
+    db.add(ADD_SESSION, **form.stored(row), patient_id=chart.patient_id, recorded_by=chart.actor_id)
     told = _record(db, chart, "dosing_session.recorded", row, given, known, now)
     return told, True
 
@@ -224,11 +190,11 @@ def amend_session(
     Raises: Problem as `entries.to_change`, INVALID.
     """
     faults.check(sent, now)
-    changing = entries.to_change(known, base_version, lambda entry: _says(chart, entry, sent))
+    changing = entries.to_change(known, base_version, lambda entry: form.says(chart, entry, sent))
     if changing is None:
         assert known.row is not None
         return _with_given(db, chart, known.row, now)
-    row, given = _row(chart, sent, changing.id, base_version + 1, changing.started_at, now)
+    row, given = form.row_of(chart, sent, changing.id, base_version + 1, changing.started_at, now)
     row = row._replace(
         received_at=changing.received_at,
         vitals=changing.vitals,
@@ -336,13 +302,6 @@ def dosed(db: Db, chart: Chart, session_id: UUID) -> Dosed:
     return Dosed(visit, [microseconds(one.given_at) for one in given])
 
 
-def words_of(chart: Chart, session_id: UUID, sealed: bytes | None) -> bytes:
-    """What somebody wrote about a visit: JSON text of `present` and `emergency_plan`."""
-    if sealed is None:
-        return _NO_WORDS
-    return chart.data_key.open(sealed, table="dosing_session", column="words", row=session_id)
-
-
 def _check_alone(db: Db, chart: Chart, row: SessionRow) -> None:
     """Of two visits that begin at once the later one waits, and sees the other.
 
@@ -354,67 +313,16 @@ def _check_alone(db: Db, chart: Chart, row: SessionRow) -> None:
         raise invalid("/status", "must wait: another visit of this patient is in progress")
 
 
-def _stored(row: SessionRow) -> dict[str, Any]:
-    stored = row._asdict()
-    stored["weight_kg"] = None if row.weight_kg is None else float(row.weight_kg)
-    return stored
-
-
-def _row(
-    chart: Chart,
-    sent: DosingSessionIn,
-    session_id: UUID,
-    version: int,
-    otherwise_started_at: datetime,
-    now: datetime,
-) -> tuple[SessionRow, list[_Given]]:
-    """otherwise_started_at: where nothing that was sent says it."""
-    given = [
-        _Given(session_id, one.drug, one.route, Decimal(str(round(one.dose_mg, 3))), one.given_at)
-        for one in sorted(sent.administrations, key=lambda one: one.given_at)
-    ]
-    started_at = sent.started_at or (given[0].given_at if given else otherwise_started_at)
-    row = SessionRow(
-        id=session_id,
-        version=version,
-        status=sent.status,
-        started_at=started_at,
-        ended_at=sent.ended_at,
-        effective_at=given[0].given_at if given else started_at,
-        received_at=now,
-        setting=sent.setting,
-        recorder=sent.recorded_by,
-        weight_kg=None if sent.weight_kg is None else Decimal(str(round(sent.weight_kg, 3))),
-        course_id=sent.course_id,
-        words=_sealed(chart, sent, session_id),
-        vitals=None,
-        open_at_dose=None,
-    )
-    return row, given
-
-
-def _sealed(chart: Chart, sent: DosingSessionIn, session_id: UUID) -> bytes | None:
-    if not sent.present and sent.emergency_plan is None:
-        return None
-    words = {
-        "present": [one.model_dump() for one in sent.present],
-        "emergency_plan": sent.emergency_plan,
-    }
-    return chart.data_key.seal(
-        as_json(words), table="dosing_session", column="words", row=session_id
-    )
-
-
 def _change(
     db: Db,
     chart: Chart,
     action: str,
     row: SessionRow,
-    given: list[_Given],
+    given: list[Given],
     known: Known[SessionRow],
     now: datetime,
 ) -> DosingSessionOut:
-    stored = _stored(row)
+    stored = form.stored(row)
     values = {f"to_{name}": stored[name] for name in _CHANGED}
     db.add(CHANGE_SESSION, patient_id=chart.patient_id, entry_id=row.id, **values)
     return _record(db, chart, action, row, given, known, now)
@@ -425,7 +333,7 @@ def _record(
     chart: Chart,
     action: str,
     row: SessionRow,
-    given: list[_Given],
+    given: list[Given],
     known: Known[SessionRow],
     now: datetime,
 ) -> DosingSessionOut:
@@ -437,7 +345,8 @@ def _record(
             session_version=row.version,
             place=at,
         )
-    entry = _out(chart, row, given, [], now).model_dump(mode="json", exclude={"number", "vitals"})
+    told = form.told(chart, row, given, [], now)
+    entry = told.model_dump(mode="json", exclude={"number", "vitals"})
     ledger.record(
         db,
         chart,
@@ -449,70 +358,18 @@ def _record(
         now=now,
     )
     known.is_now(row, entry)
-    return _out(chart, row, given, doses(db, chart), now)
+    return form.told(chart, row, given, doses(db, chart), now)
 
 
 def _with_given(db: Db, chart: Chart, row: SessionRow, now: datetime) -> DosingSessionOut:
     given = _given_in(db, chart, [row]).get(row.id, [])
-    return _out(chart, row, given, doses(db, chart), now)
+    return form.told(chart, row, given, doses(db, chart), now)
 
 
-def _given_in(db: Db, chart: Chart, sessions: list[SessionRow]) -> dict[UUID, list[_Given]]:
-    found: dict[UUID, list[_Given]] = {}
+def _given_in(db: Db, chart: Chart, sessions: list[SessionRow]) -> dict[UUID, list[Given]]:
+    found: dict[UUID, list[Given]] = {}
     if sessions:
         ids = [session.id for session in sessions]
         for one in db.all(GIVEN, patient_id=chart.patient_id, session_ids=ids):
             found.setdefault(one.dosing_session_id, []).append(one)
     return found
-
-
-def _out(
-    chart: Chart, session: SessionRow, given: list[_Given], instants: list[int], now: datetime
-) -> DosingSessionOut:
-    at = microseconds(session.effective_at)
-    is_dose = given and session.status != ENTERED_IN_ERROR
-    weight_kg = None if session.weight_kg is None else float(session.weight_kg)
-    words = json.loads(words_of(chart, session.id, session.words))
-    return DosingSessionOut(
-        id=session.id,
-        version=session.version,
-        status=session.status,
-        number=sum(instant <= at for instant in instants) if is_dose else 0,
-        started_at=session.started_at,
-        ended_at=session.ended_at,
-        effective_at=session.effective_at,
-        administrations=[_administration(one, weight_kg) for one in given],
-        received_at=session.received_at,
-        course_id=session.course_id,
-        setting=session.setting,
-        recorded_by=session.recorder,
-        emergency_plan=words["emergency_plan"],
-        present=[PresentOut(**one) for one in words["present"]],
-        weight_kg=weight_kg,
-        vitals=shown.told_vitals(session.vitals, session.ended_at, now),
-        open_at_dose=None
-        if session.open_at_dose is None
-        else OpenAtDoseOut(**session.open_at_dose),
-    )
-
-
-def _administration(one: _Given, weight_kg: float | None) -> AdministrationOut:
-    dose_mg = float(one.dose_mg)
-    return AdministrationOut(
-        drug=one.drug,
-        route=one.route,
-        dose_mg=dose_mg,
-        given_at=one.given_at,
-        mg_per_kg=exposure.mg_per_kg(dose_mg, weight_kg),
-    )
-
-
-def _says(chart: Chart, entry: dict[str, Any], sent: DosingSessionIn) -> bool:
-    """Whether a visit in the ledger is the one that was sent. One sent without a start began when
-    it arrived, and still did at a retry.
-    """
-    kept = DosingSessionOut.model_validate({**entry, "number": 0})
-    row, given = _row(chart, sent, kept.id, kept.version, kept.started_at, kept.received_at)
-    said = _out(chart, row, given, [], kept.received_at)
-    not_said = {"number": 0, "open_at_dose": kept.open_at_dose}
-    return kept == said.model_copy(update=not_said)

@@ -7,11 +7,14 @@ from uuid import uuid4
 import pytest
 from fastapi.testclient import TestClient
 
+from app.kernel.db import Direct
 from app.kernel.settings import Settings
 from app.kernel.tokens import SigningKeys
 from app.kernel.vault import Keyring
 from app.main import create_app
-from tests.conftest import SIGNING_KEYS
+from tests.api.probe import Probe
+from tests.builders import Clinic, a_clinic
+from tests.conftest import SIGNING_KEYS, Behind
 from tests.kernel.between import Between
 
 
@@ -35,3 +38,15 @@ def overheard(settings: Settings, keyring: Keyring, between: Between) -> Iterato
     application = create_app(tapped, keyring, SigningKeys.parse(SIGNING_KEYS))
     with TestClient(application, client=(uuid4().hex, 1)) as client:
         yield client
+
+
+@pytest.fixture(scope="module")
+def clinic(client: TestClient, direct: Direct) -> Clinic:
+    """One for all tests of a module, where nothing that is sent is stored."""
+    return a_clinic(client, direct)
+
+
+@pytest.fixture
+def probe(clinic: Clinic, behind: Behind, capfd: pytest.CaptureFixture[str]) -> Probe:
+    """See its class."""
+    return Probe(clinic, behind, capfd)

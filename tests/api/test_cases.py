@@ -11,7 +11,7 @@ from httpx2 import Response
 
 from app.kernel import ledger
 from app.kernel.db import Db, Direct
-from tests.api.test_flags_and_safety import in_danger, keep_promises
+from tests.api.danger import in_danger, keep_promises
 from tests.builders import Person, World, a_member, a_patient
 from tests.conftest import Behind, Clock
 

@@ -15,8 +15,8 @@ from app.kernel.vault import Keyring
 from app.main import create_app
 from tests.builders import Person, World, a_world
 from tests.conftest import SIGNING_KEYS, Behind
-from tests.kernel.test_channels import RFC_AUTH, RFC_RECEIVER_PUBLIC
-from tests.kernel.test_outbound import NUMBERS
+from tests.kernel.outside import NUMBERS
+from tests.kernel.receivers import RFC_AUTH, RFC_RECEIVER_PUBLIC
 
 DEVICES = "/v1/me/devices"
 CANARY = "kanarienvogel"

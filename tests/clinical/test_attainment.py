@@ -20,14 +20,12 @@ from app.clinical.attainment import (
     RATER_LOINC,
     SOURCES,
     Achievement,
-    Agreement,
     Attainment,
     Level,
     Rater,
     Scaled,
     State,
     achievement,
-    agreement,
     attainment,
     level_fault,
     lifecycle_status,
@@ -162,20 +160,6 @@ class TestAttainment:
     def test_every_number_has_a_source_and_our_own_choices_are_marked(self) -> None:
         assert set(CONVENTIONS) == {each for each in SOURCES if "our convention" in each}
         assert len(CONVENTIONS) == len(SOURCES) - 1
-
-
-class TestAgreement:
-    def test_two_raters_are_set_side_by_side(self) -> None:
-        rows = agreement({"walk": 1, "sleep": -1}, {"walk": -1, "work": 0})
-
-        assert rows == [
-            Agreement("sleep", -1, None, None),
-            Agreement("walk", 1, -1, 2),
-            Agreement("work", None, 0, None),
-        ]
-
-    def test_nobody_rated_is_nothing(self) -> None:
-        assert agreement({}, {}) == []
 
 
 class TestAchievement:

@@ -217,7 +217,6 @@ def test_an_override_covers_what_it_names_and_nothing_else() -> None:
     assert gate.open_keys == ("risk-screen", "attested")
     assert gate.not_covered(["attested"]) == ("risk-screen",)
     assert gate.not_covered(["attested", "risk-screen"]) == ()
-    assert gate.overridden_in_vain(["attested", "spo2", "moon"]) == ("spo2", "moon")
 
 
 def test_the_shipped_gate_opens_for_somebody_well() -> None:

@@ -227,18 +227,6 @@ class TestDatabases:
 
         assert ask(server, "SELECT current_database()", name) == name
 
-    def test_a_database_in_use_is_dropped_and_dropping_it_again_is_harmless(
-        self, server: embedded.Server
-    ) -> None:
-        server.create_database("brief")
-        with psycopg.connect(server.libpq_url("postgres", "brief")):
-            server.drop_database("brief")
-
-        server.drop_database("brief")
-
-        with pytest.raises(psycopg.OperationalError, match="does not exist"):
-            ask(server, "SELECT 1", "brief")
-
 
 class TestStop:
     def test_what_was_committed_is_there_after_the_next_start(self, folder: Path) -> None:

@@ -101,12 +101,6 @@ def link(url: str) -> Iterator[Link]:
     made.lose()
 
 
-@pytest.fixture
-def between(url: str) -> Iterator[Between]:
-    with Between(url) as made:
-        yield made
-
-
 @pytest.fixture(scope="module", autouse=True)
 def wait_in_silence(settings: Settings) -> Iterator[Callable[[], float]]:
     """How long a trip waits that is never answered, on a link that gives up after a second.

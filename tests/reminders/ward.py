@@ -19,7 +19,7 @@ from app.kernel.vault import Keyring
 from app.main import create_app
 from tests.builders import Clinic, Person, a_check_in, a_clinic, an_administration
 from tests.conftest import SIGNING_KEYS, Clock
-from tests.kernel.test_channels import RFC_AUTH, RFC_RECEIVER_PUBLIC
+from tests.kernel.receivers import RFC_AUTH, RFC_RECEIVER_PUBLIC
 
 DEVICES = "/v1/me/devices"
 REMINDERS = "/v1/me/reminders"

@@ -192,11 +192,11 @@ class TestWhomToCall:
             ClinicNumber(phone="+1 555 0199", when="on-duty", holds_now=False),
         ]
 
-        text = Reader(printed(clinic_numbers=numbers)).text
+        text = " ".join(Reader(printed(clinic_numbers=numbers)).text.split())
 
         assert (
             "Test Clinic +1 555 0198 (when it is off duty)"
-            "Test Clinic +1 555 0199 (when the clinic is on duty)"
+            " Test Clinic +1 555 0199 (when the clinic is on duty)"
         ) in text
 
     def test_the_emergency_services_without_a_voice_come_before_the_clinic(self) -> None:

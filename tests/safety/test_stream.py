@@ -26,7 +26,7 @@ from app.people.admission import give_consent
 from app.people.chart import open_covering
 from app.safety import news
 from app.safety.stream import SNAPSHOT, Hub
-from tests.api.test_flags_and_safety import keep_promises
+from tests.api.danger import keep_promises
 from tests.builders import Person, World, a_check_in, a_patient
 from tests.conftest import SIGNING_KEYS, Behind
 from tests.contract import stage

@@ -1,8 +1,8 @@
 """The escalation's timers on a real database: no interleaving of signs of danger, people who
 answer, workers that drain together or die, and changes of policy and staff skips or doubles a step.
 
-`test_escalation` explores the rules alone; this explores what keeps them. AFTERGLOW_SOAK=1 does it
-for longer.
+`test_escalation_laws` explores the rules alone; this explores what keeps them. AFTERGLOW_SOAK=1
+does it for longer.
 """
 
 import os

@@ -23,8 +23,8 @@ from app.kernel.channels import Channels, Mail
 from app.kernel.db import libpq
 from app.kernel.settings import Settings
 from tests.builders import Clinic, Person, a_check_in
-from tests.kernel.test_channels import MailServer
-from tests.kernel.test_outbound import Listener, Receiver, listening
+from tests.kernel.outside import Listener, Receiver, listening
+from tests.kernel.receivers import MailServer
 from tests.safety.test_alerts import Watch
 from tests.safety.test_alerts import watch as watch  # noqa: PLC0414  # a fixture
 from tests.stories.servers import LiveServer, Part

@@ -12,7 +12,7 @@ from app.kernel.settings import Settings
 from app.main import create_app
 from app.operations import stack
 from tests.builders import Clinic, a_clinic, a_dosing_session, an_administration, now
-from tests.kernel.test_outbound import Receiver, listening
+from tests.kernel.outside import Receiver, listening
 from tests.stories.servers import LiveServer
 
 WITHIN_SECONDS = 30

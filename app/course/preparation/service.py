@@ -38,8 +38,8 @@ from app.people.chart import CARE, Chart, Right
 from app.safety.tables import Flag
 from app.treatment import service as treatment
 from app.treatment.faults import AHEAD
+from app.treatment.form import SessionRow
 from app.treatment.schemas import DosingSessionIn, OpenAtDoseOut
-from app.treatment.service import SessionRow
 
 READ_PREPARATION: Final = Right("preparation.read")
 

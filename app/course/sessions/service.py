@@ -13,8 +13,8 @@ from app.kernel.entries import Known
 from app.kernel.errors import invalid
 from app.people.chart import Chart
 from app.treatment import service as treatment
+from app.treatment.form import SessionRow
 from app.treatment.schemas import DosingSessionIn, DosingSessionOut
-from app.treatment.service import SessionRow
 
 
 def record_session(

@@ -186,7 +186,7 @@ def stretches(points: Sequence[Point]) -> list[int]:
 def layers(course: Course, plot: Plot, kinds: Sequence[str], *, legend_columns: int) -> list[Spec]:
     """Everything that is drawn of a course, the furthest back first. legend_columns: 0 for none."""
     y = score_axis(course, plot.height)
-    looks = _looks(kinds, plot.colours, plot.height, legend_columns)
+    looks = _looks(kinds, plot.colours, legend_columns)
     x = moment(plot.shown)
     found = [*band_layers(course, plot, y), *line_layers(course, plot, y)]
     doses = [plot.clock.of(at) for at in course.doses]
@@ -324,7 +324,7 @@ def _scores(course: Course, own: Clock) -> list[Spec]:
     return rows
 
 
-def _looks(kinds: Sequence[str], colours: Palette, height: float, columns: int) -> Spec:
+def _looks(kinds: Sequence[str], colours: Palette, columns: int) -> Spec:
     """The channels by which kinds of marks differ: shape first, colour too."""
     hues = {
         SCORE: colours.score,
