@@ -35,6 +35,7 @@ from app.kernel.db import Db, Direct, Query, itself, libpq
 from app.kernel.settings import Settings
 from app.kernel.vault import Keyring
 from app.safety import escalation
+from app.safety.escalation import TRY_AGAIN_AFTER
 from tests.builders import Person, a_check_in, a_clinic, phq_9
 from tests.conftest import MONDAY_NOON, Clock
 from tests.reminders.ward import a_ward
@@ -178,7 +179,7 @@ class Timers(RuleBasedStateMachine):
 
     @invariant()
     def a_step_is_planned_once_and_done_once(self) -> None:
-        rows = self._steps()
+        rows, there = self._steps(), self._there()
         numbers: dict[Key, list[int]] = {}
         for (key, number), (who, state, due_at, done_at) in rows.items():
             numbers.setdefault(key, []).append(number)
@@ -189,8 +190,10 @@ class Timers(RuleBasedStateMachine):
             if before[1] != "planned":
                 assert (state, done_at) == (before[1], before[3]), "what is done stays done"
             elif due_at > before[2]:
-                # Put off only where there was nobody at all.
+                # Put off only where there was nobody at all, and not for long.
                 assert who == "administrators"
+                assert not self._could_be_told(key, there)
+                assert due_at <= self.watch.clock() + TRY_AGAIN_AFTER
         assert all(found == list(range(1, len(found) + 1)) for found in numbers.values())
         assert set(self.rows) <= set(rows), "no step goes away"
         self.rows = rows
@@ -236,7 +239,7 @@ class Timers(RuleBasedStateMachine):
 
     def _nothing_is_overdue(self) -> None:
         now, rows, told = self.watch.clock(), self._steps(), self._told()
-        there = {member.membership_id for member in self.members if self._is_active(member)}
+        there = self._there()
         for flag_id, round_, status, is_historic in self._flags():
             key = (flag_id, round_)
             if status != "open" or is_historic:
@@ -245,7 +248,12 @@ class Timers(RuleBasedStateMachine):
             assert steps, "it was looked at"
             for _, state, due_at, _ in steps.values():
                 assert state != "planned" or due_at > now
-            if there:
+            # Whoever came back since it was put off hears of it within a minute.
+            is_put_off = any(
+                who == "administrators" and state == "planned" and due_at <= now + TRY_AGAIN_AFTER
+                for who, state, due_at, _ in steps.values()
+            )
+            if there and not is_put_off:
                 assert told.get(key), "where anybody is there, somebody was told"
             # By the policy that held when it began, counted by hand.
             if key in self.began and self._level(flag_id) == "high":
@@ -254,7 +262,10 @@ class Timers(RuleBasedStateMachine):
                     who, state, _, _ = steps[number]
                     if began_at + timedelta(minutes=after) <= now:
                         is_left = who == "administrators" and state == "planned"
-                        assert state == "done" or (is_left and not self._could_be_told(key, there))
+                        assert state == "done" or (is_left and is_put_off)
+
+    def _there(self) -> set[UUID]:
+        return {member.membership_id for member in self.members if self._is_active(member)}
 
     def _could_be_told(self, key: Key, there: set[UUID]) -> bool:
         """Whether there is an administrator, or a clinician who was not told of it yet."""
