@@ -104,7 +104,7 @@ class TestChart:
         ]
         assert {one["data"]["values"][0]["said"] for one in said} == {"100 and above"}
         [line] = [one for one in said if one["mark"]["type"] == "rule"]
-        assert (line["encoding"]["x"], line["encoding"]["x2"]) == ({"value": 0}, {"value": 290})
+        assert (line["encoding"]["x"], line["encoding"]["x2"]) == ({"value": 0}, {"value": 252})
 
     def test_a_visit_without_a_reading_says_so(self) -> None:
         assert chart(a_room())["description"] == "Nothing was read yet."

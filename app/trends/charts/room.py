@@ -28,7 +28,7 @@ from app.trends.charts.records import SCREEN, Frame
 from app.trends.charts.table import Table
 
 LEFT: Final = 50
-RIGHT: Final = 20
+RIGHT: Final = 58
 _HEIGHT: Final = 96
 _AIR: Final = 5 * 60_000
 """Milliseconds before the first and after the last mark."""
@@ -322,9 +322,10 @@ def _limit(one: Threshold, y: Spec, drawn: _Drawn, colours: Palette) -> list[Spe
         "data": data,
         "mark": {
             "type": "text",
-            "align": "right",
-            "baseline": "bottom" if one.is_high else "top",
-            "dy": -2 if one.is_high else 3,
+            # Beside the panel: two thresholds may be near each other, and readings go to the edge.
+            "align": "left",
+            "baseline": "middle",
+            "dx": 5,
             "fontSize": 9,
             "color": colours.soft,
             "aria": False,
