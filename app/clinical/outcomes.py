@@ -59,8 +59,8 @@ CONVENTIONS: Final = (
     (
         "Time to response, from the first dose to the first complete score that is a response, and"
         " time to loss, from there to the score that establishes it; censored at the last complete"
-        " score; Kaplan & Meier 1958, J Am Stat Assoc 53:457-481, with Greenwood's variance and a"
-        " log(-log) interval"
+        " score, also where the response is gone and its loss not established yet; Kaplan & Meier"
+        " 1958, J Am Stat Assoc 53:457-481, with Greenwood's variance and a log(-log) interval"
     ),
 )
 

@@ -30,7 +30,7 @@ _STATES: Final = {
     "no-dose": "no dose yet",
     "never": "none yet",
     "responding": "responding",
-    "unconfirmed": "last score no response, loss not established",
+    "unconfirmed": "no response",
     "lost": "lost",
 }
 _LOST_BY: Final = {
@@ -173,6 +173,8 @@ def _course(course: ResponseOut | None, scale: Scale, zone: ZoneInfo) -> Iterato
     if course is None or scale.response_percent is None:
         return
     value = _STATES.get(course.state, "not assessable")
+    if course.unconfirmed_since is not None:
+        value += f" since {_day(course.unconfirmed_since, zone)}, loss not established"
     if course.responded_at is not None and course.days_to_response is not None:
         value += f"; first on {_day(course.responded_at, zone)}, day {course.days_to_response:.0f}"
     if course.lost_at is not None and course.lost_rule is not None:

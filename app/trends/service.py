@@ -281,7 +281,7 @@ def _response(
     if course is None:
         return None
     at, doses = series.microseconds, series.doses
-    first, lost = course.first, course.lost
+    first, lost, since = course.first, course.lost, course.unconfirmed
     return {
         "state": course.state,
         "responded_at": None if first is None else instant(at[first]),
@@ -292,6 +292,7 @@ def _response(
         "lost_index": None if lost is None else _shown(lost, shown),
         "days_to_loss": None if lost is None or first is None else _days(at[first], at[lost]),
         "lost_rule": course.lost_rule,
+        "unconfirmed_since": None if since is None else instant(at[since]),
     }
 
 

@@ -97,8 +97,9 @@ class ResponseOut(Open):
     state: Annotated[
         str,
         Field(
-            description="not-defined, no-dose, never, responding, unconfirmed (the last score is no"
-            " response, and no loss is established) or lost"
+            description="Of the last score: not-defined, no-dose, never, responding, unconfirmed"
+            " (it is no response, and no loss is established) or lost (one is, and has not ended;"
+            " the score may still be a response)"
         ),
     ]
     responded_at: datetime | None
@@ -110,7 +111,21 @@ class ResponseOut(Open):
     ]
     lost_index: int | None
     days_to_loss: Annotated[float | None, Field(description="From the first response.")]
-    lost_rule: Annotated[str | None, Field(description="two-assessments or rise-from-best")]
+    lost_rule: Annotated[
+        str | None,
+        Field(
+            description="two-assessments (in a row without a response, the first and the last at"
+            " least 5 days apart, no pause of more than 30 days between them) or rise-from-best (by"
+            " the reliable change or more, into caseness): our convention"
+        ),
+    ]
+    unconfirmed_since: Annotated[
+        datetime | None,
+        Field(
+            description="While unconfirmed: of the first of the scores in a row that are no"
+            " response."
+        ),
+    ]
 
 
 class SuddenChangeOut(Open):
