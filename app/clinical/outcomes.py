@@ -4,7 +4,8 @@ One patient is read by the same rules as in `trajectory` and `change`; this adds
 a place in one chain at each visit, so that every count is a part of the one before it:
 
     reached    their first dose was so long ago that the visit is over
-    eligible   of these, there is a baseline from before the first dose, high enough to respond from
+    eligible   of these, there is a baseline from before the first dose, high enough to respond
+               from, and no provisional one
     in_touch   of these, something of any kind was answered since the visit began
     assessed   of these, there is a complete score within the visit
     responded  of these, that score is a response
@@ -52,6 +53,10 @@ STEPS: Final = (7, 14, 28, 42, 56, 84, 126, 182, 273, 364)
 LEVELS: Final = ("reached", "eligible", "in_touch", "assessed", "responded", "remitted")
 
 CONVENTIONS: Final = (
+    (
+        "Eligible, with a baseline from the 14 days before the first dose, or one from before it"
+        " that a clinician chose; a provisional baseline is not counted from: our convention"
+    ),
     (
         "Visits, 1 to 52 weeks after the first dose, the complete score nearest to the day within"
         " the visit; retention, anything at all answered since the visit began: our convention"
@@ -136,7 +141,7 @@ class Tally:
         group.complete += len(at) - after - sum(one is None for one in totals[after:])
         start = trajectory.baseline(at, totals, doses, pinned)
         by = None
-        if start is not None and at[start.index] < first_dose:
+        if start is not None and not start.provisional and at[start.index] < first_dose:
             by = self._by(start.total)
         for place, visit in enumerate(VISITS):
             level = 0

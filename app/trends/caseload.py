@@ -268,7 +268,9 @@ def _moved(main: Gathered, doses: list[int]) -> tuple[bool, change.ResponseCours
     by = change.yardstick(scale, start.total)
     return (
         attention.is_worsening(by, main.totals, start.index),
-        change.response_course(by, main.at, main.totals, doses, start.index),
+        change.response_course(by, main.at, main.totals, doses, start.index)
+        if start.is_judged
+        else None,
     )
 
 

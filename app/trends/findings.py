@@ -24,7 +24,9 @@ from app.trends.schemas.trajectory import (
 _RULES: Final = {
     "pinned": "the score that a clinician chose",
     "before-first-dose": "the last complete score in the 14 days before the first dose",
-    "first-complete": "the first complete score",
+    "earlier-before-first-dose": "the last complete score before the first dose, from more than 14"
+    " days before it",
+    "first-complete": "the first complete score there is to go by",
 }
 _STATES: Final = {
     "no-dose": "no dose yet",

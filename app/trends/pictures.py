@@ -156,10 +156,12 @@ def course_of(
     ]
     baseline = told["baseline"]
     doses = _instants(told["doses"]["effective_at"])
+    # From a baseline that came after the first dose nothing is called a response.
+    is_judged = baseline and not (baseline["rule"] == "first-complete" and doses)
     return _course(told, measured, points, doses, time_zone)._replace(
         bands=[Band(one.label, one.low, one.high) for one in scale.bands],
         baseline=_baseline(baseline),
-        lines=_lines(scale, baseline["score"]) if baseline else (),
+        lines=_lines(scale, baseline["score"]) if is_judged else (),
         flags=flags,
     )
 

@@ -328,8 +328,8 @@ def _projection(found: projection.Projection) -> dict[str, Any]:
 
 
 def points_of(start: trajectory.Baseline | None) -> float | None:
-    """Of a baseline, if there is one."""
-    return None if start is None else start.total
+    """Of a baseline that gains may be measured from, if there is one."""
+    return start.total if start is not None and start.is_judged else None
 
 
 def _shown(index: int, shown: slice) -> int | None:

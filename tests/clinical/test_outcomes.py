@@ -62,6 +62,8 @@ class TestVisit:
             ([(-1, 20), (14, 4)], "eligible"),
             ([(-1, 9), (28, 0)], "reached"),  # too mild a baseline
             ([(1, 20), (28, 0)], "reached"),  # a baseline from after the dose
+            ([(-15, 20), (28, 4)], "reached"),  # a provisional one
+            ([(-14, 20), (28, 4)], "remitted"),
             ([], "reached"),
             ([(-1, 20), (22, 4), (30, 18)], "assessed"),  # the nearest counts, not the best
             ([(-1, 20), (28, None), (30, 4)], "remitted"),

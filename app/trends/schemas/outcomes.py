@@ -13,7 +13,11 @@ class VisitCountsOut(Open):
 
     reached: Annotated[int | None, Field(description="For whom this visit is over.")]
     eligible: Annotated[
-        int | None, Field(description="Of these, with a baseline that response counts from.")
+        int | None,
+        Field(
+            description="Of these, with a baseline that response counts from: from the 14 days"
+            " before the first dose or pinned before it, never a provisional one."
+        ),
     ]
     in_touch: Annotated[
         int | None, Field(description="Of these, answered anything since the visit began.")

@@ -33,8 +33,23 @@ class BaselineOut(Open):
     index: Annotated[int | None, Field(description="Among the points; null if not shown.")]
     score: int | float
     effective_at: datetime
-    rule: Annotated[str, Field(description="pinned, before-first-dose or first-complete")]
-    provisional: bool
+    rule: Annotated[
+        str,
+        Field(
+            description="pinned; before-first-dose (the last complete score in the 14 days before"
+            " it); earlier-before-first-dose (in the 90 days before it); or first-complete (the"
+            " first one after the first dose; before any dose, the first one since the last pause"
+            " of more than 90 days): our convention"
+        ),
+    ]
+    provisional: Annotated[
+        bool,
+        Field(
+            description="By one of the last two rules. From a first-complete one that came after"
+            " a dose no response, remission, wear-off or return is reckoned. A clinic's outcomes"
+            " count from none of them."
+        ),
+    ]
 
 
 class IdeationBesideOut(Open):
@@ -97,9 +112,10 @@ class ResponseOut(Open):
     state: Annotated[
         str,
         Field(
-            description="Of the last score: not-defined, no-dose, never, responding, unconfirmed"
-            " (it is no response, and no loss is established) or lost (one is, and has not ended;"
-            " the score may still be a response)"
+            description="Of the last score: not-defined (no rule, or a baseline too mild, or"
+            " from after the first dose), no-dose, never, responding, unconfirmed (it is no"
+            " response, and no loss is established) or lost (one is, and has not ended; the score"
+            " may still be a response)"
         ),
     ]
     responded_at: datetime | None
