@@ -40,7 +40,17 @@ _LOST_BY: Final = {
     "rise-from-best": "by a rise from the best score",
 }
 _SUDDEN_TOLD: Final = 3
-_WHY_NOT: Final = {"no-score": "no score", "no-gain": "no gain", "no-baseline": "no baseline"}
+_WHY_NOT: Final = {
+    "no-score": "no score",
+    "no-gain": "no gain",
+    "no-reliable-gain": "no gain beyond measurement error",
+    "no-baseline": "no baseline",
+}
+_UNTIL: Final = {
+    "next-dose": "the next dose",
+    "gap": "a pause of more than 30 days",
+    "last-score": "the last score",
+}
 
 
 def findings(
@@ -80,8 +90,7 @@ def lasted(off: WearOffOut | None) -> str:
         return f"{off.days:.1f} days"
     if off.days == 0:
         return "no score after the best one"
-    until = "next dose" if off.why == "next-dose" else "last score"
-    return f"over {off.days:.1f} days, to the {until}"
+    return f"over {off.days:.1f} days, to {_UNTIL.get(off.why, off.why)}"
 
 
 def _change(latest: OutcomeOut, baseline: BaselineOut) -> ReportOutcome:
@@ -229,7 +238,11 @@ def _wear_off(worn_off: Sequence[WearOffOut]) -> Iterator[ReportOutcome]:
     if censored:
         parts.append(f"not seen to its end ({counted(censored, 'dose')})")
     if unknown := len(worn_off) - len(gone) - censored:
-        parts.append(f"nothing to see ({counted(unknown, 'dose')})")
+        noise = sum(one.why == "no-reliable-gain" for one in worn_off)
+        if noise:
+            parts.append(f"{_WHY_NOT['no-reliable-gain']} ({counted(noise, 'dose')})")
+        if unknown > noise:
+            parts.append(f"nothing to see ({counted(unknown - noise, 'dose')})")
     yield ReportOutcome(
         key="wear-off",
         label="Wear-off of the doses",

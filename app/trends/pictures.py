@@ -205,8 +205,7 @@ def _faded(
         return None
     hours = off["best"]["hours_since_dose"] + 24 * off["days"]
     if off["is_censored"]:
-        scores = [one for one in dose["points"]["score"] if one is not None]
-        return Faded(dose["number"], hours, scores[-1], is_censored=True)
+        return Faded(dose["number"], hours, off["last"]["score"], is_censored=True)
     half = off["gain"] / 2
     score = baseline["score"] + (-half if direction == Direction.LOWER_IS_BETTER else half)
     return Faded(dose["number"], hours, score, is_censored=False)
