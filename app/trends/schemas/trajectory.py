@@ -182,7 +182,8 @@ class ProjectionOut(Open):
         str | None,
         Field(
             description="no-baseline, no-direction, no-dose, no-gain, too-few-scores, too-short,"
-            " too-long-ago, already-back, not-worsening or too-far-ahead"
+            " too-long-ago, already-back, not-worsening, too-far-ahead, or already-past (the line"
+            " was back before now or before the last score, and the scores were not)"
         ),
     ]
     advice: str
