@@ -162,7 +162,10 @@ class SuddenChangesOut(Open):
     assessed: Annotated[int, Field(description="Steps that could be judged.")]
     not_assessable: Annotated[
         int,
-        Field(description="Fewer than two scores on a side, or more than 15 days in between."),
+        Field(
+            description="Fewer than two scores on a side with at most 15 days between neighbours,"
+            " or more than 15 days from the one side to the other."
+        ),
     ]
     why_not: Annotated[
         str | None, Field(description="no-reliable-change or too-few-scores, if none could be.")
