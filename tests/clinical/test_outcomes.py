@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.clinical.attention import is_worsening, reasons
+from app.clinical.attention import is_worsening, lately, reasons
 from app.clinical.change import ResponseCourse, yardstick
 from app.clinical.instruments import Scale, find
 from app.clinical.outcomes import LEVELS, VISITS, Group, Tally, levels
@@ -166,11 +166,53 @@ class TestAttention:
             ([12], False),
             ([], False),
             ([None, None], False),
+            ([20, 6, 9, 12], True),  # 6 from the best, into caseness, and never more than 3 at once
+            ([20, 2, 6, 9], False),  # 7 from the best, and mild
+            ([20, 7, 10, 12], False),
         ],
     )
     def test_worse_is_by_the_reliable_change(self, totals: list[int | None], worse: bool) -> None:
         assert is_worsening(yardstick(PHQ_9, 12 if not totals else totals[0] or 12),
                             totals, 0) is worse  # fmt: skip
+
+    def test_a_slow_return_is_seen_on_scales_without_a_response(self) -> None:
+        """39 points worse than the best, and never 15 at once; the PCL-5 has no caseness."""
+        pcl_5, gad_7 = scale_of("pcl-5"), scale_of("gad-7")
+
+        assert is_worsening(yardstick(pcl_5, 60), [60, 20, 34, 48, 59], 0)
+        assert not is_worsening(yardstick(pcl_5, 60), [60, 20, 27, 34], 0)
+        assert is_worsening(yardstick(gad_7, 18), [18, 5, 7, 9], 0)
+        assert not is_worsening(yardstick(gad_7, 18), [18, 3, 5, 7], 0)
+
+    def test_the_best_one_before_the_baseline_is_not_what_somebody_falls_from(self) -> None:
+        assert not is_worsening(yardstick(PHQ_9, 20), [2, 20, 19, 20], 1)
+
+    def test_without_a_baseline_the_whole_series_is_looked_at(self) -> None:
+        by = yardstick(PHQ_9, 5)
+
+        assert is_worsening(by, [5, 9, 12], None)
+        assert not is_worsening(by, [5], None)
+        assert not is_worsening(by, [12, 5, 9], None)
+
+    @law
+    @given(st.lists(st.none() | st.integers(0, 80), max_size=10), st.integers(0, 9))
+    def test_nobody_is_worse_whose_last_score_is_the_best(
+        self, totals: list[int | None], start: int
+    ) -> None:
+        there = [total for total in totals if total is not None]
+        if start >= len(totals) or totals[start] is None:
+            return
+
+        is_worse = is_worsening(yardstick(scale_of("pcl-5"), totals[start] or 0), totals, start)
+
+        since = [total for total in totals[start:] if total is not None]
+        rises = [since[-1] - min(since), since[-1] - there[-2] if len(there) > 1 else 0]
+        assert is_worse is (len(since) > 1 and max(rises) >= 15)
+
+    def test_a_score_of_years_ago_hides_no_other_scale(self) -> None:
+        assert lately({"phq-9": 0, "gad-7": 910 * DAY, "pcl-5": NOW}) == ["gad-7", "pcl-5"]
+        assert lately({"phq-9": 0}) == ["phq-9"]
+        assert lately({}) == []
 
     def test_without_a_reliable_change_nothing_is_called_worse(self) -> None:
         assert not is_worsening(yardstick(scale_of("peg"), 1), [1, 10], 0)
