@@ -23,7 +23,7 @@ from typing import Final
 
 from app.clinical import change, trajectory
 from app.clinical.change import Yardstick
-from app.clinical.instruments import Scale
+from app.clinical.instruments import Recall, Scale
 
 _DAY: Final = 86_400_000_000
 
@@ -49,6 +49,23 @@ VISITS: Final = (
 )
 STEPS: Final = (7, 14, 28, 42, 56, 84, 126, 182, 273, 364)
 """Days at which a curve may be told."""
+
+
+def straddles_first_dose(recall: Recall, day: int) -> bool:
+    """Whether a score so many days after the first dose also speaks of time before it."""
+    return 0 <= day < recall.days
+
+
+def looks_back(recall: Recall) -> str:
+    """That in a sentence, for below what was counted; empty where it cannot happen."""
+    if recall.days == 0:
+        return ""
+    return (
+        f"The questions ask about the last {recall.days} days: what is answered sooner than"
+        f" {recall.days} days after the first dose mixes time before it and after it, and shows"
+        " less of a change than there was."
+    )
+
 
 LEVELS: Final = ("reached", "eligible", "in_touch", "assessed", "responded", "remitted")
 

@@ -188,6 +188,8 @@ def _course(course: ResponseOut | None, scale: Scale, zone: ZoneInfo) -> Iterato
         value += f" since {_day(course.unconfirmed_since, zone)}, loss not established"
     if course.responded_at is not None and course.days_to_response is not None:
         value += f"; first on {_day(course.responded_at, zone)}, day {course.days_to_response:.0f}"
+        if course.straddles_first_dose:
+            value += " (its answers also speak of time before the first dose)"
     if course.lost_at is not None and course.lost_rule is not None:
         how = _LOST_BY.get(course.lost_rule, course.lost_rule)
         value += f"; first lost on {_day(course.lost_at, zone)}, {how}"

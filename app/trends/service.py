@@ -11,7 +11,7 @@ from uuid import UUID
 from pydantic_core import to_json
 
 from app.clinical import projection, trajectory
-from app.clinical.instruments import Instrument, Level, Scale
+from app.clinical.instruments import Instrument, Level, Recall, Scale
 from app.kernel.clock import instant_of, microseconds
 from app.kernel.db import Db
 from app.people.chart import Chart, Right
@@ -163,7 +163,7 @@ def _scaled(measured: Measured, scale: Scale, series: Series, shown: slice, now:
     head = {
         "baseline": baseline_of(start, at, shown),
         "latest": _latest(followed.latest, measured.instrument, series, shown),
-        "response": start and _response(followed, series, shown),
+        "response": start and _response(followed, scale.recall, series, shown),
         "sudden_changes": _sudden(followed, series, shown),
         "projection": _projection(
             projection.project(scale, at, scores, doses, points_of(start), now)
@@ -275,7 +275,7 @@ def _ideation(instrument: Instrument, answer: int | None) -> dict[str, Any] | No
 
 
 def _response(
-    followed: trajectory.Trajectory, series: Series, shown: slice
+    followed: trajectory.Trajectory, recall: Recall, series: Series, shown: slice
 ) -> dict[str, Any] | None:
     course = followed.response
     if course is None:
@@ -287,6 +287,9 @@ def _response(
         "responded_at": None if first is None else instant(at[first]),
         "responded_index": None if first is None else _shown(first, shown),
         "days_to_response": None if first is None else _days(doses[0], at[first]),
+        "straddles_first_dose": None
+        if first is None
+        else at[first] < doses[0] + recall.days * _DAY,
         "doses_to_response": None if first is None else followed.positions.dose_number[first],
         "lost_at": None if lost is None else instant(at[lost]),
         "lost_index": None if lost is None else _shown(lost, shown),

@@ -9,7 +9,15 @@ from hypothesis import strategies as st
 from app.clinical.attention import is_worsening, lately, reasons
 from app.clinical.change import ResponseCourse, yardstick
 from app.clinical.instruments import Scale, find
-from app.clinical.outcomes import LEVELS, VISITS, Group, Tally, levels
+from app.clinical.outcomes import (
+    LEVELS,
+    VISITS,
+    Group,
+    Tally,
+    levels,
+    looks_back,
+    straddles_first_dose,
+)
 
 law = settings(deadline=None)
 DAY = 86_400_000_000
@@ -121,6 +129,25 @@ class TestVisit:
             chain = group.chain(place, len(LEVELS))
             assert chain == sorted(chain, reverse=True)
             assert sum(group.reaching[place]) == 1
+
+
+class TestLookingBack:
+    @pytest.mark.parametrize(
+        ("key", "day", "is_mixed"),
+        [("phq-9", 5, True), ("phq-9", 13, True), ("phq-9", 14, False), ("pcl-5", 29, True),
+         ("pcl-5", 30, False), ("phq-9", -1, False)],
+    )  # fmt: skip
+    def test_a_score_sooner_than_the_questions_look_back_straddles_the_dose(
+        self, key: str, day: int, is_mixed: bool
+    ) -> None:
+        assert straddles_first_dose(scale_of(key).recall, day) is is_mixed
+
+    def test_what_asks_about_right_now_does_not(self) -> None:
+        scale = find("momentary").item("anxiety").scale
+        assert scale is not None
+
+        assert not straddles_first_dose(scale.recall, 0)
+        assert looks_back(scale.recall) == ""
 
 
 class TestTimes:

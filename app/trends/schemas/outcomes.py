@@ -54,6 +54,13 @@ class VisitOut(Open):
     response_interval: IntervalOut
     remission_interval: IntervalOut
     is_suppressed: bool
+    straddles_first_dose: Annotated[
+        bool,
+        Field(
+            description="The questions look back further than this visit begins after the first"
+            " dose: some answers in it speak of time before the dose too."
+        ),
+    ] = False
 
 
 class OutcomeGroupOut(Open):
@@ -76,6 +83,13 @@ class CurveStepOut(Open):
     happened: int
     censored: int
     at_risk: int
+    straddles_first_dose: Annotated[
+        bool | None,
+        Field(
+            description="An answer on this day speaks of time before the first dose too. Null where"
+            " the days are not counted from it."
+        ),
+    ] = None
 
 
 class CurveOut(Open):

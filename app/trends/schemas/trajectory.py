@@ -121,6 +121,13 @@ class ResponseOut(Open):
     responded_at: datetime | None
     responded_index: int | None
     days_to_response: Annotated[float | None, Field(description="From the first dose.")]
+    straddles_first_dose: Annotated[
+        bool | None,
+        Field(
+            description="The first response is an answer that also speaks of time before the first"
+            " dose: what it says is not of those days alone. Null without a response."
+        ),
+    ]
     doses_to_response: int | None
     lost_at: Annotated[
         datetime | None, Field(description="Of the first loss: the score that established it.")
