@@ -5,7 +5,7 @@ the fractions they are: a fall of exactly half is a response.
 """
 
 import math
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -16,7 +16,7 @@ from app.clinical.instruments import Direction, Scale, whole_if_it_is
 
 PARTIAL_PERCENT: Final = 25
 CONFIRMED_AFTER_DAYS: Final = 5
-CONFIRMED_WITHIN_DAYS: Final = 15
+LONGEST_PAUSE_DAYS: Final = 30
 _DAY: Final = 86_400_000_000
 
 # No questionnaire has more, so that no mean is a fraction with a larger denominator.
@@ -30,10 +30,13 @@ CONVENTIONS: Final = (
         " convention"
     ),
     (
-        "Loss of response, after a response two assessments in a row without one that are"
-        f" {CONFIRMED_AFTER_DAYS} to {CONFIRMED_WITHIN_DAYS} days apart, or a reliable rise from"
-        " the best score that ends in caseness: our convention, after the relapse of SUSTAIN-1"
-        " (Daly et al. 2019, JAMA Psychiatry 76:893-903)"
+        "Loss of response, after a response either assessments in a row without one, the first and"
+        f" the last at least {CONFIRMED_AFTER_DAYS} days apart and no pause between them of more"
+        f" than {LONGEST_PAUSE_DAYS} days; or a change for the worse, from the best score since the"
+        " response, by the reliable change or more that ends in caseness, whether or not the score"
+        " is still a response. It ends with the next response that is not such a change: our"
+        " convention, after the relapse of SUSTAIN-1 (Daly et al. 2019, JAMA Psychiatry"
+        " 76:893-903)"
     ),
 )
 
@@ -60,6 +63,17 @@ class Yardstick:
         """Whether these points are a response; False where that is not defined."""
         return self.response is not None and self.sign * total >= self.response
 
+    def is_case(self, total: float) -> bool:
+        """Whether these points are caseness; False where none is published."""
+        return self.caseness is not None and total >= self.caseness
+
+    def has_fallen(self, best: float, total: float) -> bool:
+        """Whether these points are worse than the best by the reliable change or more, and
+        caseness. best: as `sign * points`.
+        """
+        fall = best - self.sign * total
+        return self.reliable is not None and fall >= self.reliable and self.is_case(total)
+
 
 @dataclass(frozen=True, slots=True)
 class Reading:
@@ -76,6 +90,7 @@ class Reading:
     recovered: bool | None
 
 
+LostRule = Literal["two-assessments", "rise-from-best"]
 State = Literal["not-defined", "no-dose", "never", "responding", "unconfirmed", "lost"]
 
 
@@ -84,15 +99,18 @@ class ResponseCourse:
     """When somebody first responded after the first dose, and whether it lasted.
 
     state: of the last score. `unconfirmed`: it is no response, and no loss is established yet;
-        `lost`: one is; `never`: there was no response yet.
+        `lost`: one is, and has not ended; `never`: there was no response yet. `not-defined`: no
+        rule, or a baseline from which nothing is reckoned.
     first: index of the first response. lost: index of the score that established the first loss.
-    lost_rule: which rule did.
+    lost_rule: which rule did. unconfirmed: while that is the state, index of the first of the
+        scores in a row that are no response.
     """
 
     state: State
     first: int | None = None
     lost: int | None = None
-    lost_rule: Literal["two-assessments", "rise-from-best"] | None = None
+    lost_rule: LostRule | None = None
+    unconfirmed: int | None = None
 
 
 def reliable_change(before: float, after: float, sd: float, reliability: float) -> float:
@@ -200,40 +218,43 @@ def response_course(
     first = next((index for index in range(since, len(totals)) if totals[index] in goods), None)
     if first is None:
         return ResponseCourse("never")
-    lost, rule = None, None
+    since_then = [
+        (index, total) for index, total in enumerate(totals[first:], first) if total is not None
+    ]
+    return _whether_it_lasts(by, at, since_then, goods)
+
+
+def _whether_it_lasts(
+    by: Yardstick, at: Sequence[int], scores: Sequence[tuple[int, float]], goods: set[float]
+) -> ResponseCourse:
+    """scores: (index, points), complete, from the first response on. goods: that are responses."""
+    lost: int | None = None
+    rule: LostRule | None = None
     best = -math.inf
     state: State = "responding"
-    without: list[int] = []
-    for index, total in enumerate(totals[first:], first):
-        if total in goods:
-            if state != "responding":
-                # The best before a loss is not what somebody falls from after it.
-                best = -math.inf if state == "lost" else best
-                state = "responding"
-                without.clear()
-            best = max(best, sign * total)
-        elif total is not None and state != "lost":
+    # Scores in a row that are no response: the first of them, the first since a long pause, and
+    # the last.
+    unconfirmed = begun = last = None
+    for index, total in scores:
+        is_fallen = by.has_fallen(best, total)
+        if total in goods and not is_fallen:
+            # The best before a loss is not what somebody falls from after it.
+            best = by.sign * total if state == "lost" else max(best, by.sign * total)
+            state, unconfirmed, begun = "responding", None, None
+            continue
+        if state == "lost":
+            continue
+        if begun is None or last is None or at[index] - last > LONGEST_PAUSE_DAYS * _DAY:
+            begun = at[index]
+        unconfirmed = index if unconfirmed is None else unconfirmed
+        last = at[index]
+        if is_fallen or last - begun >= CONFIRMED_AFTER_DAYS * _DAY:
+            state, unconfirmed = "lost", None
+            if lost is None:
+                lost, rule = index, "rise-from-best" if is_fallen else "two-assessments"
+        else:
             state = "unconfirmed"
-            without.append(at[index])
-            how = _how_lost(by, without, best - sign * total, total)
-            if how is not None:
-                state = "lost"
-                if lost is None:
-                    lost, rule = index, how
-    return ResponseCourse(state, first, lost, rule)
-
-
-def _how_lost(
-    by: Yardstick, without: list[int], worse_by: float, total: float
-) -> Literal["two-assessments", "rise-from-best"] | None:
-    """By which rule a response is lost. without: the assessments in a row that are none."""
-    is_case = by.caseness is not None and total >= by.caseness
-    if is_case and by.reliable is not None and worse_by >= by.reliable:
-        return "rise-from-best"
-    now = without[-1]
-    oldest = bisect_left(without, now - CONFIRMED_WITHIN_DAYS * _DAY)
-    newest = bisect_right(without, now - CONFIRMED_AFTER_DAYS * _DAY)
-    return "two-assessments" if oldest < newest else None
+    return ResponseCourse(state, scores[0][0], lost, rule, unconfirmed)
 
 
 # There are few scores that a scale can have, and each is asked for again and again.

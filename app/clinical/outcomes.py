@@ -4,7 +4,8 @@ One patient is read by the same rules as in `trajectory` and `change`; this adds
 a place in one chain at each visit, so that every count is a part of the one before it:
 
     reached    their first dose was so long ago that the visit is over
-    eligible   of these, there is a baseline from before the first dose, high enough to respond from
+    eligible   of these, there is a baseline from before the first dose, high enough to respond
+               from, and no provisional one
     in_touch   of these, something of any kind was answered since the visit began
     assessed   of these, there is a complete score within the visit
     responded  of these, that score is a response
@@ -22,7 +23,7 @@ from typing import Final
 
 from app.clinical import change, trajectory
 from app.clinical.change import Yardstick
-from app.clinical.instruments import Scale
+from app.clinical.instruments import Recall, Scale
 
 _DAY: Final = 86_400_000_000
 
@@ -49,9 +50,30 @@ VISITS: Final = (
 STEPS: Final = (7, 14, 28, 42, 56, 84, 126, 182, 273, 364)
 """Days at which a curve may be told."""
 
+
+def straddles_first_dose(recall: Recall, day: int) -> bool:
+    """Whether a score so many days after the first dose also speaks of time before it."""
+    return 0 <= day < recall.days
+
+
+def looks_back(recall: Recall) -> str:
+    """That in a sentence, for below what was counted; empty where it cannot happen."""
+    if recall.days == 0:
+        return ""
+    return (
+        f"The questions ask about the last {recall.days} days: what is answered sooner than"
+        f" {recall.days} days after the first dose mixes time before it and after it, and shows"
+        " less of a change than there was."
+    )
+
+
 LEVELS: Final = ("reached", "eligible", "in_touch", "assessed", "responded", "remitted")
 
 CONVENTIONS: Final = (
+    (
+        "Eligible, with a baseline from the 14 days before the first dose, or one from before it"
+        " that a clinician chose; a provisional baseline is not counted from: our convention"
+    ),
     (
         "Visits, 1 to 52 weeks after the first dose, the complete score nearest to the day within"
         " the visit; retention, anything at all answered since the visit began: our convention"
@@ -59,8 +81,8 @@ CONVENTIONS: Final = (
     (
         "Time to response, from the first dose to the first complete score that is a response, and"
         " time to loss, from there to the score that establishes it; censored at the last complete"
-        " score; Kaplan & Meier 1958, J Am Stat Assoc 53:457-481, with Greenwood's variance and a"
-        " log(-log) interval"
+        " score, also where the response is gone and its loss not established yet; Kaplan & Meier"
+        " 1958, J Am Stat Assoc 53:457-481, with Greenwood's variance and a log(-log) interval"
     ),
 )
 
@@ -136,7 +158,7 @@ class Tally:
         group.complete += len(at) - after - sum(one is None for one in totals[after:])
         start = trajectory.baseline(at, totals, doses, pinned)
         by = None
-        if start is not None and at[start.index] < first_dose:
+        if start is not None and not start.provisional and at[start.index] < first_dose:
             by = self._by(start.total)
         for place, visit in enumerate(VISITS):
             level = 0

@@ -3,8 +3,8 @@
 An ordinary least-squares line through the scores since the best one after the last dose, and the
 95 % interval of where it crosses (Fieller 1954, J R Stat Soc B 16:175-185). The spread is taken to
 be no smaller than the scale's own error of measurement. That it is this line, from at least four
-scores over at least a week, told no further ahead than the scores reach back, and not from scores
-older than 30 days, is our convention.
+scores over at least a week, told no further ahead than the scores reach back, not from scores
+older than 30 days, and not where the line has crossed already, is our convention.
 """
 
 import math
@@ -40,6 +40,7 @@ WhyNot = Literal[
     "already-back",
     "not-worsening",
     "too-far-ahead",
+    "already-past",
 ]
 
 
@@ -94,7 +95,7 @@ def project(
     if why_not is not None:
         return _no(why_not, len(points))
     furthest = 2 * points[-1][0] - points[0][0]
-    return _crossing(points, _least_variance(scale), furthest)
+    return _crossing(points, _least_variance(scale), max(now, points[-1][0]), furthest)
 
 
 def _why_not(points: Sequence[tuple[int, float]], now: int) -> WhyNot | None:
@@ -110,8 +111,10 @@ def _why_not(points: Sequence[tuple[int, float]], now: int) -> WhyNot | None:
     return next((reason for holds, reason in reasons if holds), None)
 
 
-def _crossing(points: Sequence[tuple[int, float]], least: float, furthest: int) -> Projection:
-    """Where the line through these points is 0."""
+def _crossing(
+    points: Sequence[tuple[int, float]], least: float, earliest: int, furthest: int
+) -> Projection:
+    """Where the line through these points is 0: after `earliest`, and by `furthest`."""
     count = len(points)
     days = [(at - points[0][0]) / _DAY for at, _ in points]
     worse = [points_worse for _, points_worse in points]
@@ -140,6 +143,8 @@ def _crossing(points: Sequence[tuple[int, float]], least: float, furthest: int) 
         return points[0][0] + round((mean_day + day) * _DAY)
 
     crossing = instant(reach)
+    if crossing <= earliest:
+        return _no("already-past", count)
     if crossing > furthest:
         return _no("too-far-ahead", count)
     high = instant(middle + width)

@@ -2,9 +2,10 @@
 
 Source: Tang & DeRubeis 1999, J Consult Clin Psychol 67:894-904; missing scores as in Lutz et al.
 2013 and in Wiedemann et al. 2020, PLOS ONE 15:e0230276 (suddengains). What is our convention: the
-reliable change as the first criterion's size; that two scores more than 15 days apart are not
-"sudden"; and that on a scale on which more is better the quarter is one of what was still missing
-to the best score, so that a scale and its mirror image give the same answer.
+reliable change as the first criterion's size; that a score more than 15 days from its neighbour, on
+either side of the step, is not looked at, as if it were missing; and that on a scale on which more
+is better the quarter is one of what was still missing to the best score, so that a scale and its
+mirror image give the same answer.
 """
 
 import math
@@ -30,8 +31,10 @@ SOURCE: Final = (
     " 67:894-904"
 )
 CONVENTION: Final = (
-    "Sudden gains and losses: the reliable change as the smallest size, and at most"
-    f" {MOST_DAYS_BETWEEN} days between the two scores: our convention"
+    "Sudden gains and losses: the reliable change as the smallest size; of the two or three scores"
+    f" on each side those with at most {MOST_DAYS_BETWEEN} days between neighbours, the rest as if"
+    " missing; where more is better, a quarter of what was missing to the best score and not of the"
+    " score: our convention"
 )
 
 
@@ -50,7 +53,8 @@ class SuddenChanges:
     """found: in order of time.
 
     assessed: steps that could be judged.
-    not_assessable: steps that could not: fewer than two scores on a side, or too far apart.
+    not_assessable: steps that could not: too far apart, or fewer than two scores on a side that
+        are near enough to each other.
     why_not: why none could be; None if any was.
     """
 
@@ -77,40 +81,57 @@ def sudden_changes(
     # The distance from the best end of the scale: less of it is better, whatever the direction.
     lower = scale.direction is Direction.LOWER_IS_BETTER
     best = scale.minimum if lower else scale.maximum
-    assessable = _assessable(at, totals)
     falls: Sequence[float | None] = (
         [_less(after, before) for before, after in pairwise(totals)]
         if None in totals
         else list(map(sub, totals[1:], totals))
     )
+    assessable = _assessable(at, totals)
     # A series has a few dozen different steps, however long it is, and few that are large.
     large = {fall for fall in set(falls) if fall is not None and abs(fall) >= size}
     assessed = sum(assessable)
     found = []
     for n in [n for n, fall in enumerate(falls) if fall in large and assessable[n]]:
-        before = [abs(one - best) for one in totals[max(0, n - 2) : n + 1] if one is not None]
-        after = [abs(one - best) for one in totals[n + 1 : n + 4] if one is not None]
-        kind = judge(before, after, size=size)
+        before = [abs(one - best) for one in _near(at, totals, range(n, max(-1, n - AROUND), -1))]
+        after = [
+            abs(one - best)
+            for one in _near(at, totals, range(n + 1, min(len(totals), n + 1 + AROUND)))
+        ]
+        kind = judge(before[::-1], after, size=size)
         if kind is not None:
             points = totals[n + 1] - totals[n]  # type: ignore[operator]
             found.append(SuddenChange(kind, n, n + 1, points))
     return SuddenChanges(found, assessed, steps - assessed, None if assessed else "too-few-scores")
 
 
+def _near(at: Sequence[int], totals: Sequence[float | None], places: range) -> list[float]:
+    """The scores there, away from the step, up to the first that is too far from its neighbour."""
+    found: list[float] = []
+    neighbour = at[places[0]]
+    for place in places:
+        total = totals[place]
+        if total is None:
+            continue
+        if abs(at[place] - neighbour) > MOST_DAYS_BETWEEN * _DAY:
+            break
+        found.append(total)
+        neighbour = at[place]
+    return found
+
+
 def _assessable(at: Sequence[int], totals: Sequence[float | None]) -> list[bool]:
     """Of each step, whether there are enough scores on both sides, near enough to each other."""
     near = list(map((MOST_DAYS_BETWEEN * _DAY).__ge__, map(sub, at[1:], at)))
     if None not in totals:
-        # The first step and the last have one score on a side.
-        near[0] = near[-1] = False
-        return near
-    there = [total is not None for total in totals]
+        # Before the first score there is none, and none after the last.
+        return list(map(all, zip([False, *near], near, [*near[1:], False], strict=False)))
+    steps = len(totals) - 1
     return [
         is_near
-        and there[n]
-        and there[n + 1]
-        and sum(there[max(0, n - 2) : n + 1]) >= FEWEST_AROUND
-        and sum(there[n + 1 : n + 4]) >= FEWEST_AROUND
+        and totals[n] is not None
+        and totals[n + 1] is not None
+        and len(_near(at, totals, range(n, max(-1, n - AROUND), -1))) >= FEWEST_AROUND
+        and len(_near(at, totals, range(n + 1, min(steps, n + AROUND) + 1))) >= FEWEST_AROUND
         for n, is_near in enumerate(near)
     ]
 

@@ -60,6 +60,8 @@ WINDOWS = (
 
 # Source: our convention; two weeks is what the PHQ-9 and the GAD-7 look back on.
 BASELINE_DAYS = 14
+# Source: our convention; what is older says too little of how somebody was when treatment began.
+OLDEST_BASELINE_DAYS = 90
 
 _WINDOWS_CONVENTION = (
     "Time since the last dose (0-4 h, 4-24 h, 1-7 d, later): our convention, cut where"
@@ -67,7 +69,10 @@ _WINDOWS_CONVENTION = (
 )
 _BASELINE_CONVENTION = (
     f"Baseline, what a clinician pinned, otherwise the last complete score in the {BASELINE_DAYS}"
-    " days before the first dose, otherwise the first complete score: our convention"
+    f" days before the first dose; provisional, the last one in the {OLDEST_BASELINE_DAYS} days"
+    " before it, otherwise the first one after it, from which no response or remission is reckoned;"
+    " before any dose the first one since the last pause of more than"
+    f" {OLDEST_BASELINE_DAYS} days: our convention"
 )
 
 _BEFORE_ANY_DOSE = WINDOWS[0].code
@@ -96,19 +101,25 @@ class Positions:
     window: list[str]
 
 
+Rule = Literal["pinned", "before-first-dose", "earlier-before-first-dose", "first-complete"]
+
+
 @dataclass(frozen=True, slots=True)
 class Baseline:
     """What change is measured from.
 
     index: into the columns.
     total: points.
-    provisional: there was no score to go by from before the first dose.
+    provisional: no clinician chose it, and it is not from the 14 days before the first dose.
+    is_judged: response, remission and what a dose did may be reckoned from it: a dose has not come
+        first, unless a clinician chose it all the same.
     """
 
     index: int
     total: float
-    rule: Literal["pinned", "before-first-dose", "first-complete"]
+    rule: Rule
     provisional: bool
+    is_judged: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +134,7 @@ class Outcome:
         none is published, False while the latest score is the baseline itself.
     direction: `changed` where neither more nor less is better.
     response, partial_response, remission, reliable_recovery: None where they are not defined: no
-        rule, a baseline too mild to count, or no score since the baseline.
+        rule, a baseline too mild to count or from after the first dose, or no score since it.
     doses_in_recall_window: doses within the time the questions ask about. Above 0, the
         answers mix time before and after a dose.
     """
@@ -268,7 +279,10 @@ def baseline(
     doses: Sequence[int],
     pinned: int | None = None,
 ) -> Baseline | None:
-    """The score that change is measured from; None when no score is complete.
+    """The score that change is measured from; None when there is none to go by.
+
+    Never one from more than 90 days before the first dose, unless it was pinned: ten years ago is
+    not where a treatment began.
 
     totals: points; None where the score is incomplete.
     pinned: index chosen by a clinician; it holds when that score is complete.
@@ -280,18 +294,37 @@ def baseline(
         total = totals[pinned]
         if total is not None:
             return Baseline(pinned, total, "pinned", False)
-    first: Baseline | None = None
-    before: Baseline | None = None
-    for index, total in enumerate(totals):
+    if not doses:
+        return _first_lately(at, totals)
+    dose = doses[0]
+    begins = bisect_left(at, dose)
+    for index in range(begins - 1, -1, -1):
+        if at[index] < dose - OLDEST_BASELINE_DAYS * _DAY:
+            break
+        total = totals[index]
+        if total is not None:
+            is_near = at[index] >= dose - BASELINE_DAYS * _DAY
+            rule: Rule = "before-first-dose" if is_near else "earlier-before-first-dose"
+            return Baseline(index, total, rule, not is_near)
+    for index in range(begins, len(at)):
+        total = totals[index]
+        if total is not None:
+            return Baseline(index, total, "first-complete", True, is_judged=False)
+    return None
+
+
+def _first_lately(at: Sequence[int], totals: Sequence[float | None]) -> Baseline | None:
+    """The first complete score since the last long pause."""
+    found: Baseline | None = None
+    before = 0
+    for index in range(len(at) - 1, -1, -1):
+        total = totals[index]
         if total is None:
             continue
-        if first is None:
-            first = Baseline(index, total, "first-complete", True)
-        if not doses or at[index] >= doses[0]:
+        if found is not None and before - at[index] > OLDEST_BASELINE_DAYS * _DAY:
             break
-        if at[index] >= doses[0] - BASELINE_DAYS * _DAY:
-            before = Baseline(index, total, "before-first-dose", False)
-    return before or first
+        found, before = Baseline(index, total, "first-complete", True), at[index]
+    return found
 
 
 def follow(
@@ -338,7 +371,9 @@ def follow(
         else _outcome(scale, by, at, totals, doses, start, shown),
         response=None
         if start is None or by is None
-        else change.response_course(by, at, totals, doses, start.index),
+        else change.response_course(by, at, totals, doses, start.index)
+        if start.is_judged
+        else ResponseCourse("not-defined"),
         sudden=sudden_changes(scale, at, totals),
         sources=[sentence for sentence, _ in cited],
         conventions=[sentence for sentence, is_convention in cited if is_convention],
@@ -386,7 +421,7 @@ def _outcome(
         return None
     moved = change.changes(start.total, (total,))[total]
     band = scale.band(total)
-    reading = change.read(by, total, is_later=index != start.index)
+    reading = change.read(by, total, is_later=start.is_judged and index != start.index)
     return Outcome(
         index=index,
         total=total,

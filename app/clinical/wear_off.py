@@ -18,10 +18,12 @@ from app.clinical.instruments import Direction, Scale
 
 _HOUR: Final = 3_600_000_000
 _DAY: Final = 24 * _HOUR
-GAP_DAYS: Final = 30
-"""Our convention: between scores that are further apart nothing is known."""
+_EXACT: Final = 1e-9
 RESPONSE_PERCENT: Final = 50
 """Of what there is to gain, on a scale that has no published response."""
+LONGEST_PAUSE_DAYS: Final = 30
+LEAST_GAIN_PERCENT: Final = 20
+"""Of the length of a scale that has no published reliable change."""
 
 CONVENTIONS: Final = (
     (
@@ -33,8 +35,10 @@ CONVENTIONS: Final = (
     ),
     (
         "Wear-off: days from the best score after a dose until half of the gain on the baseline is"
-        f" gone, on a straight line between two scores at most {GAP_DAYS} days apart: our"
-        " convention, and no standard measure"
+        " gone, on a straight line between two scores. Only of a gain of the reliable change or"
+        f" more; on a scale without a published one, of {LEAST_GAIN_PERCENT} % of its length. A"
+        f" pause of more than {LONGEST_PAUSE_DAYS} days without a score ends the looking, from the"
+        " dose on: our convention, and no standard measure"
     ),
 )
 
@@ -72,8 +76,15 @@ class Rapid:
     why_not: Literal["recall-too-long", "next-dose", "not-yet", "not-measured"] | None
 
 
-WhyEnded = Literal[
-    "half-gone", "gap", "next-dose", "last-score", "no-gain", "no-score", "no-baseline"
+Why = Literal[
+    "half-gone",
+    "next-dose",
+    "gap",
+    "last-score",
+    "no-gain",
+    "no-reliable-gain",
+    "no-score",
+    "no-baseline",
 ]
 
 
@@ -81,12 +92,15 @@ WhyEnded = Literal[
 class WearOff:
     """How long the gain of one dose lasted.
 
-    best: index of the best score after it, the first of several.
+    best: index of the best score after it, the first of several. last: of the last score that was
+        looked at.
     gain: points better than the baseline there.
     half_gone_at: microseconds; when half of it was gone, between two scores; None if not seen.
     days: from the best score to that instant, or, if it was not seen, to the last score before
-        the next dose or before a gap in which it went: it lasted at least so long.
+        the next dose or the pause that ended the looking: it lasted at least so long.
     is_censored: it was not seen. why: what ended the looking, or why there is nothing to see.
+        `no-reliable-gain`: there is a gain, and it may be noise. `no-score`: none before the next
+        dose or a long pause.
     """
 
     best: int | None
@@ -94,7 +108,8 @@ class WearOff:
     half_gone_at: int | None
     days: float | None
     is_censored: bool
-    why: WhyEnded
+    why: Why
+    last: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,31 +217,42 @@ class _Course:
         if self.start is None or self.scale.direction is None:
             return WearOff(None, None, None, None, False, "no-baseline")
         sign = 1 if self.scale.direction is Direction.LOWER_IS_BETTER else -1
-        gains = [
-            (index, sign * (self.start - total))
-            for index in self.within
-            if (total := self.totals[index]) is not None
-        ]
+        gains: list[tuple[int, float]] = []
+        seen_at = self.dose
+        ended: Why = "last-score" if self.until is None else "next-dose"
+        for index in self.within:
+            total = self.totals[index]
+            if total is None:
+                continue
+            if self.at[index] - seen_at > LONGEST_PAUSE_DAYS * _DAY:
+                ended = "gap"
+                break
+            seen_at = self.at[index]
+            gains.append((index, sign * (self.start - total)))
         if not gains:
             return WearOff(None, None, None, None, False, "no-score")
         place = max(range(len(gains)), key=lambda place: (gains[place][1], -place))
         best, gain = gains[place]
-        if gain <= 0:
-            return WearOff(best, gain, None, None, False, "no-gain")
+        if gain < self._least_gain():
+            why: Why = "no-reliable-gain" if gain > 0 else "no-gain"
+            return WearOff(best, gain, None, None, False, why, gains[-1][0])
         half = gain / 2
         for (index, one), (later, other) in zip(gains[place:], gains[place + 1 :], strict=False):
-            if other <= half and self.at[later] - self.at[index] > GAP_DAYS * _DAY:
-                # Somewhere within a long silence; a line through it would be invented.
-                seen = _days(self.at[best], self.at[index])
-                return WearOff(best, gain, None, seen, True, "gap")
             if other <= half:
                 # Above half at the one and not at the other, so the line falls between them.
                 share = (one - half) / (one - other)
                 gone = self.at[index] + round(share * (self.at[later] - self.at[index]))
-                return WearOff(best, gain, gone, _days(self.at[best], gone), False, "half-gone")
-        last = self.at[gains[-1][0]]
-        why: WhyEnded = "last-score" if self.until is None else "next-dose"
-        return WearOff(best, gain, None, _days(self.at[best], last), True, why)
+                days = _days(self.at[best], gone)
+                return WearOff(best, gain, gone, days, False, "half-gone", gains[-1][0])
+        days = _days(self.at[best], seen_at)
+        return WearOff(best, gain, None, days, True, ended, gains[-1][0])
+
+    def _least_gain(self) -> float:
+        """Points from which a gain is more than noise."""
+        scale = self.scale
+        if scale.reliable_change is not None:
+            return scale.reliable_change.value - _EXACT
+        return LEAST_GAIN_PERCENT / 100 * (scale.maximum - scale.minimum) - _EXACT
 
 
 def _days(since: int, until: int) -> float:

@@ -23,6 +23,7 @@ Between a client and a service:
     errors         the closed catalogue of problems a client can meet
     etag           versions as entity tags
     paging         cursors, signed and bound to their list
+    stretch        from an instant until another, in that order
     specification  the OpenAPI document
 
 Who asks, and what is kept of it:

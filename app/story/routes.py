@@ -6,9 +6,10 @@ from fastapi import Query
 from pydantic_core import to_json
 
 from app.kernel.edge import Reply, Signed, router
-from app.kernel.fields import Day, Instant
+from app.kernel.fields import Day
 from app.kernel.negotiation import Accept, chosen
 from app.kernel.pages import HTML
+from app.kernel.stretch import Since, Until, require_order
 from app.people.chart import open_chart
 from app.story import page, thread, week
 from app.story.schemas import ThreadOut, WeekOut
@@ -28,12 +29,13 @@ _AS_PAGE: Final[dict[int | str, dict[str, Any]]] = {
 def read_thread(
     visit: Signed,
     patient_id: str,
-    since: Annotated[Instant | None, Query(description="Included.")] = None,
-    until: Annotated[Instant | None, Query(description="Not included.")] = None,
+    since: Since = None,
+    until: Until = None,
 ) -> Reply:
     """From intention to what somebody does differently: each entry with those it came from, as
     stories, as far as this reader may see.
     """
+    require_order(since, until)
     chart = open_chart(visit.db, visit.caller, patient_id, thread.READ, visit.now)
     return Reply(to_json(thread.read_thread(visit.db, chart, since=since, until=until)))
 

@@ -74,13 +74,16 @@ class _Wanted(NamedTuple):
 
 
 class _Ranked(NamedTuple):
-    """place: what the list is ordered by. doses: oldest first."""
+    """place: what the list is ordered by. doses: oldest first. series: what got worse, or the
+    first of what they are followed by. phq9: with a complete score.
+    """
 
     place: tuple[int, int, datetime, UUID]
     case: _Case
     why: list[attention.Why]
     doses: list[int]
     series: Gathered | None
+    phq9: Gathered | None
 
 
 _check_in = columns(CheckIn)
@@ -242,10 +245,20 @@ def _rank(
 ) -> _Ranked:
     own = found.series.get(one.patient_id, {})
     doses = found.doses.get(one.patient_id, [])
-    main = next((own[key] for key in MAIN if key in own and own[key].has_scores), None)
-    is_worse, course = False, None
-    if main is not None:
-        is_worse, course = _moved(main, doses)
+    scored: dict[str, Gathered] = {
+        key: own[key] for key in MAIN if key in own and own[key].has_scores
+    }
+    moved = [
+        (scored[key], *_moved(scored[key], doses))
+        for key in attention.lately({key: one.last_at for key, one in scored.items()})
+    ]
+    # The one that places them; the first where none does.
+    main, is_worse, course = max(
+        moved,
+        key=lambda one: (one[1], one[2] is not None and one[2].state == "lost"),
+        default=(None, False, None),
+    )
+    course = next((c for _, _, c in moved if c is not None and c.state == "lost"), course)
     why = attention.reasons(
         is_flagged=one.flag_id is not None,
         is_worse=is_worse,
@@ -256,7 +269,7 @@ def _rank(
     )
     since = one.raised_at if one.flag_id is not None else one.last_check_in_at
     place = (attention.ORDER.index(why[0]), -one.urgency, since or _NEVER, one.patient_id)
-    return _Ranked(place, one, why, doses, main)
+    return _Ranked(place, one, why, doses, main, scored.get("phq-9"))
 
 
 def _moved(main: Gathered, doses: list[int]) -> tuple[bool, change.ResponseCourse | None]:
@@ -264,11 +277,14 @@ def _moved(main: Gathered, doses: list[int]) -> tuple[bool, change.ResponseCours
     scale = _scale(main.instrument)
     start = trajectory.baseline(main.at, main.totals, doses, main.pinned_index)
     if start is None:
-        return False, None
+        by = change.yardstick(scale, next(one for one in main.totals if one is not None))
+        return attention.is_worsening(by, main.totals, None), None
     by = change.yardstick(scale, start.total)
     return (
         attention.is_worsening(by, main.totals, start.index),
-        change.response_course(by, main.at, main.totals, doses, start.index),
+        change.response_course(by, main.at, main.totals, doses, start.index)
+        if start.is_judged
+        else None,
     )
 
 
@@ -345,8 +361,7 @@ def _case_out(one: _Ranked, name: str | None) -> CaseOut:
             round=found.round,
             is_historic=found.is_historic,
         )
-    phq9 = one.series if one.series is not None and one.series.instrument == "phq-9" else None
-    last = next(_newest_complete(phq9), None) if phq9 else None
+    last = next(_newest_complete(one.phq9), None) if one.phq9 else None
     return CaseOut(
         patient_id=found.patient_id,
         name=name,

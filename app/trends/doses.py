@@ -47,18 +47,24 @@ def read_doses(chart: Chart, asked: Asked, now: datetime) -> bytes:
         measured.scale, at, scores, doses, points_of(start), microseconds(now)
     )
     hours = trajectory.positions(at, doses).hours_since_dose
+    straddles = trajectory.straddles(measured.scale.recall, at, doses)
     return to_json(
         {
             **head_of(measured),
             "baseline": baseline_of(start, at, slice(0, len(at))),
             "marks": [{"mark": one.code, "hours": one.hours} for one in wear_off.MARKS],
-            "doses": [_dose(course, series, hours) for course in courses],
+            "doses": [_dose(course, series, hours, straddles) for course in courses],
             "conventions": list(wear_off.CONVENTIONS),
         }
     )
 
 
-def _dose(course: wear_off.DoseCourse, series: Series, hours: list[float | None]) -> dict[str, Any]:
+def _dose(
+    course: wear_off.DoseCourse,
+    series: Series,
+    hours: list[float | None],
+    straddles: list[bool],
+) -> dict[str, Any]:
     at, scores = series.microseconds, series.scores
     own = slice(course.first, course.end)
     off = course.wear_off
@@ -71,6 +77,7 @@ def _dose(course: wear_off.DoseCourse, series: Series, hours: list[float | None]
             "score": scores[index],
             "effective_at": instant(at[index]),
             "hours_since_dose": round(since / _HOUR, 2),
+            "straddles_dose": straddles[index],
         }
 
     return {
@@ -81,6 +88,7 @@ def _dose(course: wear_off.DoseCourse, series: Series, hours: list[float | None]
             "effective_at": [instant(one) for one in at[own]],
             "hours_since_dose": hours[own],
             "score": scores[own],
+            "straddles_dose": straddles[own],
         },
         "rapid": [
             {
@@ -97,6 +105,7 @@ def _dose(course: wear_off.DoseCourse, series: Series, hours: list[float | None]
             "half_gone_at": off.half_gone_at and instant(off.half_gone_at),
             "days": off.days,
             "is_censored": off.is_censored,
+            "last": score(off.last),
             "why": off.why,
         },
     }

@@ -24,13 +24,15 @@ from app.trends.schemas.trajectory import (
 _RULES: Final = {
     "pinned": "the score that a clinician chose",
     "before-first-dose": "the last complete score in the 14 days before the first dose",
-    "first-complete": "the first complete score",
+    "earlier-before-first-dose": "the last complete score before the first dose, from more than 14"
+    " days before it",
+    "first-complete": "the first complete score there is to go by",
 }
 _STATES: Final = {
     "no-dose": "no dose yet",
     "never": "none yet",
     "responding": "responding",
-    "unconfirmed": "last score no response, loss not established",
+    "unconfirmed": "no response",
     "lost": "lost",
 }
 _LOST_BY: Final = {
@@ -38,7 +40,17 @@ _LOST_BY: Final = {
     "rise-from-best": "by a rise from the best score",
 }
 _SUDDEN_TOLD: Final = 3
-_WHY_NOT: Final = {"no-score": "no score", "no-gain": "no gain", "no-baseline": "no baseline"}
+_WHY_NOT: Final = {
+    "no-score": "no score",
+    "no-gain": "no gain",
+    "no-reliable-gain": "no gain beyond measurement error",
+    "no-baseline": "no baseline",
+}
+_UNTIL: Final = {
+    "next-dose": "the next dose",
+    "gap": "a pause of more than 30 days",
+    "last-score": "the last score",
+}
 
 
 def findings(
@@ -78,8 +90,7 @@ def lasted(off: WearOffOut | None) -> str:
         return f"{off.days:.1f} days"
     if off.days == 0:
         return "nothing known after the best score"
-    until = {"next-dose": "next dose", "gap": "last score before a gap"}.get(off.why, "last score")
-    return f"over {off.days:.1f} days, to the {until}"
+    return f"over {off.days:.1f} days, to {_UNTIL.get(off.why, off.why)}"
 
 
 def _change(latest: OutcomeOut, baseline: BaselineOut) -> ReportOutcome:
@@ -173,8 +184,12 @@ def _course(course: ResponseOut | None, scale: Scale, zone: ZoneInfo) -> Iterato
     if course is None or scale.response_percent is None:
         return
     value = _STATES.get(course.state, "not assessable")
+    if course.unconfirmed_since is not None:
+        value += f" since {_day(course.unconfirmed_since, zone)}, loss not established"
     if course.responded_at is not None and course.days_to_response is not None:
         value += f"; first on {_day(course.responded_at, zone)}, day {course.days_to_response:.0f}"
+        if course.straddles_first_dose:
+            value += " (its answers also speak of time before the first dose)"
     if course.lost_at is not None and course.lost_rule is not None:
         how = _LOST_BY.get(course.lost_rule, course.lost_rule)
         value += f"; first lost on {_day(course.lost_at, zone)}, {how}"
@@ -225,7 +240,11 @@ def _wear_off(worn_off: Sequence[WearOffOut]) -> Iterator[ReportOutcome]:
     if censored:
         parts.append(f"not seen to its end ({counted(censored, 'dose')})")
     if unknown := len(worn_off) - len(gone) - censored:
-        parts.append(f"nothing to see ({counted(unknown, 'dose')})")
+        noise = sum(one.why == "no-reliable-gain" for one in worn_off)
+        if noise:
+            parts.append(f"{_WHY_NOT['no-reliable-gain']} ({counted(noise, 'dose')})")
+        if unknown > noise:
+            parts.append(f"nothing to see ({counted(unknown - noise, 'dose')})")
     yield ReportOutcome(
         key="wear-off",
         label="Wear-off of the doses",

@@ -30,7 +30,8 @@ from app.treatment import service as treatment
 from app.treatment.tables import DosingSession
 
 MAIN: Final = ("phq-9", "gad-7", "pcl-5")
-"""Our convention: somebody is followed by the first of these that they have a complete score of."""
+"""Our convention: somebody is followed by these, and a report is about the first of them that there
+is a complete score of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,15 @@ class Gathered:
     def pinned_index(self) -> int | None:
         """Where the pinned score stands, if there is one."""
         return self.at.index(self.pinned_at) if self.pinned_at in self.at else None
+
+    @property
+    def last_at(self) -> int:
+        """When the last complete score was; there must be one."""
+        return next(
+            at
+            for at, total in zip(reversed(self.at), reversed(self.totals), strict=True)
+            if total is not None
+        )
 
     @property
     def has_scores(self) -> bool:

@@ -18,7 +18,7 @@ from app.checkins import packs
 from app.checkins.tables import IS_FINAL, CheckIn, ClinicProtocol
 from app.clinical import outcomes, suppression, survival
 from app.clinical.coping import INTERVAL, wilson
-from app.clinical.instruments import Scale, UnknownInstrument
+from app.clinical.instruments import Recall, Scale, UnknownInstrument
 from app.clinical.outcomes import LEVELS, STEPS, VISITS, Group, Tally
 from app.clinical.survival import Curve
 from app.course.eligibility.tables import TreatmentResistance
@@ -157,7 +157,7 @@ def read_outcomes(
     whole = _added_up(tally.groups.values())
     shown = {EVERYBODY: whole}
     groups = _large_enough(tally.groups)
-    return OutcomesOut(
+    told = OutcomesOut(
         instrument=instrument,
         stratum=stratum,
         as_of=now,
@@ -170,13 +170,37 @@ def read_outcomes(
         time_to_loss=_curves(shown, groups, stratum, "loss"),
         cohort=CONSENT,
         suppression=SUPPRESSED,
-        caveat=CAVEAT,
+        caveat=f"{CAVEAT} {outcomes.looks_back(scale.recall)}".strip(),
         sources=[*(sentence for sentence, _ in scale.cited), INTERVAL],
         conventions=[
             *(sentence for sentence, is_convention in scale.cited if is_convention),
             *outcomes.CONVENTIONS,
         ],
     )
+    return _marked(told, scale.recall)
+
+
+def _marked(told: OutcomesOut, recall: Recall) -> OutcomesOut:
+    """With each visit and step marked whose answers may look back to before the first dose."""
+
+    def mark(day: int) -> dict[str, bool]:
+        return {"straddles_first_dose": outcomes.straddles_first_dose(recall, day)}
+
+    groups = [
+        group.model_copy(
+            update={
+                "visits": [visit.model_copy(update=mark(visit.from_day)) for visit in group.visits]
+            }
+        )
+        for group in told.groups
+    ]
+    curves = [
+        curve.model_copy(
+            update={"steps": [step.model_copy(update=mark(step.day)) for step in curve.steps]}
+        )
+        for curve in told.time_to_response
+    ]
+    return told.model_copy(update={"groups": groups, "time_to_response": curves})
 
 
 def _tally(db: Db, key: str, stratum: str | None, now: datetime) -> tuple[Scale, Tally]:

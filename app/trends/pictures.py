@@ -156,10 +156,12 @@ def course_of(
     ]
     baseline = told["baseline"]
     doses = _instants(told["doses"]["effective_at"])
+    # From a baseline that came after the first dose nothing is called a response.
+    is_judged = baseline and not (baseline["rule"] == "first-complete" and doses)
     return _course(told, measured, points, doses, time_zone)._replace(
         bands=[Band(one.label, one.low, one.high) for one in scale.bands],
         baseline=_baseline(baseline),
-        lines=_lines(scale, baseline["score"]) if baseline else (),
+        lines=_lines(scale, baseline["score"]) if is_judged else (),
         flags=flags,
     )
 
@@ -203,8 +205,7 @@ def _faded(
         return None
     hours = off["best"]["hours_since_dose"] + 24 * off["days"]
     if off["is_censored"]:
-        scores = [one for one in dose["points"]["score"] if one is not None]
-        return Faded(dose["number"], hours, scores[-1], is_censored=True)
+        return Faded(dose["number"], hours, off["last"]["score"], is_censored=True)
     half = off["gain"] / 2
     score = baseline["score"] + (-half if direction == Direction.LOWER_IS_BETTER else half)
     return Faded(dose["number"], hours, score, is_censored=False)

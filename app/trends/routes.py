@@ -6,9 +6,9 @@ from typing import Annotated, Final
 from fastapi import Header, Query
 
 from app.kernel.edge import Awaited, Public, Reply, Signed, router
-from app.kernel.fields import Instant
 from app.kernel.negotiation import Accept, chosen
 from app.kernel.paging import Cursor, Limit, next_link
+from app.kernel.stretch import Since, Until, require_order
 from app.people.chart import open_chart, whose
 from app.trends import (
     assets,
@@ -64,8 +64,6 @@ Version = Annotated[
         description="Of the instrument, with those that measure the same; the newest unless named.",
     ),
 ]
-Since = Annotated[Instant | None, Query(description="Included.")]
-Until = Annotated[Instant | None, Query(description="Not included.")]
 Width = Annotated[
     int,
     Query(
@@ -103,6 +101,7 @@ def read_trajectories(
     """Several series on one time axis, with doses, flags, notes and goals, and what is missing. As
     numbers, as a Vega-Lite chart, or as a picture of it, by Accept.
     """
+    require_order(since, until)
     form = chosen(accept, forms.OFFERED)
     chart = open_chart(visit.db, visit.caller, patient_id, service.READ_TRAJECTORIES, visit.now)
     several = together.read_together(
@@ -146,6 +145,7 @@ def read_trajectory(
     """One scale over time: baseline, change, response and remission, measured from the doses. As
     numbers, as a Vega-Lite chart, or as a picture of it, by Accept.
     """
+    require_order(since, until)
     form = chosen(accept, forms.OFFERED)
     asked = service.ask_trajectory(
         visit.db,
@@ -258,6 +258,7 @@ def read_suicidal_ideation(
     """Suicidal ideation as it was answered, each source by itself: ordinal, never joined. As
     answers, as a Vega-Lite chart, or as a picture of it, by Accept.
     """
+    require_order(since, until)
     form = chosen(accept, forms.OFFERED)
     chart = open_chart(visit.db, visit.caller, patient_id, service.READ_TRAJECTORIES, visit.now)
     told = ideation.read_ideation(visit.db, chart, since=since, until=until)

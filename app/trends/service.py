@@ -11,7 +11,7 @@ from uuid import UUID
 from pydantic_core import to_json
 
 from app.clinical import projection, trajectory, wear_off
-from app.clinical.instruments import Instrument, Level, Scale
+from app.clinical.instruments import Instrument, Level, Recall, Scale
 from app.kernel.clock import instant_of, microseconds
 from app.kernel.db import Db
 from app.people.chart import Chart, Right
@@ -28,7 +28,7 @@ ADVICE: Final = (
     " about a dose or its time."
 )
 
-GAP_DAYS: Final = wear_off.GAP_DAYS
+GAP_DAYS: Final = wear_off.LONGEST_PAUSE_DAYS
 """Our convention: a longer time without any score is told as a gap."""
 _DAY: Final = 86_400_000_000
 
@@ -163,7 +163,7 @@ def _scaled(measured: Measured, scale: Scale, series: Series, shown: slice, now:
     head = {
         "baseline": baseline_of(start, at, shown),
         "latest": _latest(followed.latest, measured.instrument, series, shown),
-        "response": start and _response(followed, series, shown),
+        "response": start and _response(followed, scale.recall, series, shown),
         "sudden_changes": _sudden(followed, series, shown),
         "projection": _projection(
             projection.project(scale, at, scores, doses, points_of(start), now)
@@ -275,23 +275,27 @@ def _ideation(instrument: Instrument, answer: int | None) -> dict[str, Any] | No
 
 
 def _response(
-    followed: trajectory.Trajectory, series: Series, shown: slice
+    followed: trajectory.Trajectory, recall: Recall, series: Series, shown: slice
 ) -> dict[str, Any] | None:
     course = followed.response
     if course is None:
         return None
     at, doses = series.microseconds, series.doses
-    first, lost = course.first, course.lost
+    first, lost, since = course.first, course.lost, course.unconfirmed
     return {
         "state": course.state,
         "responded_at": None if first is None else instant(at[first]),
         "responded_index": None if first is None else _shown(first, shown),
         "days_to_response": None if first is None else _days(doses[0], at[first]),
+        "straddles_first_dose": None
+        if first is None
+        else at[first] < doses[0] + recall.days * _DAY,
         "doses_to_response": None if first is None else followed.positions.dose_number[first],
         "lost_at": None if lost is None else instant(at[lost]),
         "lost_index": None if lost is None else _shown(lost, shown),
         "days_to_loss": None if lost is None or first is None else _days(at[first], at[lost]),
         "lost_rule": course.lost_rule,
+        "unconfirmed_since": None if since is None else instant(at[since]),
     }
 
 
@@ -327,8 +331,8 @@ def _projection(found: projection.Projection) -> dict[str, Any]:
 
 
 def points_of(start: trajectory.Baseline | None) -> float | None:
-    """Of a baseline, if there is one."""
-    return None if start is None else start.total
+    """Of a baseline that gains may be measured from, if there is one."""
+    return start.total if start is not None and start.is_judged else None
 
 
 def _shown(index: int, shown: slice) -> int | None:

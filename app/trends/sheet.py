@@ -45,6 +45,7 @@ def _measures(visit: VisitOut) -> Iterator[tuple[str, Any]]:
     for measure in _INTERVALS:
         for end, share in getattr(visit, measure).model_dump().items():
             yield f"{measure}_{end}", share
+    yield "straddles_first_dose", visit.straddles_first_dose
 
 
 _RATES: Final = (

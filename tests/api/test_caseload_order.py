@@ -170,6 +170,56 @@ class TestSparkline:
         assert told["last_phq9_total"] is None
 
 
+class TestScales:
+    def test_one_phq_9_of_years_ago_hides_no_rise_of_the_pcl_5(
+        self, timed_world: World, clock: Clock, direct: Direct, therapist: Person
+    ) -> None:
+        (patient,) = admitted(timed_world, direct, clock.at, "Traumatised")
+        scored(patient, clock, (1100, 3))
+        dosed(timed_world, patient, clock.said(days=-150))
+        for days, each in ((155, 3), (120, 1), (90, 2), (60, 2), (1, 3)):
+            patient.post(
+                "/v1/patients/me/check-ins",
+                a_check_in(
+                    instrument="pcl-5", answers=[each] * 20, recorded_at=clock.said(days=-days)
+                ),
+            )
+
+        told = rows(therapist)["Traumatised"]
+
+        assert told["why"] == "worsening"
+        assert told["sparkline"]["instrument"] == "pcl-5"
+        assert told["last_phq9_total"] == 3
+
+    def test_the_scale_that_got_worse_is_shown(
+        self, timed_world: World, clock: Clock, direct: Direct, therapist: Person
+    ) -> None:
+        (patient,) = admitted(timed_world, direct, clock.at, "Anxious")
+        scored(patient, clock, (30, 12), (2, 11))
+        for days, each in ((30, 1), (1, 2)):
+            patient.post(
+                "/v1/patients/me/check-ins",
+                a_check_in(
+                    instrument="gad-7", answers=[each] * 7, recorded_at=clock.said(days=-days)
+                ),
+            )
+
+        told = rows(therapist)["Anxious"]
+
+        assert (told["why"], told["sparkline"]["instrument"]) == ("worsening", "gad-7")
+        assert told["last_phq9_total"] == 11
+
+    def test_a_slow_rise_from_the_best_score_is_worsening_without_any_baseline(
+        self, timed_world: World, clock: Clock, direct: Direct, therapist: Person
+    ) -> None:
+        """The one before the dose is too old to measure from, and there is none after it yet."""
+        (patient,) = admitted(timed_world, direct, clock.at, "Waiting")
+        scored(patient, clock, (130, 6), (115, 9), (105, 12))
+        dosed(timed_world, patient, clock.said(days=-1))
+
+        assert rows(therapist)["Waiting"]["why"] == "worsening"
+
+
 class TestSearch:
     @pytest.mark.parametrize(
         ("only", "found"),

@@ -225,8 +225,8 @@ def rows_of(of: Any) -> list[dict[str, Any]]:
 class TestWindows:
     @pytest.mark.parametrize(
         ("since", "until"),
-        [(5, 9), (2, 2), (-5, 2), (9, -9)],
-        ids=["ahead", "of no length", "of no length, ahead", "that ends before it begins"],
+        [(5, 9), (2, 2), (-5, 2)],
+        ids=["ahead", "of no length", "of no length, ahead"],
     )
     def test_a_window_with_nothing_in_it_shows_nothing_and_moves_nothing(
         self, world: World, since: int, until: int

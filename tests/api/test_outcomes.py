@@ -98,6 +98,27 @@ class TestVisits:
 
         assert counts(outcomes(world.administrator), "all", "4w")[:4] == [1201] * 4
 
+    def test_what_looks_back_past_the_first_dose_is_marked(
+        self, world: World, cohort: Cohort
+    ) -> None:
+        """The PHQ-9 asks about two weeks: no answer in the first week, and not every one in the
+        second visit, is of the time after the dose alone.
+        """
+        cohort.patients(30, (-1, 20), (6, 5))
+        cohort.patients(30, (-1, 20), (12, 15), (30, 5))
+
+        told = outcomes(world.administrator)
+
+        assert {one.visit: one.straddles_first_dose for one in told.groups[0].visits} == {
+            "1w": True, "2w": True, "4w": False, "8w": False, "12w": False, "26w": False,
+            "52w": False,
+        }  # fmt: skip
+        (curve,) = told.time_to_response
+        marked = {step.day: step.straddles_first_dose for step in curve.steps}
+        assert marked[7] is True
+        assert {day for day, is_marked in marked.items() if not is_marked} == set(marked) - {7}
+        assert "sooner than 14 days after the first dose" in told.caveat
+
     def test_an_empty_clinic_has_nobody(self, world: World) -> None:
         told = outcomes(world.administrator)
 

@@ -82,7 +82,9 @@ class TestNumbers:
         assert values["partial-response"] == "no"
         assert values["reliable-recovery"] == "yes"
         assert values["response-course"].startswith("responding; first on ")
-        assert values["response-course"].endswith(", day 11")
+        assert values["response-course"].endswith(
+            ", day 11 (its answers also speak of time before the first dose)"
+        )
         assert values["sudden-changes"] == "not assessable"
         # The first has no score before the next; the second is followed up to the last.
         assert [one["wear_off"]["why"] for one in told["doses"]] == ["no-score", "last-score"]

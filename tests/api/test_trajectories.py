@@ -149,6 +149,19 @@ class TestPhq9:
 
         assert trajectory(world.patient, f"{MINE}/phq-9")["baseline"]["provisional"] is True
 
+    @pytest.mark.parametrize(("days", "is_mixed"), [(5, True), (13.9, True), (14.1, False)])
+    def test_a_response_that_looks_back_past_the_first_dose_is_marked(
+        self, world: World, days: float, is_mixed: bool
+    ) -> None:
+        answered(world.patient, 31, phq_9(20))
+        dosed(world, 30)
+        answered(world.patient, 30 - days, phq_9(8))
+
+        told = trajectory(world.patient, f"{MINE}/phq-9")["response"]
+
+        assert told["days_to_response"] == pytest.approx(days, abs=0.01)
+        assert told["straddles_first_dose"] is is_mixed
+
     def test_a_dose_recorded_late_moves_the_baseline(self, world: World) -> None:
         answered(world.patient, 30, phq_9(20))
         answered(world.patient, 20, phq_9(10))
@@ -271,7 +284,7 @@ class TestPhq9:
         assert scores(since=clock.said(days=-2)) == [8, 7]
         assert scores(until=clock.said(days=-2)) == [9]
         assert scores(since=clock.said(days=-2), until=clock.said(days=-1)) == [8]
-        assert scores(since=clock.said(days=-1), until=clock.said(days=-2)) == []
+        assert scores(since=clock.said(days=-2), until=clock.said(days=-2)) == []
 
     def test_what_is_shown_moves_no_baseline(self, timed_world: World, clock: Clock) -> None:
         for days_ago, total in ((30, 20), (10, 12), (1, 8)):

@@ -60,6 +60,26 @@ def chart(person: Person, path: str) -> dict[str, Any]:
     return drawn
 
 
+class TestStretch:
+    @pytest.mark.parametrize(
+        "path",
+        ["trajectories", "trajectories/phq-9", "suicidal-ideation", "thread"],
+    )
+    def test_one_that_ends_before_it_begins_is_refused(self, world: World, path: str) -> None:
+        early, late = "2026-03-01T00:00:00Z", "2026-03-01T00:00:01+00:00"
+        mine = f"/v1/patients/me/{path}"
+
+        answer = world.patient.get(mine, params={"since": late, "until": early})
+
+        assert answer.status_code == 422, answer.text
+        assert answer.json()["errors"] == [
+            {"pointer": "query:until", "reason": "must not be before since"}
+        ]
+        for since, until in ((early, late), (early, early)):
+            ok = world.patient.get(mine, params={"since": since, "until": until})
+            assert ok.status_code == 200, ok.text
+
+
 class TestForms:
     @pytest.mark.parametrize("path", OF_A_PATIENT)
     @pytest.mark.parametrize("accept", [None, VEGA_LITE, VEGA_LITE_6, *FORMS])

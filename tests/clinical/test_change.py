@@ -119,20 +119,51 @@ class TestCourse:
 
     @pytest.mark.parametrize(
         ("between", "state"),
-        [(4.9, "unconfirmed"), (5, "lost"), (15, "lost"), (15.1, "unconfirmed")],
+        [(4.9, "unconfirmed"), (5, "lost"), (30, "lost"), (30.1, "unconfirmed")],
     )
-    def test_they_are_5_to_15_days_apart(self, between: float, state: str) -> None:
+    def test_they_are_5_days_apart_or_more_and_no_long_pause_lies_between(
+        self, between: float, state: str
+    ) -> None:
         assert course((7, 8), (14, 11), (14 + between, 11)).state == state
 
     def test_one_in_between_takes_nothing_away(self) -> None:
         assert course((7, 8), (14, 11), (17, 11), (20, 11)).lost_rule == "two-assessments"
 
+    @pytest.mark.parametrize("every", [1, 3, 4, 7, 14, 20, 28])
+    def test_how_often_somebody_is_asked_does_not_decide_whether_it_is_lost(
+        self, every: int
+    ) -> None:
+        days = range(10, 71, every)
+
+        told = course((7, 8), *((day, 12) for day in days))
+
+        assert (told.state, told.lost_rule) == ("lost", "two-assessments")
+        assert told.lost is not None
+        assert list(days)[told.lost - 2] == next(day for day in days if day >= 15)
+
     def test_one_that_responds_begins_anew(self) -> None:
-        assert course((7, 8), (14, 11), (21, 10), (28, 11)).state == "unconfirmed"
+        told = course((7, 8), (14, 11), (21, 10), (28, 11))
+
+        assert told == ResponseCourse("unconfirmed", 1, unconfirmed=4)
+
+    def test_what_is_unconfirmed_is_told_since_when(self) -> None:
+        told = course((7, 8), (14, 11), (60, 11), (100, 11))
+
+        assert told == ResponseCourse("unconfirmed", 1, unconfirmed=2)
 
     def test_a_reliable_rise_into_caseness_loses_it_at_once(self) -> None:
         assert course((7, 6), (14, 12)) == ResponseCourse("lost", 1, 2, "rise-from-best")
         assert course((7, 7), (14, 12)).state == "unconfirmed"
+
+    def test_a_rise_into_caseness_loses_a_response_that_is_still_one(self) -> None:
+        told = course((7, 3), (14, 12), (21, 12), (28, 12), start=24)
+
+        assert told == ResponseCourse("lost", 1, 2, "rise-from-best")
+
+    def test_such_a_loss_ends_with_a_response_that_is_no_such_rise(self) -> None:
+        assert course((7, 3), (14, 12), (21, 11), start=24).state == "lost"
+        assert course((7, 3), (14, 12), (21, 9), start=24).state == "responding"
+        assert course((7, 5), (14, 12), (21, 10), start=24).state == "responding"
 
     def test_an_incomplete_score_is_no_assessment(self) -> None:
         assert course((7, 8), (14, None), (21, 11)).state == "unconfirmed"
@@ -169,9 +200,42 @@ class TestCourse:
         if told.lost is not None:
             assert told.first is not None
             assert told.first < told.lost
-            assert totals[told.lost - 1] > 10
-        if totals:
-            assert (told.state == "responding") is (totals[-1] <= 10)
+            assert totals[told.lost - 1] >= 10
+        assert (told.unconfirmed is None) == (told.state != "unconfirmed")
+        if totals and totals[-1] > 10:
+            assert told.state != "responding"
+
+    @law
+    @given(
+        st.lists(st.tuples(st.integers(1, 40), st.none() | st.integers(0, 27)), max_size=12),
+        st.integers(10, 27),
+    )
+    def test_it_is_lost_when_the_definition_says_so(
+        self, steps: list[tuple[int, int | None]], start: int
+    ) -> None:
+        days = [sum(step for step, _ in steps[: n + 1]) for n in range(len(steps))]
+        points = [(day, total) for day, (_, total) in zip(days, steps, strict=True)]
+        complete = [(day, total) for day, total in points if total is not None]
+
+        told = course(*points, start=start)
+
+        responses = [n for n, (_, total) in enumerate(complete) if 2 * total <= start]
+        lost = None
+        for n in range(responses[0] + 1 if responses else len(complete), len(complete)):
+            day, total = complete[n]
+            best = min(one for _, one in complete[responses[0] : n])
+            # Back from here without a response, and without a pause of more than 30 days.
+            row = n
+            while (
+                2 * complete[row - 1][1] > start and complete[row][0] - complete[row - 1][0] <= 30
+            ):
+                row -= 1
+            if (total - best >= 6 and total >= 10) or (
+                2 * total > start and day - complete[row][0] >= 5
+            ):
+                lost = day
+                break
+        assert (None if told.lost is None else days[told.lost - 1]) == lost
 
 
 def test_a_scale_may_be_mirrored() -> None:

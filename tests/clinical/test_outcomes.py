@@ -6,10 +6,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.clinical.attention import is_worsening, reasons
+from app.clinical.attention import is_worsening, lately, reasons
 from app.clinical.change import ResponseCourse, yardstick
 from app.clinical.instruments import Scale, find
-from app.clinical.outcomes import LEVELS, VISITS, Group, Tally, levels
+from app.clinical.outcomes import (
+    LEVELS,
+    VISITS,
+    Group,
+    Tally,
+    levels,
+    looks_back,
+    straddles_first_dose,
+)
 
 law = settings(deadline=None)
 DAY = 86_400_000_000
@@ -62,6 +70,8 @@ class TestVisit:
             ([(-1, 20), (14, 4)], "eligible"),
             ([(-1, 9), (28, 0)], "reached"),  # too mild a baseline
             ([(1, 20), (28, 0)], "reached"),  # a baseline from after the dose
+            ([(-15, 20), (28, 4)], "reached"),  # a provisional one
+            ([(-14, 20), (28, 4)], "remitted"),
             ([], "reached"),
             ([(-1, 20), (22, 4), (30, 18)], "assessed"),  # the nearest counts, not the best
             ([(-1, 20), (28, None), (30, 4)], "remitted"),
@@ -121,6 +131,25 @@ class TestVisit:
             assert sum(group.reaching[place]) == 1
 
 
+class TestLookingBack:
+    @pytest.mark.parametrize(
+        ("key", "day", "is_mixed"),
+        [("phq-9", 5, True), ("phq-9", 13, True), ("phq-9", 14, False), ("pcl-5", 29, True),
+         ("pcl-5", 30, False), ("phq-9", -1, False)],
+    )  # fmt: skip
+    def test_a_score_sooner_than_the_questions_look_back_straddles_the_dose(
+        self, key: str, day: int, is_mixed: bool
+    ) -> None:
+        assert straddles_first_dose(scale_of(key).recall, day) is is_mixed
+
+    def test_what_asks_about_right_now_does_not(self) -> None:
+        scale = find("momentary").item("anxiety").scale
+        assert scale is not None
+
+        assert not straddles_first_dose(scale.recall, 0)
+        assert looks_back(scale.recall) == ""
+
+
 class TestTimes:
     def test_response_and_loss_are_timed_from_the_dose_and_from_the_response(self) -> None:
         group = one((-1, 20), (7, 15), (14, 8), (28, 16))
@@ -164,11 +193,53 @@ class TestAttention:
             ([12], False),
             ([], False),
             ([None, None], False),
+            ([20, 6, 9, 12], True),  # 6 from the best, into caseness, and never more than 3 at once
+            ([20, 2, 6, 9], False),  # 7 from the best, and mild
+            ([20, 7, 10, 12], False),
         ],
     )
     def test_worse_is_by_the_reliable_change(self, totals: list[int | None], worse: bool) -> None:
         assert is_worsening(yardstick(PHQ_9, 12 if not totals else totals[0] or 12),
                             totals, 0) is worse  # fmt: skip
+
+    def test_a_slow_return_is_seen_on_scales_without_a_response(self) -> None:
+        """39 points worse than the best, and never 15 at once; the PCL-5 has no caseness."""
+        pcl_5, gad_7 = scale_of("pcl-5"), scale_of("gad-7")
+
+        assert is_worsening(yardstick(pcl_5, 60), [60, 20, 34, 48, 59], 0)
+        assert not is_worsening(yardstick(pcl_5, 60), [60, 20, 27, 34], 0)
+        assert is_worsening(yardstick(gad_7, 18), [18, 5, 7, 9], 0)
+        assert not is_worsening(yardstick(gad_7, 18), [18, 3, 5, 7], 0)
+
+    def test_the_best_one_before_the_baseline_is_not_what_somebody_falls_from(self) -> None:
+        assert not is_worsening(yardstick(PHQ_9, 20), [2, 20, 19, 20], 1)
+
+    def test_without_a_baseline_the_whole_series_is_looked_at(self) -> None:
+        by = yardstick(PHQ_9, 5)
+
+        assert is_worsening(by, [5, 9, 12], None)
+        assert not is_worsening(by, [5], None)
+        assert not is_worsening(by, [12, 5, 9], None)
+
+    @law
+    @given(st.lists(st.none() | st.integers(0, 80), max_size=10), st.integers(0, 9))
+    def test_nobody_is_worse_whose_last_score_is_the_best(
+        self, totals: list[int | None], start: int
+    ) -> None:
+        there = [total for total in totals if total is not None]
+        if start >= len(totals) or totals[start] is None:
+            return
+
+        is_worse = is_worsening(yardstick(scale_of("pcl-5"), totals[start] or 0), totals, start)
+
+        since = [total for total in totals[start:] if total is not None]
+        rises = [since[-1] - min(since), since[-1] - there[-2] if len(there) > 1 else 0]
+        assert is_worse is (len(since) > 1 and max(rises) >= 15)
+
+    def test_a_score_of_years_ago_hides_no_other_scale(self) -> None:
+        assert lately({"phq-9": 0, "gad-7": 910 * DAY, "pcl-5": NOW}) == ["gad-7", "pcl-5"]
+        assert lately({"phq-9": 0}) == ["phq-9"]
+        assert lately({}) == []
 
     def test_without_a_reliable_change_nothing_is_called_worse(self) -> None:
         assert not is_worsening(yardstick(scale_of("peg"), 1), [1, 10], 0)

@@ -7,9 +7,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.clinical.trajectory import WINDOWS, Baseline, Position, baseline, position, positions
+from app.clinical.change import ResponseCourse
+from app.clinical.instruments import find
+from app.clinical.trajectory import (
+    WINDOWS,
+    Baseline,
+    Position,
+    baseline,
+    follow,
+    position,
+    positions,
+)
 from tests.clinical.series import DAY, DOSE, HOUR, SECOND, dose_instants, law, series
 
+years = st.lists(
+    st.tuples(st.integers(0, 400).map(lambda day: day * DAY), st.none() | st.integers(0, 27)),
+    max_size=12,
+).map(lambda points: sorted(points, key=lambda point: point[0]))
+PHQ_9 = find("phq-9")
 instants = st.lists(st.integers(0, 60 * DAY), max_size=30).map(sorted)
 
 
@@ -112,32 +127,69 @@ class TestBaseline:
         assert baseline([DOSE - 1, DOSE], [18, 9], [DOSE]) == Baseline(
             0, 18, "before-first-dose", False
         )
-        assert baseline([DOSE], [9], [DOSE]) == Baseline(0, 9, "first-complete", True)
+        assert baseline([DOSE], [9], [DOSE]) == Baseline(0, 9, "first-complete", True, False)
 
     @pytest.mark.parametrize(
         ("days_and_a_bit", "rule"),
         [
             (14 * DAY - 1, "before-first-dose"),
             (14 * DAY, "before-first-dose"),
-            (14 * DAY + 1, "first-complete"),
+            (14 * DAY + 1, "earlier-before-first-dose"),
+            (90 * DAY, "earlier-before-first-dose"),
         ],
     )
-    def test_two_weeks_before_the_first_dose_is_the_oldest(
+    def test_from_more_than_two_weeks_before_the_first_dose_it_is_provisional(
         self, days_and_a_bit: int, rule: str
     ) -> None:
         found = baseline([DOSE - days_and_a_bit], [15], [DOSE])
 
         assert found is not None
-        assert found.rule == rule
+        assert (found.rule, found.provisional) == (rule, rule != "before-first-dose")
 
-    def test_without_one_the_first_complete_score_is_used_and_called_provisional(self) -> None:
-        at = [DOSE - 30 * DAY, DOSE - 20 * DAY, DOSE + DAY]
+    def test_without_one_the_last_before_the_dose_is_used_and_never_the_oldest_ever(self) -> None:
+        at = [DOSE - 3653 * DAY, DOSE - 15 * DAY, DOSE + 7 * DAY]
 
-        assert baseline(at, [None, 12, 6], [DOSE]) == Baseline(1, 12, "first-complete", True)
-        assert baseline(at, [None, None, 6], [DOSE]) == Baseline(2, 6, "first-complete", True)
+        told = follow(PHQ_9, at, [25, 12, 12], [DOSE])
+
+        assert told.baseline == Baseline(1, 12, "earlier-before-first-dose", True)
+        assert told.latest is not None
+        assert (told.latest.percent_change, told.latest.response) == (0.0, False)
+
+    def test_what_is_older_than_a_quarter_of_a_year_is_no_baseline(self) -> None:
+        at = [DOSE - 90 * DAY - 1, DOSE + DAY, DOSE + 8 * DAY]
+
+        assert baseline(at, [25, None, None], [DOSE]) is None
+        assert baseline(at, [25, 12, 6], [DOSE]) == Baseline(1, 12, "first-complete", True, False)
+
+    def test_from_a_score_after_the_first_dose_nothing_is_called_a_response(self) -> None:
+        at = [DOSE + DAY, DOSE + 8 * DAY]
+
+        told = follow(PHQ_9, at, [20, 4], [DOSE])
+
+        assert told.change == [0, -16]
+        assert told.response == ResponseCourse("not-defined")
+        assert told.latest is not None
+        assert told.latest.reliable is True
+        assert {
+            told.latest.response,
+            told.latest.partial_response,
+            told.latest.remission,
+            told.latest.reliable_recovery,
+        } == {None}
+
+    def test_a_clinician_may_choose_one_after_the_first_dose_and_it_is_judged_from(self) -> None:
+        told = follow(PHQ_9, [DOSE + DAY, DOSE + 8 * DAY], [20, 4], [DOSE], pinned=0)
+
+        assert told.latest is not None
+        assert told.latest.response is True
 
     def test_before_any_dose_it_is_provisional(self) -> None:
         assert baseline([DOSE, DOSE + DAY], [12, 6], []) == Baseline(0, 12, "first-complete", True)
+
+    def test_before_any_dose_it_does_not_reach_back_across_years(self) -> None:
+        at = [DOSE, DOSE + 3653 * DAY, DOSE + 3663 * DAY, DOSE + 3743 * DAY]
+
+        assert baseline(at, [25, 12, None, 11], []) == Baseline(1, 12, "first-complete", True)
 
     def test_a_clinicians_choice_wins(self) -> None:
         at = [DOSE - DAY, DOSE + DAY]
@@ -162,7 +214,7 @@ class TestBaseline:
             baseline([DOSE], [1, 2], [])
 
     @law
-    @given(series, dose_instants, st.none() | st.integers(-3, 33))
+    @given(series | years, dose_instants, st.none() | st.integers(-3, 33))
     def test_its_laws(
         self, points: list[tuple[int, int | None]], doses: list[int], pinned: int | None
     ) -> None:
@@ -171,16 +223,24 @@ class TestBaseline:
 
         found = baseline(at, totals, doses, pinned)
 
-        if not complete:
-            assert found is None
+        if found is None:
+            assert pinned not in complete
+            assert all(doses and at[i] < doses[0] - 90 * DAY for i in complete)
             return
-        assert found is not None
         assert found.total == totals[found.index]
-        assert found.provisional is (found.rule == "first-complete")
-        recent = [i for i in complete if doses and doses[0] - 14 * DAY <= at[i] < doses[0]]
+        assert found.provisional is (found.rule not in ("pinned", "before-first-dose"))
+        before = [i for i in complete if doses and at[i] < doses[0]]
         if pinned in complete:
             assert (found.index, found.rule) == (pinned, "pinned")
-        elif recent:
-            assert (found.index, found.rule) == (recent[-1], "before-first-dose")
+        elif before and doses[0] - at[before[-1]] <= 90 * DAY:
+            is_near = doses[0] - at[before[-1]] <= 14 * DAY
+            assert found.index == before[-1]
+            assert found.rule == ("before-first-dose" if is_near else "earlier-before-first-dose")
+        elif doses:
+            assert found.index == next(i for i in complete if at[i] >= doses[0])
+            assert (found.rule, found.is_judged) == ("first-complete", False)
         else:
-            assert (found.index, found.rule) == (complete[0], "first-complete")
+            assert (found.rule, found.is_judged) == ("first-complete", True)
+            own = [at[i] for i in complete if i >= found.index]
+            assert all(later - one <= 90 * DAY for one, later in pairwise(own))
+            assert all(own[0] - at[i] > 90 * DAY for i in complete if i < found.index)

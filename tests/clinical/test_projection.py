@@ -18,10 +18,11 @@ PHQ_9: Scale = _total
 
 
 def projected(
-    *points: tuple[float, int | None], start: float | None = 20, now_days: float = 60,
-    scale: Scale = PHQ_9,
+    *points: tuple[float, int | None], start: float | None = 20,
+    now_days: float | None = None, scale: Scale = PHQ_9,
 ) -> Projection:  # fmt: skip
-    """(day after the dose, score)"""
+    """(day after the dose, score), as told on the day of the last, unless on another."""
+    now_days = max((day for day, _ in points), default=0) if now_days is None else now_days
     at = [round(day * DAY) for day, _ in points]
     scores = [score for _, score in points]
     return project(scale, at, scores, [0], start, round(now_days * DAY))
@@ -113,9 +114,28 @@ class TestNotDrawn:
 
         assert projected(*slow).why_not == "too-far-ahead"
 
+    def test_a_return_in_the_past_is_not_projected(self) -> None:
+        """The first line is back on day 21.6, before its last score; the second on day 53.4."""
+        told = projected((1, 2), (6, 7), (11, 13), (13, 15), (16, 18), (24, 19))
+
+        assert (told.why_not, told.at, told.low, told.high) == ("already-past", None, None, None)
+        assert told.scores == 6
+        assert projected(*WEEKLY, now_days=53).at is not None
+        assert projected(*WEEKLY, now_days=54).why_not == "already-past"
+
+    @law
+    @given(st.lists(st.integers(0, 19), min_size=4, max_size=10), st.integers(0, 30))
+    def test_what_is_projected_is_ahead(self, scores: list[int], later: int) -> None:
+        points = [(7.0 * week, score) for week, score in enumerate(scores, 1)]
+        now = 7 * len(scores) + later
+
+        told = projected(*points, now_days=now)
+
+        assert told.at is None or told.at > now * DAY
+
     def test_ten_years_of_silence_are_not_extrapolated(self) -> None:
         assert projected(*WEEKLY, now_days=3653).why_not == "too-long-ago"
-        assert projected(*WEEKLY, now_days=72).at is not None
+        assert projected(*WEEKLY, now_days=53).at is not None
 
     def test_without_a_baseline_or_a_better_end_there_is_nothing_to_return_to(self) -> None:
         assert projected(*WEEKLY, start=None).why_not == "no-baseline"
@@ -125,6 +145,6 @@ class TestNotDrawn:
         at = [day * DAY for day, _ in WEEKLY]
         scores = [score for _, score in WEEKLY]
 
-        assert project(PHQ_9, at, scores, [0, 30 * DAY], 20, 60 * DAY).why_not == "too-few-scores"
-        assert project(PHQ_9, at, scores, [0, 50 * DAY], 20, 60 * DAY).at is not None
-        assert project(PHQ_9, at, scores, [50 * DAY], 20, 60 * DAY).why_not == "no-dose"
+        assert project(PHQ_9, at, scores, [0, 30 * DAY], 20, 51 * DAY).why_not == "too-few-scores"
+        assert project(PHQ_9, at, scores, [0, 50 * DAY], 20, 51 * DAY).at is not None
+        assert project(PHQ_9, at, scores, [50 * DAY], 20, 51 * DAY).why_not == "no-dose"

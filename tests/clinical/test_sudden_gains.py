@@ -1,6 +1,7 @@
 """Sudden gains and losses: published examples, and what holds for every series."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 
 from app.clinical.instruments import Direction, Scale, find
 from app.clinical.quantiles import student_t_95
-from app.clinical.sudden_gains import judge, sudden_changes
+from app.clinical.sudden_gains import CONVENTION, judge, sudden_changes
 
 law = settings(deadline=None)
 DAY = 86_400_000_000
@@ -83,6 +84,42 @@ class TestNotAssessable:
 
         assert told.found == []
 
+    @pytest.mark.parametrize("gap", [15, 15.01, 3653])
+    def test_a_score_of_long_ago_is_in_no_mean(self, gap: float) -> None:
+        """One far from its neighbour is as if missing, and one on a side is too few."""
+        first = sudden_changes(
+            PHQ_9, [0, *(round((gap + 7 * n) * DAY) for n in range(4))], [20, 20, 8, 8, 8]
+        )
+        last = sudden_changes(
+            PHQ_9, [*(7 * n * DAY for n in range(4)), round((21 + gap) * DAY)], [20, 20, 20, 8, 8]
+        )
+
+        is_near = gap == 15
+        assert [one.before for one in first.found] == ([1] if is_near else [])
+        assert [one.before for one in last.found] == ([2] if is_near else [])
+
+    @pytest.mark.parametrize(("gap", "kinds"), [(15, ["gain"]), (15.01, [])])
+    def test_without_it_the_critical_value_is_that_of_a_missing_score(
+        self, gap: float, kinds: list[str]
+    ) -> None:
+        # 12.33 points between the means, and 2.776 times the spread of 4.32 is 11.99;
+        # without the 25 it is 10.5, and 3.182 times 4.26 is 13.56.
+        at = [0, *(round((gap + 7 * n) * DAY) for n in range(5))]
+
+        told = sudden_changes(PHQ_9, at, [25, 18, 21, 4, 9, 14])
+
+        assert [one.kind for one in told.found] == kinds
+
+    def test_a_missing_score_does_not_bring_its_neighbours_closer(self) -> None:
+        at = [day * DAY for day in (0, 8, 16, 23, 30, 37)]
+
+        told = sudden_changes(PHQ_9, at, [20, None, 20, 8, 8, 8])
+
+        assert (told.found, told.assessed) == ([], 1)
+
+    def test_the_quarter_where_more_is_better_is_told_as_our_own(self) -> None:
+        assert "where more is better, a quarter of what was missing to the best" in CONVENTION
+
     def test_a_scale_without_a_reliable_change_says_so(self) -> None:
         scale = find("momentary").item("anxiety").scale
         assert scale is not None
@@ -118,6 +155,37 @@ class TestLaws:
         assert len(told.found) <= told.assessed
         for one in told.found:
             assert abs(one.points) >= 6
+
+    @law
+    @given(
+        st.lists(
+            st.tuples(st.integers(0, 30), st.none() | st.integers(0, 27)), min_size=2, max_size=12
+        )
+    )
+    def test_a_step_is_judged_by_near_scores_alone(
+        self, steps: list[tuple[int, int | None]]
+    ) -> None:
+        days = [sum(step for step, _ in steps[: n + 1]) for n in range(len(steps))]
+        totals = [total for _, total in steps]
+
+        told = sudden_changes(PHQ_9, [day * DAY for day in days], totals)
+
+        def side(places: list[int]) -> int:
+            there = [n for n in places if 0 <= n < len(totals) and totals[n] is not None]
+            near = [abs(days[a] - days[b]) <= 15 for a, b in pairwise(there)]
+            return 1 + (near.index(False) if False in near else len(near)) if there else 0
+
+        judged = [
+            n
+            for n in range(len(totals) - 1)
+            if totals[n] is not None
+            and totals[n + 1] is not None
+            and days[n + 1] - days[n] <= 15
+            and side([n, n - 1, n - 2]) >= 2
+            and side([n + 1, n + 2, n + 3]) >= 2
+        ]
+        assert told.assessed == len(judged)
+        assert {one.before for one in told.found} <= set(judged)
 
 
 def test_there_is_no_quantile_without_a_degree_of_freedom() -> None:

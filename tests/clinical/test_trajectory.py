@@ -1,5 +1,6 @@
 """What counts as change, and what was followed from the baseline on."""
 
+import re
 from dataclasses import replace
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
@@ -347,7 +348,8 @@ class TestFollow:
         ):
             assert number in told
         assert set(trajectory.conventions) < set(trajectory.sources)
-        assert [label.split(",")[0].split(" (")[0] for label in trajectory.conventions] == [
+        named = [re.split(r",| \(|;", label)[0] for label in trajectory.conventions]
+        assert named == [
             "Time since the last dose",
             "Baseline",
             "Partial response",

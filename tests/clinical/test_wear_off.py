@@ -159,10 +159,10 @@ class TestWearOff:
         assert (off.half_gone_at is None) is (why == "gap")
         assert off.days == (0.0 if why == "gap" else 15.0)
 
-    def test_a_gain_that_is_still_there_after_a_silence_was_not_gone(self) -> None:
+    def test_a_silence_ends_the_looking_whatever_was_answered_after_it(self) -> None:
         off = after_one((24, 2), (24 * 60, 3), (24 * 70, 8)).wear_off
 
-        assert (off.why, off.is_censored) == ("half-gone", False)
+        assert (off.why, off.is_censored) == ("gap", True)
 
     def test_the_next_dose_ends_it(self) -> None:
         off = after_one((24, 2), (40, 3), (96, 8), doses=(0, 48)).wear_off
@@ -180,6 +180,7 @@ class TestWearOff:
             ([(24, 8), (48, 9)], 8, "no-gain"),
             ([(24, 2)], None, "no-baseline"),
             ([(24, 0)], 0, "no-gain"),
+            ([(30 * 24 + 1, 2)], 8, "no-score"),
         ],
     )
     def test_what_cannot_be_said_says_why(
@@ -188,6 +189,32 @@ class TestWearOff:
         off = after_one(*points, start=start).wear_off
 
         assert (off.why, off.half_gone_at, off.days, off.is_censored) == (why, None, None, False)
+
+    def test_noise_does_not_wear_off(self) -> None:
+        depression, weeks = total("phq-9"), (7 * 24, 14 * 24)
+        noise = after_one((weeks[0], 14), (weeks[1], 15), scale=depression, start=15).wear_off
+        least = after_one((weeks[0], 9), (weeks[1], 15), scale=depression, start=15).wear_off
+
+        assert (noise.why, noise.gain, noise.days) == ("no-reliable-gain", 1, None)
+        assert (least.why, least.gain, least.days) == ("half-gone", 6, 3.5)
+
+    def test_on_a_scale_without_a_reliable_change_a_fifth_of_it_is_a_gain(self) -> None:
+        assert after_one((24, 6), (48, 8)).wear_off.why == "half-gone"
+        assert after_one((24, 7), (48, 8)).wear_off.why == "no-reliable-gain"
+
+    def test_ten_years_of_silence_tell_nothing_of_when_it_was_gone(self) -> None:
+        """3 after 3 days, and 20 ten years later."""
+        off = after_one((72, 3), (96, 4), (3653 * 24, 20), scale=total("phq-9"), start=20).wear_off
+
+        assert (off.why, off.is_censored, off.half_gone_at, off.days) == ("gap", True, None, 1.0)
+        assert off.last == 1
+
+    def test_what_is_seen_again_after_a_long_pause_was_not_followed_in_it(self) -> None:
+        late = after_one((24, 2), (24 * 40, 1), (24 * 47, 8)).wear_off
+        there = after_one((24, 2), (24 * 31, 1), (24 * 38, 8)).wear_off
+
+        assert (late.best, late.why, late.days) == (0, "gap", 0.0)
+        assert (there.best, there.why) == (1, "half-gone")
 
 
 class TestDoses:
@@ -205,7 +232,7 @@ class TestDoses:
 
     @law
     @given(
-        st.lists(st.tuples(st.integers(0, 2000), st.none() | st.integers(0, 10)), max_size=25),
+        st.lists(st.tuples(st.integers(0, 4000), st.none() | st.integers(0, 10)), max_size=25),
         st.lists(st.integers(0, 2000), max_size=5),
         st.integers(0, 10),
     )
@@ -229,7 +256,13 @@ class TestDoses:
             off = one.wear_off
             if off.half_gone_at is not None:
                 assert off.best is not None
-                assert at[off.best] < off.half_gone_at <= at[one.end - 1]
+                assert off.gain is not None
+                assert off.gain >= 2
+                assert at[off.best] <= off.half_gone_at <= at[one.end - 1]
+            if off.last is not None:
+                assert off.best in range(one.first, off.last + 1)
+                own = [at[i] for i in range(one.first, off.last + 1) if scores[i] is not None]
+                assert all(after - before <= 30 * DAY for before, after in pairwise([one.at, *own]))
 
 
 def test_the_marks_are_in_order_and_do_not_overlap() -> None:

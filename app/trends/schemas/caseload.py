@@ -12,8 +12,8 @@ from app.safety.schemas import FlagRef
 
 
 class SparklineOut(Open):
-    """The newest complete scores of what somebody is followed by; effective_at and score are
-    columns of equal length.
+    """The newest complete scores of what got worse or was lost, otherwise of the first of PHQ-9,
+    GAD-7 and PCL-5 that has one lately; effective_at and score are columns of equal length.
     """
 
     instrument: str

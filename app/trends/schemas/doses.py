@@ -15,6 +15,10 @@ class ScoreOut(Open):
     score: int | float
     effective_at: datetime
     hours_since_dose: float
+    straddles_dose: Annotated[
+        bool,
+        Field(description="Some dose lies within the time it speaks of: before and after mix."),
+    ]
 
 
 class MarkOut(Open):
@@ -44,14 +48,22 @@ class WearOffOut(Open):
     half_gone_at: datetime | None
     days: Annotated[
         float | None,
-        Field(description="From the best score; if censored, it lasted at least so long."),
+        Field(description="From the best score; if censored, to `last`: at least so long."),
     ]
     is_censored: bool
+    last: Annotated[
+        ScoreOut | None,
+        Field(
+            description="The last score that was looked at: before the next dose, and before any"
+            " pause of more than 30 days."
+        ),
+    ]
     why: Annotated[
         str,
         Field(
-            description="half-gone, gap (it went within more than 30 days without a score),"
-            " next-dose, last-score, no-gain, no-score or no-baseline"
+            description="half-gone; next-dose, gap (more than 30 days without a score) or"
+            " last-score, where the looking ended; no-gain, no-reliable-gain (less than the"
+            " reliable change, or than 20 % of a scale that has none), no-score or no-baseline"
         ),
     ]
 
@@ -62,6 +74,10 @@ class DosePointsOut(Open):
     effective_at: list[datetime]
     hours_since_dose: list[float]
     score: list[int | float | None]
+    straddles_dose: Annotated[
+        list[bool],
+        Field(description="A dose lies within the time asked about: before and after are mixed."),
+    ]
 
 
 class DoseCourseOut(Open):

@@ -13,7 +13,11 @@ class VisitCountsOut(Open):
 
     reached: Annotated[int | None, Field(description="For whom this visit is over.")]
     eligible: Annotated[
-        int | None, Field(description="Of these, with a baseline that response counts from.")
+        int | None,
+        Field(
+            description="Of these, with a baseline that response counts from: from the 14 days"
+            " before the first dose or pinned before it, never a provisional one."
+        ),
     ]
     in_touch: Annotated[
         int | None, Field(description="Of these, answered anything since the visit began.")
@@ -50,6 +54,13 @@ class VisitOut(Open):
     response_interval: IntervalOut
     remission_interval: IntervalOut
     is_suppressed: bool
+    straddles_first_dose: Annotated[
+        bool,
+        Field(
+            description="The questions look back further than this visit begins after the first"
+            " dose: some answers in it speak of time before the dose too."
+        ),
+    ] = False
 
 
 class OutcomeGroupOut(Open):
@@ -72,6 +83,13 @@ class CurveStepOut(Open):
     happened: int
     censored: int
     at_risk: int
+    straddles_first_dose: Annotated[
+        bool | None,
+        Field(
+            description="An answer on this day speaks of time before the first dose too. Null where"
+            " the days are not counted from it."
+        ),
+    ] = None
 
 
 class CurveOut(Open):

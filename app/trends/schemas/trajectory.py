@@ -33,8 +33,23 @@ class BaselineOut(Open):
     index: Annotated[int | None, Field(description="Among the points; null if not shown.")]
     score: int | float
     effective_at: datetime
-    rule: Annotated[str, Field(description="pinned, before-first-dose or first-complete")]
-    provisional: bool
+    rule: Annotated[
+        str,
+        Field(
+            description="pinned; before-first-dose (the last complete score in the 14 days before"
+            " it); earlier-before-first-dose (in the 90 days before it); or first-complete (the"
+            " first one after the first dose; before any dose, the first one since the last pause"
+            " of more than 90 days): our convention"
+        ),
+    ]
+    provisional: Annotated[
+        bool,
+        Field(
+            description="By one of the last two rules. From a first-complete one that came after"
+            " a dose no response, remission, wear-off or return is reckoned. A clinic's outcomes"
+            " count from none of them."
+        ),
+    ]
 
 
 class IdeationBesideOut(Open):
@@ -97,20 +112,43 @@ class ResponseOut(Open):
     state: Annotated[
         str,
         Field(
-            description="not-defined, no-dose, never, responding, unconfirmed (the last score is no"
-            " response, and no loss is established) or lost"
+            description="Of the last score: not-defined (no rule, or a baseline too mild, or"
+            " from after the first dose), no-dose, never, responding, unconfirmed (it is no"
+            " response, and no loss is established) or lost (one is, and has not ended; the score"
+            " may still be a response)"
         ),
     ]
     responded_at: datetime | None
     responded_index: int | None
     days_to_response: Annotated[float | None, Field(description="From the first dose.")]
+    straddles_first_dose: Annotated[
+        bool | None,
+        Field(
+            description="The first response is an answer that also speaks of time before the first"
+            " dose: what it says is not of those days alone. Null without a response."
+        ),
+    ]
     doses_to_response: int | None
     lost_at: Annotated[
         datetime | None, Field(description="Of the first loss: the score that established it.")
     ]
     lost_index: int | None
     days_to_loss: Annotated[float | None, Field(description="From the first response.")]
-    lost_rule: Annotated[str | None, Field(description="two-assessments or rise-from-best")]
+    lost_rule: Annotated[
+        str | None,
+        Field(
+            description="two-assessments (in a row without a response, the first and the last at"
+            " least 5 days apart, no pause of more than 30 days between them) or rise-from-best (by"
+            " the reliable change or more, into caseness): our convention"
+        ),
+    ]
+    unconfirmed_since: Annotated[
+        datetime | None,
+        Field(
+            description="While unconfirmed: of the first of the scores in a row that are no"
+            " response."
+        ),
+    ]
 
 
 class SuddenChangeOut(Open):
@@ -131,7 +169,10 @@ class SuddenChangesOut(Open):
     assessed: Annotated[int, Field(description="Steps that could be judged.")]
     not_assessable: Annotated[
         int,
-        Field(description="Fewer than two scores on a side, or more than 15 days in between."),
+        Field(
+            description="Fewer than two scores on a side with at most 15 days between neighbours,"
+            " or more than 15 days from the one side to the other."
+        ),
     ]
     why_not: Annotated[
         str | None, Field(description="no-reliable-change or too-few-scores, if none could be.")
@@ -151,7 +192,8 @@ class ProjectionOut(Open):
         str | None,
         Field(
             description="no-baseline, no-direction, no-dose, no-gain, too-few-scores, too-short,"
-            " too-long-ago, already-back, not-worsening or too-far-ahead"
+            " too-long-ago, already-back, not-worsening, too-far-ahead, or already-past (the line"
+            " was back before now or before the last score, and the scores were not)"
         ),
     ]
     advice: str
