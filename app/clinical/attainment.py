@@ -281,11 +281,12 @@ def may_move(state: State, to: State) -> bool:
     return to in MOVES[state]
 
 
-def may_write_levels(state: State, *, is_rated: bool) -> bool:
-    """Whether the five levels may still be written.
+def may_write_scale(state: State, *, is_rated: bool) -> bool:
+    """Whether the five levels, the baseline level and the weight may still be written.
 
-    Source: our convention: until somebody has rated the goal. Levels that are changed later
-    fit what happened, and the T-score then means nothing.
+    Source: our convention: until somebody has rated the goal. A scale that is changed later
+    fits what happened, and the T-score then means nothing. Who sees the goal otherwise sets a
+    new one.
     """
     return state is not State.ENTERED_IN_ERROR and not is_rated
 

@@ -53,7 +53,8 @@ class GoalIn(TieredIn):
         Field(
             min_length=5,
             max_length=5,
-            description="From -2 to +2, in order; fixed once the goal was rated.",
+            description="From -2 to +2, in order; fixed once the goal was rated, as are"
+            " `baseline_level` and `weight`.",
         ),
     ] = None
     weight: Annotated[

@@ -27,7 +27,7 @@ from app.journal.shelf import Kept, Shelf
 from app.journal.statements import may_read
 from app.kernel.db import Db, Query, itself
 from app.kernel.entries import ENTERED_IN_ERROR, illegal_move
-from app.kernel.errors import invalid
+from app.kernel.errors import Fault, Kind, Problem, invalid
 from app.kernel.tables import columns, table
 from app.people.chart import EVERYONE, Chart, Right
 
@@ -61,12 +61,31 @@ def _check_goal(
     state, to = State(before.status), State(sent.status)
     if state != to and not attainment.may_move(state, to):
         raise illegal_move(state, sorted(attainment.MOVES[state]))
-    was = GOALS.told(chart, before).levels or []
-    if [dict(level) for level in was] != [asdict(level) for level in levels]:
+    if faults := _rescaled(chart, sent, levels, before):
         is_rated = bool(db.one(TIMES_RATED, patient_id=chart.patient_id, goal_id=row.id))
-        if not attainment.may_write_levels(state, is_rated=is_rated):
-            raise invalid("/levels", "are fixed, because the goal was rated by them")
+        if not attainment.may_write_scale(state, is_rated=is_rated):
+            raise Problem(Kind.INVALID, faults=faults)
     return {}
+
+
+def _rescaled(chart: Chart, sent: GoalIn, levels: list[Level], before: Kept) -> list[Fault]:
+    """What of the scale would be another one: nothing of it may, once the goal was rated."""
+    was = GOALS.told(chart, before)
+    faults = []
+    if [dict(level) for level in was.levels or ()] != [asdict(level) for level in levels]:
+        faults.append(Fault("/levels", "are fixed, because the goal was rated by them"))
+    return faults + [
+        Fault(f"/{name}", "is fixed, because the goal was rated")
+        for name in ("baseline_level", "weight")
+        if getattr(was, name) != getattr(sent, name)
+    ]
+
+
+def _held(db: Db, chart: Chart, goal_id: UUID) -> GoalOut:
+    """The goal that something is to be a part of, locked: who amends it meanwhile sees the part."""
+    row = db.first(GOALS.to_change, patient_id=chart.patient_id, id=goal_id)
+    assert row is not None  # or there was nothing for the part to be of
+    return GOALS.told(chart, row)
 
 
 def _check_step(
@@ -87,7 +106,7 @@ def _check_rating(
     db: Db, chart: Chart, sent: GoalRatingIn, row: Kept, before: Kept | None, now: datetime
 ) -> dict[str, Any]:
     """Raises: Problem INVALID."""
-    if GOALS.read(db, chart, sent.goal_id).levels is None:
+    if _held(db, chart, sent.goal_id).levels is None:
         raise invalid("/goal_id", "has no levels to be rated by")
     return {"rater": (Rater.PATIENT if chart.is_own else Rater.THERAPIST).value}
 

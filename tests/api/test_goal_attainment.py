@@ -75,12 +75,58 @@ class TestLevels:
         easier = [*LEVELS[:4], LEVELS[4] | {"measure": 5.0}]
 
         refused = world.patient.put(f"{GOALS}/{goal['id']}", a_goal(levels=easier), base=1)
-        reworded = a_goal(levels=LEVELS, words="Talk with her.")
+        reworded = a_goal(levels=LEVELS, baseline_level=-1, words="Talk with her.")
         kept = world.patient.put(f"{GOALS}/{goal['id']}", reworded, base=1)
 
         assert refused.status_code == 422
         assert refused.json()["errors"][0]["pointer"] == "/levels"
         assert kept.status_code == 200
+
+    @pytest.mark.parametrize(
+        ("changes", "pointers"),
+        [
+            ({"baseline_level": -2}, ["/baseline_level"]),
+            ({"baseline_level": None}, ["/baseline_level"]),
+            ({"weight": 9}, ["/weight"]),
+            ({"baseline_level": 0, "weight": 2}, ["/baseline_level", "/weight"]),
+        ],
+    )
+    def test_t_is_not_moved_by_another_baseline_or_weight_afterwards(
+        self, world: World, changes: Json, pointers: list[str]
+    ) -> None:
+        goal = set_(world.patient, weight=1)
+        set_(world.patient, weight=1)
+        rate(world.patient, world, goal, 0)
+        as_it_was = attainment(world.patient, world)["patient"]
+        said = a_goal(**{"levels": LEVELS, "baseline_level": -1} | changes)
+
+        refused = world.patient.put(f"{GOALS}/{goal['id']}", said, base=1)
+        change = {"kind": "goal", "op": "amend", "id": goal["id"], "base_version": 1}
+        uploaded = world.patient.post("/v1/sync", {"changes": [change | {"entry": said}]})
+
+        assert refused.status_code == 422
+        assert [one["pointer"] for one in refused.json()["errors"]] == pointers
+        [result] = uploaded.json()["results"]
+        assert result["status"] == "refused"
+        told = [one["pointer"] for one in result["problem"]["errors"]]
+        assert told == [f"/entry{pointer}" for pointer in pointers]
+        assert attainment(world.patient, world)["patient"] == as_it_was
+
+    def test_a_scale_may_change_until_somebody_rates_and_its_retry_is_answered_after_that(
+        self, world: World
+    ) -> None:
+        goal = set_(world.patient)
+        said = a_goal(levels=LEVELS, baseline_level=-2, weight=4)
+        one = f"{GOALS}/{goal['id']}"
+
+        amended = world.patient.put(one, said, base=1)
+        rate(world.therapist, world, goal, 0)
+        again = world.patient.put(one, said, base=1)
+
+        assert (amended.status_code, again.status_code) == (200, 200)
+        assert (again.json()["version"], again.json()["weight"]) == (2, 4)
+        stale = world.patient.put(one, said | {"weight": 5}, base=1)
+        assert stale.status_code == 412
 
 
 class TestStates:

@@ -32,7 +32,7 @@ from app.clinical.attainment import (
     level_fault,
     lifecycle_status,
     may_move,
-    may_write_levels,
+    may_write_scale,
     rater_shown,
     step_fault,
     t_score,
@@ -267,10 +267,10 @@ class TestLifecycle:
         assert lifecycle_status(State.ON_HOLD, date(2026, 3, 30), today) == "on-hold"
 
     def test_levels_are_written_before_the_first_rating(self) -> None:
-        assert may_write_levels(State.PROPOSED, is_rated=False)
-        assert may_write_levels(State.ACTIVE, is_rated=False)
-        assert not may_write_levels(State.ACTIVE, is_rated=True)
-        assert not may_write_levels(State.ENTERED_IN_ERROR, is_rated=False)
+        assert may_write_scale(State.PROPOSED, is_rated=False)
+        assert may_write_scale(State.ACTIVE, is_rated=False)
+        assert not may_write_scale(State.ACTIVE, is_rated=True)
+        assert not may_write_scale(State.ENTERED_IN_ERROR, is_rated=False)
 
 
 class TestLevels:
