@@ -321,10 +321,16 @@ def weight_fault(weights: Sequence[float]) -> Fault | None:
     return None
 
 
-def step_fault(starts_on: date | None, due_on: date | None) -> Fault | None:
-    """A step that would be due before its goal starts. A date that is not known is no fault."""
-    if starts_on is not None and due_on is not None and due_on < starts_on:
-        return Fault("/due_on", "must not be before the goal starts")
+def step_fault(
+    goal_starts_on: date | None, *, starts_on: date | None, due_on: date | None
+) -> Fault | None:
+    """A step that would start, or be due, before its goal starts.
+
+    A date that is not known is no fault. A step may have been done earlier than it was planned.
+    """
+    for pointer, on in (("/starts_on", starts_on), ("/due_on", due_on)):
+        if goal_starts_on is not None and on is not None and on < goal_starts_on:
+            return Fault(pointer, "must not be before the goal starts")
     return None
 
 

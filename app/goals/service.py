@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import BigInteger, bindparam, func, literal_column, select
+from sqlalchemy import BigInteger, Date, bindparam, func, literal_column, or_, select
 
 from app.clinical import attainment
 from app.clinical.attainment import Level, Rater, Scaled, State
@@ -33,8 +33,10 @@ from app.people.chart import EVERYONE, Chart, Right
 
 READ: Final = Right("goals.read", privileges=EVERYONE)
 _goal = columns(Goal)
+_step = columns(GoalStep)
 _rating = columns(GoalRating)
 _WITHDRAWN: Final[Any] = literal_column(f"'{ENTERED_IN_ERROR}'")
+_STARTS_ON: Final[Any] = bindparam("starts_on", type_=Date)
 
 TIMES_RATED = Query(
     select(func.count(literal_column("1"), type_=BigInteger)).where(
@@ -42,6 +44,19 @@ TIMES_RATED = Query(
         _rating.patient_id == bindparam("patient_id"),
         _rating.goal_id == bindparam("goal_id"),
         _rating.status != _WITHDRAWN,
+    ),
+    itself,
+)
+
+# A step that was dropped is in nobody's way.
+STEPS_BEFORE = Query(
+    select(func.count(literal_column("1"), type_=BigInteger)).where(
+        _step.clinic_id == bindparam("clinic_id"),
+        _step.patient_id == bindparam("patient_id"),
+        _step.goal_id == bindparam("goal_id"),
+        _step.status != _WITHDRAWN,
+        _step.status != literal_column("'dropped'"),
+        or_(_step.starts_on < _STARTS_ON, _step.due_on < _STARTS_ON),
     ),
     itself,
 )
@@ -58,6 +73,10 @@ def _check_goal(
         raise invalid("/target_on", "must not be before the start")
     if before is None:
         return {}
+    if sent.starts_on is not None and sent.starts_on != before.plain["starts_on"]:
+        asked = {"patient_id": chart.patient_id, "goal_id": row.id, "starts_on": sent.starts_on}
+        if db.one(STEPS_BEFORE, **asked):
+            raise invalid("/starts_on", "must not be after the start or the date of a step")
     state, to = State(before.status), State(sent.status)
     if state != to and not attainment.may_move(state, to):
         raise illegal_move(state, sorted(attainment.MOVES[state]))
@@ -92,14 +111,30 @@ def _check_step(
     db: Db, chart: Chart, sent: GoalStepIn, row: Kept, before: Kept | None, now: datetime
 ) -> dict[str, Any]:
     """Raises: Problem INVALID."""
-    goal = GOALS.read(db, chart, sent.goal_id)
-    if (fault := attainment.step_fault(goal.starts_on, sent.due_on)) is not None:
-        raise invalid(fault.pointer, fault.reason)
+    if _is_dated_anew(sent, before):
+        goal = _held(db, chart, sent.goal_id)
+        fault = attainment.step_fault(goal.starts_on, starts_on=sent.starts_on, due_on=sent.due_on)
+        if fault is not None:
+            raise invalid(fault.pointer, fault.reason)
     if sent.starts_on and sent.due_on and sent.due_on < sent.starts_on:
         raise invalid("/due_on", "must not be before the start")
     if (sent.status == "done") != (sent.done_on is not None):
         raise invalid("/done_on", "belongs to a step that is done, and to no other")
     return {}
+
+
+def _is_dated_anew(sent: GoalStepIn, before: Kept | None) -> bool:
+    """Whether a step's dates are to be held against its goal's start.
+
+    They are not when a step that stands is only done, dropped or worded otherwise: that is news,
+    and a date it was stored with is no reason to refuse it.
+    """
+    if sent.status == "dropped":
+        return False
+    if before is None or before.status == "dropped":
+        return True
+    dates = ("goal_id", "starts_on", "due_on")
+    return any(getattr(sent, name) != before.plain[name] for name in dates)
 
 
 def _check_rating(

@@ -6,6 +6,7 @@ from uuid import uuid4
 import pytest
 
 from tests.builders import LEVELS, Person, World, a_goal, a_goal_rating, a_goal_step
+from tests.conftest import Behind
 
 GOALS = "/v1/patients/me/goals"
 STEPS = "/v1/patients/me/goal-steps"
@@ -166,6 +167,8 @@ class TestSteps:
         ("changes", "pointer"),
         [
             ({"due_on": "2026-02-28"}, "/due_on"),
+            ({"starts_on": "2026-02-28"}, "/starts_on"),
+            ({"starts_on": "2026-02-28", "due_on": "2026-04-01"}, "/starts_on"),
             ({"starts_on": "2026-04-02", "due_on": "2026-04-01"}, "/due_on"),
             ({"status": "done"}, "/done_on"),
             ({"done_on": "2026-04-01"}, "/done_on"),
@@ -180,6 +183,54 @@ class TestSteps:
 
         assert answer.status_code == 422
         assert answer.json()["errors"][0]["pointer"] == pointer
+
+    @pytest.mark.parametrize("dates", [{"due_on": "2026-03-10"}, {"starts_on": "2026-03-10"}])
+    def test_a_goal_does_not_come_to_start_after_a_step_of_its(
+        self, world: World, dates: Json
+    ) -> None:
+        goal = set_(world.patient, starts_on="2026-03-01")
+        step = world.patient.post(STEPS, a_goal_step(goal["id"], **dates)).json()
+        one = f"{GOALS}/{goal['id']}"
+
+        def moved(on: str | None) -> Json:
+            return a_goal(levels=LEVELS, baseline_level=-1, starts_on=on)
+
+        refused = world.patient.put(one, moved("2026-03-11"), base=1)
+        change = {"kind": "goal", "op": "amend", "id": goal["id"], "base_version": 1}
+        uploaded = world.patient.post(
+            "/v1/sync", {"changes": [change | {"entry": moved("2026-03-11")}]}
+        )
+        kept = world.patient.put(one, moved("2026-03-10"), base=1)
+        dropped = a_goal_step(goal["id"], status="dropped", **dates)
+        world.patient.put(f"{STEPS}/{step['id']}", dropped, base=1)
+        after = world.patient.put(one, moved("2026-03-11"), base=2)
+        taken_up = world.patient.put(
+            f"{STEPS}/{step['id']}", a_goal_step(goal["id"], **dates), base=2
+        )
+
+        assert refused.status_code == 422
+        assert [one["pointer"] for one in refused.json()["errors"]] == ["/starts_on"]
+        [result] = uploaded.json()["results"]
+        assert result["status"] == "refused"
+        assert result["problem"]["errors"][0]["pointer"] == "/entry/starts_on"
+        assert (kept.status_code, after.status_code) == (200, 200)
+        assert taken_up.status_code == 422
+
+    def test_a_step_that_came_to_lie_before_its_goal_may_still_be_done(
+        self, world: World, behind: Behind
+    ) -> None:
+        goal = set_(world.patient, starts_on="2026-03-01")
+        step = world.patient.post(STEPS, a_goal_step(goal["id"], due_on="2026-03-10")).json()
+        behind.rows("UPDATE goal SET starts_on = '2026-04-01' WHERE id = %s", goal["id"])
+
+        done = a_goal_step(goal["id"], due_on="2026-03-10", status="done", done_on="2026-03-09")
+        kept = world.patient.put(f"{STEPS}/{step['id']}", done, base=1)
+        earlier = world.patient.put(
+            f"{STEPS}/{step['id']}", done | {"due_on": "2026-03-09"}, base=2
+        )
+
+        assert kept.status_code == 200, kept.text
+        assert (earlier.status_code, earlier.json()["errors"][0]["pointer"]) == (422, "/due_on")
 
     def test_a_part_of_nothing_of_one_s_own_is_refused(self, world: World) -> None:
         for goal_id in (world.elsewhere.patient.post(GOALS, a_goal()).json()["id"], str(uuid4())):

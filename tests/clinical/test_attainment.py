@@ -350,15 +350,16 @@ class TestWeightsAndSteps:
         assert weight_fault([1, 2.5, 9]) is None
         assert weight_fault([]) is None
 
-    def test_a_step_is_not_due_before_its_goal_starts(self) -> None:
-        start = date(2026, 5, 2)
+    def test_a_step_neither_starts_nor_is_due_before_its_goal_starts(self) -> None:
+        start, eve = date(2026, 5, 2), date(2026, 5, 1)
+        reason = "must not be before the goal starts"
 
-        assert step_fault(start, date(2026, 5, 1)) == Fault(
-            "/due_on", "must not be before the goal starts"
-        )
-        assert step_fault(start, start) is None
-        assert step_fault(None, start) is None
-        assert step_fault(start, None) is None
+        assert step_fault(start, starts_on=None, due_on=eve) == Fault("/due_on", reason)
+        assert step_fault(start, starts_on=eve, due_on=start) == Fault("/starts_on", reason)
+        assert step_fault(start, starts_on=eve, due_on=None) == Fault("/starts_on", reason)
+        assert step_fault(start, starts_on=start, due_on=start) is None
+        assert step_fault(None, starts_on=eve, due_on=eve) is None
+        assert step_fault(start, starts_on=None, due_on=None) is None
 
 
 class TestCodes:
