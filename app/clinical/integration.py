@@ -23,7 +23,7 @@ _DAY: Final = 24 * _HOUR
 STALLED_AFTER_DAYS: Final = 14
 
 CONVENTIONS: Final = (
-    "A goal is stalled 14 days after it was set, rated, or a step of it changed: our convention",
+    "A goal is stalled 14 days after it began, was set, rated or a step changed: our convention",
 )
 
 
@@ -117,7 +117,7 @@ def proposal(
 def is_stalled(moved_at: int, now: int) -> bool:
     """Whether nothing became of a goal since then for so long that it is worth a word.
 
-    moved_at: when it was set, rated, or a step of it changed last.
+    moved_at: when it was set, rated, or a step of it changed last; not before it starts.
     Source: our convention (`STALLED_AFTER_DAYS`).
     """
     return now - moved_at >= STALLED_AFTER_DAYS * _DAY

@@ -137,7 +137,9 @@ class StalledGoalOut(Open):
     """A goal of which nothing became for a while."""
 
     goal_id: UUID
-    moved_at: Annotated[datetime, Field(description="Set, rated, or a step of it changed last.")]
+    moved_at: Annotated[
+        datetime, Field(description="Set, begun, rated, or a step of it changed last.")
+    ]
 
 
 class OpenFlagOut(Open):

@@ -298,6 +298,24 @@ class TestAgenda:
         assert stalled["stalled_after_days"] == 14
         assert stalled["conventions"]
 
+    def test_a_goal_whose_start_lies_ahead_stands_still_from_a_fortnight_after_it(
+        self, story: Story
+    ) -> None:
+        """The clock begins at noon of 2026-03-02."""
+        goal = story.sent(story.patient, "goals", a_goal(starts_on="2026-03-20"))
+        session = story.session(status="scheduled")
+        story.clock.turn(days=20)
+        ahead_or_just_begun = story.agenda(story.therapist, session)["stalled_goals"]
+        story.clock.turn(days=11)
+        on_the_eve = story.agenda(story.therapist, session)["stalled_goals"]
+        story.clock.turn(days=1)
+
+        [told] = story.agenda(story.therapist, session)["stalled_goals"]
+
+        assert ahead_or_just_begun == on_the_eve == []
+        assert told["goal_id"] == goal["id"]
+        assert datetime.fromisoformat(told["moved_at"]).date().isoformat() == "2026-03-20"
+
     def test_of_open_flags_the_patient_sees_the_state_and_clinicians_the_level(
         self, story: Story
     ) -> None:
