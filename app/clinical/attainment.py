@@ -10,7 +10,7 @@ The variant is the published one: five levels, a baseline as it was judged. Ther
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from enum import StrEnum
 from math import fsum, isfinite, sqrt
 from typing import Final, Literal
@@ -31,6 +31,10 @@ _SD: Final = 10
 # Turner-Stokes 2009, Clin Rehabil 23:362-370, without the zero that makes T undefined.
 LOWEST_WEIGHT: Final = 1
 HIGHEST_WEIGHT: Final = 9
+
+# Source: our convention: as long as until a goal is said to stand still, and a week to do it in.
+RATED_EVERY: Final = timedelta(days=14)
+RATED_WITHIN: Final = timedelta(days=7)
 
 SOURCES: Final = (
     "T-score: Kiresuk & Sherman 1968, Community Ment Health J 4:443-453, correlation 0.30",
@@ -289,6 +293,17 @@ def may_write_scale(state: State, *, is_rated: bool) -> bool:
     new one.
     """
     return state is not State.ENTERED_IN_ERROR and not is_rated
+
+
+def rating_from(begun_on: date, rated_on: date | None) -> tuple[date, date]:
+    """When a goal that is worked on is to be rated (again), by one rater: from, and due by.
+
+    begun_on: the local date when it was set, or that it starts on if that is later. rated_on:
+        when they rated it last; None: never.
+    Source: our convention (`RATED_EVERY`, `RATED_WITHIN`).
+    """
+    from_on = max(begun_on, rated_on or begun_on) + RATED_EVERY
+    return from_on, from_on + RATED_WITHIN
 
 
 def level_fault(levels: Sequence[Level]) -> Fault | None:

@@ -13,6 +13,7 @@ Decided:
   happened. While a part of a goal is written its goal is locked: neither overtakes the other.
 - Patient and therapist rate apart. Their ratings stand side by side and are never averaged.
 - A planned step with a date is among what is due (`steps`) from its start, or for a week before.
+- A goal with levels that the patient has not rated for a fortnight is among it, too (`unrated`).
 - FHIR lifecycle and achievement status, T-scores and their change are derived whenever they are
   asked (`read_attainment`), and nobody types them in.
 """

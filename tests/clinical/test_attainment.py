@@ -34,6 +34,7 @@ from app.clinical.attainment import (
     may_move,
     may_write_scale,
     rater_shown,
+    rating_from,
     step_fault,
     t_score,
     weight_fault,
@@ -360,6 +361,17 @@ class TestWeightsAndSteps:
         assert step_fault(start, starts_on=start, due_on=start) is None
         assert step_fault(None, starts_on=eve, due_on=eve) is None
         assert step_fault(start, starts_on=None, due_on=None) is None
+
+
+class TestWhenToRate:
+    def test_a_goal_is_rated_a_fortnight_after_it_began_or_was_rated(self) -> None:
+        begun, rated = date(2026, 5, 1), date(2026, 5, 9)
+
+        assert rating_from(begun, None) == (date(2026, 5, 15), date(2026, 5, 22))
+        assert rating_from(begun, rated) == (date(2026, 5, 23), date(2026, 5, 30))
+
+    def test_a_rating_of_before_it_began_does_not_bring_it_forward(self) -> None:
+        assert rating_from(date(2026, 5, 9), date(2026, 5, 1))[0] == date(2026, 5, 23)
 
 
 class TestCodes:
