@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import BigInteger, Date, bindparam, func, literal_column, or_, select
 
 from app.clinical import attainment
-from app.clinical.attainment import Level, Rater, Scaled, State
+from app.clinical.attainment import Level, RatedOn, Rater, Scaled, State
 from app.goals.schemas import (
     AttainmentOut,
     GoalAttainmentOut,
@@ -20,6 +20,7 @@ from app.goals.schemas import (
     GoalStepIn,
     GoalStepOut,
     RatedOut,
+    TScoreOnOut,
     TScoreOut,
 )
 from app.goals.tables import Goal, GoalRating, GoalStep
@@ -228,27 +229,41 @@ def read_attainment(db: Db, chart: Chart, now: datetime) -> AttainmentOut:
     for rated in db.all(RATED, patient_id=chart.patient_id):
         if rated.goal_id in given:
             given[rated.goal_id].append(rated)
-    today = now.astimezone(ZoneInfo(chart.time_zone)).date()
+    zone = ZoneInfo(chart.time_zone)
+    today = now.astimezone(zone).date()
     worked_on = [goal for goal in goals if State(goal.status) not in _NEVER_WORKED_ON]
     return AttainmentOut(
         variant=attainment.VARIANT,
         sources=list(attainment.SOURCES),
-        patient=_t_score(worked_on, given, Rater.PATIENT),
-        therapist=_t_score(worked_on, given, Rater.THERAPIST),
+        caveat=attainment.CAVEAT,
+        patient=_t_score(worked_on, given, Rater.PATIENT, zone),
+        therapist=_t_score(worked_on, given, Rater.THERAPIST, zone),
         goals=[_on_scale(goal, given[goal.id], today) for goal in goals],
     )
 
 
-def _t_score(goals: list[_OnScale], given: dict[UUID, list[_Rated]], rater: Rater) -> TScoreOut:
-    scaled = [
-        Scaled(
-            goal.weight,
-            goal.baseline_level,
-            next((one.level for one in reversed(given[goal.id]) if one.rater == rater), None),
-        )
+def _t_score(
+    goals: list[_OnScale], given: dict[UUID, list[_Rated]], rater: Rater, zone: ZoneInfo
+) -> TScoreOut:
+    rated = sorted(
+        (one for goal in goals for one in given[goal.id] if one.rater == rater),
+        key=lambda one: one.at,
+    )
+    latest = {one.goal_id: one.level for one in rated}
+    scaled = {
+        str(goal.id): Scaled(goal.weight, goal.baseline_level, latest.get(goal.id))
         for goal in goals
-    ]
-    return TScoreOut(**asdict(attainment.attainment(scaled)))
+    }
+    found = attainment.attainment(list(scaled.values()))
+    days = attainment.over_time(
+        scaled,
+        [RatedOn(str(one.goal_id), one.at.astimezone(zone).date(), one.level) for one in rated],
+    )
+    return TScoreOut(
+        **asdict(found),
+        is_single_goal=found.goals == 1,
+        over_time=[TScoreOnOut(**asdict(day)) for day in days],
+    )
 
 
 def _on_scale(goal: _OnScale, given: list[_Rated], today: date) -> GoalAttainmentOut:

@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 
 from tests.builders import LEVELS, Person, World, a_goal, a_goal_rating, a_goal_step
-from tests.conftest import Behind
+from tests.conftest import Behind, Clock
 
 GOALS = "/v1/patients/me/goals"
 STEPS = "/v1/patients/me/goal-steps"
@@ -303,7 +303,62 @@ class TestRatings:
             "change": None,
             "goals": 0,
             "left_out": 0,
+            "is_single_goal": False,
+            "over_time": [],
         }
+
+    def test_t_of_one_goal_is_marked_for_each_rater_and_told_with_a_caveat(
+        self, world: World
+    ) -> None:
+        first, second = set_(world.patient), set_(world.patient)
+        rate(world.therapist, world, first, 0)
+        for goal in (first, second):
+            rate(world.patient, world, goal, 1)
+
+        told = attainment(world.therapist, world)
+
+        assert "single goal" in told["caveat"]
+        assert (told["patient"]["is_single_goal"], told["patient"]["goals"]) == (False, 2)
+        assert (told["therapist"]["is_single_goal"], told["therapist"]["goals"]) == (True, 1)
+
+    def test_it_is_told_over_time_by_the_patient_s_own_dates(
+        self, timed_world: World, clock: Clock
+    ) -> None:
+        """The clock begins at noon of 2026-03-02, in UTC."""
+
+        def rated(person: Person, goal_id: str, level: int) -> None:
+            body = a_goal_rating(goal_id, level) | {"recorded_at": clock.said()}
+            record = timed_world.patient.record
+            answer = person.again(clock.at).post(f"{record}/goal-ratings", body)
+            assert answer.status_code == 201, answer.text
+
+        patient = timed_world.patient
+        goals = [
+            patient.again(clock.at).post(
+                GOALS, a_goal(levels=LEVELS, baseline_level=-1, recorded_at=clock.said())
+            )
+            for _ in range(2)
+        ]
+        first, second = (answer.json()["id"] for answer in goals)
+        rated(patient, first, -1)
+        clock.turn(days=7)
+        rated(patient, first, 0)
+        rated(patient, second, 0)
+        rated(timed_world.therapist, first, 2)
+
+        told = patient.again(clock.at).get(f"{patient.record}/goal-attainment").json()
+
+        assert told["patient"]["over_time"] == [
+            {"on": "2026-03-02", "baseline_t": 40, "attained_t": 40, "change": 0, "goals": 1},
+            {
+                "on": "2026-03-09",
+                "baseline_t": 37.5965,
+                "attained_t": 50,
+                "change": 12.4035,
+                "goals": 2,
+            },
+        ]
+        assert [one["attained_t"] for one in told["therapist"]["over_time"]] == [70]
 
     def test_a_goal_without_levels_is_not_rated(self, world: World) -> None:
         goal = set_(world.patient, levels=None)

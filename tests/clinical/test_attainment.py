@@ -1,9 +1,11 @@
 """Goal attainment scaling: T by the published formula, and everything around it."""
 
+from dataclasses import replace
 from datetime import date
 from itertools import product
 from math import inf, nan
 from random import Random
+from typing import Final
 
 import pytest
 from hypothesis import given, settings
@@ -23,6 +25,7 @@ from app.clinical.attainment import (
     Agreement,
     Attainment,
     Level,
+    RatedOn,
     Rater,
     Scaled,
     State,
@@ -33,6 +36,7 @@ from app.clinical.attainment import (
     lifecycle_status,
     may_move,
     may_write_scale,
+    over_time,
     rater_shown,
     rating_from,
     step_fault,
@@ -361,6 +365,73 @@ class TestWeightsAndSteps:
         assert step_fault(start, starts_on=start, due_on=start) is None
         assert step_fault(None, starts_on=eve, due_on=eve) is None
         assert step_fault(start, starts_on=None, due_on=None) is None
+
+
+MAY: Final = [date(2026, 5, day) for day in range(1, 32)]
+GOALS_SCALED: Final = {
+    "a": Scaled(1, -1, None),
+    "b": Scaled(1, -1, None),
+    "unbased": Scaled(1, None, None),
+}
+
+
+class TestOverTime:
+    def test_after_each_day_t_is_of_the_goals_rated_by_then(self) -> None:
+        told = over_time(
+            GOALS_SCALED,
+            [
+                RatedOn("a", MAY[0], -1),
+                RatedOn("a", MAY[4], 0),
+                RatedOn("b", MAY[4], 0),
+                RatedOn("a", MAY[9], 1),
+                RatedOn("b", MAY[9], 0),
+                RatedOn("b", MAY[9], 1),
+            ],
+        )
+
+        assert [(one.on, one.goals) for one in told] == [(MAY[0], 1), (MAY[4], 2), (MAY[9], 2)]
+        assert [one.attained_t for one in told] == [40, 50, 62.4035]
+        assert [one.baseline_t for one in told] == [40, 37.5965, 37.5965]
+        assert told[-1].change == pytest.approx(62.4035 - 37.5965, abs=2e-4)
+
+    def test_a_goal_without_a_baseline_makes_no_day_and_neither_does_another_s(self) -> None:
+        assert over_time(GOALS_SCALED, [RatedOn("unbased", MAY[0], 1)]) == []
+        assert over_time(GOALS_SCALED, [RatedOn("elsewhere", MAY[0], 1)]) == []
+        assert over_time({}, []) == []
+
+    def test_the_newest_days_are_told_and_count_what_was_said_before_them(self) -> None:
+        ratings_ = [RatedOn("a", MAY[0], 2), *(RatedOn("b", day, 2) for day in MAY[1:])]
+
+        told = over_time(GOALS_SCALED, ratings_, most=3)
+
+        assert [one.on for one in told] == MAY[-3:]
+        assert {one.goals for one in told} == {2}
+        assert told == over_time(GOALS_SCALED, ratings_)[-3:]
+
+    @law
+    @given(
+        st.lists(
+            st.builds(
+                RatedOn,
+                st.sampled_from([*GOALS_SCALED, "elsewhere"]),
+                st.sampled_from(MAY),
+                st.sampled_from(LEVELS),
+            ),
+            max_size=20,
+        )
+    )
+    def test_the_last_day_says_what_is_attained_now(self, said: list[RatedOn]) -> None:
+        said = sorted(said, key=lambda each: each.on)
+        latest = {each.goal: each.level for each in said}
+        now = attainment(
+            [replace(goal, level=latest.get(name)) for name, goal in GOALS_SCALED.items()]
+        )
+
+        told = over_time(GOALS_SCALED, said)
+
+        last = told[-1] if told else None
+        assert (last.attained_t if last else None) == now.attained_t
+        assert (last.goals if last else 0) == now.goals
 
 
 class TestWhenToRate:
