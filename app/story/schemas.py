@@ -89,7 +89,7 @@ class ThreadOut(Open):
 
 
 class ScoreMovedOut(Open):
-    """How a score moved in the week; nulls where there is no complete score before it.
+    """How a score moved in the week; nulls where there is no complete score in the 35 days before.
 
     reliable: by the published value of the scale, null where none is published. straddles: a dose
     was given in the time that one of the two asks about.
@@ -116,6 +116,7 @@ class GoalMovedOut(Open):
     words: str
     rater: str
     before: int | None
+    before_at: datetime | None
     after: int
     change: int | None
 

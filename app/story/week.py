@@ -73,10 +73,7 @@ _MOST_STEPS: Final = 200
 _LONG_AGO: Final = date(2000, 1, 1)
 _AHEAD: Final = timedelta(days=8)
 """The week after, whatever the clocks do in it."""
-CONVENTIONS: Final = (
-    "A score is compared with the last complete one before the week: our convention",
-    *practice.CONVENTIONS,
-)
+CONVENTIONS: Final = (*week.CONVENTIONS, *practice.CONVENTIONS)
 
 _goal = columns(Goal)
 _step = columns(GoalStep)
@@ -226,7 +223,8 @@ def read_week(db: Db, chart: Chart, of: date | None, now: datetime) -> WeekOut:
         last_on=sunday,
         next_until=sunday + timedelta(days=7),
     )
-    wanted, is_cut = together.answered(db, chart)
+    every, is_cut = together.answered(db, chart)
+    wanted = [one for one in every if one.scale is not None and week.is_compared(one.scale)]
     series = [ask_series(db, chart.patient_id, one) for one in wanted]
     course = schedule.course(db, chart, asked_due)
     dated = [one for one in calendar.all() if sunday < today or one.status in _STILL_TO_COME]
@@ -278,6 +276,7 @@ def read_week(db: Db, chart: Chart, of: date | None, now: datetime) -> WeekOut:
                 words=goals[one.goal],
                 rater=one.rater,
                 before=one.before,
+                before_at=_at(one.before_at, zone),
                 after=one.after,
                 change=one.change,
             )
@@ -343,7 +342,7 @@ def _score(one: ScoreMoved, series: Series, zone: ZoneInfo) -> ScoreMovedOut:
         part=part,
         title=f"{title} - {of}" if of else title,
         before=one.before,
-        before_at=None if one.before_at is None else instant_of(one.before_at).astimezone(zone),
+        before_at=_at(one.before_at, zone),
         after=one.after,
         after_at=instant_of(one.after_at).astimezone(zone),
         change=one.change,
@@ -351,6 +350,10 @@ def _score(one: ScoreMoved, series: Series, zone: ZoneInfo) -> ScoreMovedOut:
         reliable=one.reliable,
         straddles=one.straddles,
     )
+
+
+def _at(at: int | None, zone: ZoneInfo) -> datetime | None:
+    return None if at is None else instant_of(at).astimezone(zone)
 
 
 def _steps(steps: Sequence[Step], by_id: Mapping[str, GoalStepOut]) -> list[StepOfWeekOut]:
