@@ -18,7 +18,7 @@ from app.integration.schemas import (
     OpenFlagOut,
     StalledGoalOut,
 )
-from app.integration.sessions import SESSIONS
+from app.integration.sessions import SESSIONS, read_missed_windows
 from app.integration.tables import Insight, IntegrationSession
 from app.journal.shelf import PRIVATE
 from app.kernel.clock import instant_of, microseconds
@@ -177,6 +177,7 @@ def read_agenda(db: Db, chart: Chart, session_id: UUID, now: datetime) -> Agenda
             if integration.is_stalled(moved_at, at)
         ],
         stalled_after_days=integration.STALLED_AFTER_DAYS,
+        missed_windows=read_missed_windows(db, chart, now),
         open_flags=[
             OpenFlagOut(
                 status=one.status,

@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import Field
 
 from app.checkins.schemas import DueItemOut
+from app.integration.schemas import MissedWindowOut
 from app.journal.schemas import LinkOut
 from app.kernel.strict import Open
 from app.practices.schemas import AdherenceOut, StreakOut
@@ -198,6 +199,12 @@ class WeekOut(Open):
     written_counts: list[WrittenCountOut]
     written_is_truncated: bool
     doses: list[DoseOfWeekOut]
+    missed_windows: Annotated[
+        list[MissedWindowOut],
+        Field(
+            description="Doses whose hours for a talk ended in the week, without one, newest first."
+        ),
+    ]
     flags: list[FlagOfWeekOut]
     next_from: date
     next_until: date

@@ -36,6 +36,7 @@ from app.clinical.week import Measured, Planned, Practised, Rated, ScoreMoved, S
 from app.goals.schemas import GoalStepOut
 from app.goals.service import GOALS, STEPS
 from app.goals.tables import Goal, GoalRating, GoalStep
+from app.integration.sessions import TALKS_SINCE, missed_windows
 from app.integration.tables import IntegrationSession
 from app.journal.shelf import PRIVATE
 from app.journal.statements import may_read
@@ -73,6 +74,8 @@ _MOST_STEPS: Final = 200
 _LONG_AGO: Final = date(2000, 1, 1)
 _AHEAD: Final = timedelta(days=8)
 """The week after, whatever the clocks do in it."""
+_HOURS_AT_MOST: Final = timedelta(hours=720)
+"""How long after a dose a protocol can have the talk about it."""
 CONVENTIONS: Final = (*week.CONVENTIONS, *practice.CONVENTIONS)
 
 _goal = columns(Goal)
@@ -213,6 +216,8 @@ def read_week(db: Db, chart: Chart, of: date | None, now: datetime) -> WeekOut:
     rated = db.ahead(RATED, **whose, ends_at=ends_at, sees_closed=chart.is_own)
     flags = db.ahead(FLAGS, **whose, starts_at=starts_at, ends_at=ends_at)
     calendar = db.ahead(CALENDAR, **whose, starts_at=starts_at, next_ends_at=ends_at + _AHEAD)
+    dosed_since = starts_at - _HOURS_AT_MOST
+    talks = db.ahead(TALKS_SINCE, **whose, since=dosed_since)
     practised = ask_practised(db, chart.patient_id, _LONG_AGO, is_own=chart.is_own)
     asked_due = schedule.ask_due(db, chart.patient_id, now - schedule.LOOK_BACK)
     steps = STEPS.found(
@@ -301,6 +306,18 @@ def read_week(db: Db, chart: Chart, of: date | None, now: datetime) -> WeekOut:
             DoseOfWeekOut(number=number, given_at=instant_of(at).astimezone(zone))
             for number, at in enumerate(course.doses, 1)
             if found.starts_at <= at < found.ends_at
+        ],
+        missed_windows=[
+            one
+            for one in missed_windows(
+                chart,
+                course.doses,
+                talks.all(),
+                course.protocol.sections.integration.within_hours,
+                since=dosed_since,
+                now=now,
+            )
+            if starts_at <= one.until_at < ends_at
         ],
         flags=[
             FlagOfWeekOut(

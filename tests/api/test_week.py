@@ -231,6 +231,26 @@ class TestWhoSeesWhat:
     def test_a_coach_reads_no_week(self, lived: World) -> None:
         assert lived.here.coach.get(f"{lived.patient.record}/week").status_code == 403
 
+    def test_a_dose_whose_hours_for_a_talk_ended_in_the_week_without_one_is_told_to_both(
+        self, lived: World, clock: Clock
+    ) -> None:
+        """The dose was on 2026-02-27 at noon; its hours ended this Monday at noon."""
+        both = (lived.patient, lived.therapist)
+        told = [week(person, lived)["missed_windows"] for person in both]
+
+        assert [[one["dose_number"] for one in each] for each in told] == [[1], [1]]
+        assert told[0][0]["until_at"] == "2026-03-02T12:00:00Z"
+        for person in both:
+            assert week(person, lived, LAST)["missed_windows"] == []
+            assert "after dose 1, until 2026-03-02 12:00" in page(person, lived, "2026-03-02")
+
+        talk = an_integration_session(
+            scheduled_at=clock.said(days=-1), recorded_at=clock.said(), status="attended"
+        )
+        sent(lived.therapist, lived, "integration-sessions", talk)
+        assert week(lived.therapist, lived)["missed_windows"] == []
+        assert "No talk" not in page(lived.therapist, lived, "2026-03-02")
+
     def test_a_score_of_long_ago_is_nothing_to_compare_with(
         self, timed_world: World, clock: Clock
     ) -> None:
