@@ -71,6 +71,13 @@ class StoryEntryOut(ToldEntryOut):
     """An entry, and those that it came from, which stand before it in the story."""
 
     came_from: list[LinkOut]
+    has_earlier: Annotated[
+        bool,
+        Field(
+            description="It also came from an entry that this reader may see and that lies outside"
+            " the time asked for, or before the newest that are told."
+        ),
+    ]
 
 
 class StoryOut(Open):

@@ -4,9 +4,10 @@ Hides the one statement that gathers every kind from its own table. What a reade
 left out there; what they see is opened here, and nothing else is.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Any, Final, NamedTuple
+from uuid import UUID
 
 from sqlalchemy import (
     ARRAY,
@@ -16,6 +17,7 @@ from sqlalchemy import (
     LargeBinary,
     SmallInteger,
     Text,
+    Uuid,
     and_,
     any_,
     bindparam,
@@ -209,6 +211,11 @@ _ticks = (
     .subquery()
 )
 _NONE: Final = literal_column("0", BigInteger)
+_STEP_OF_GOAL: Final = table(GoalStep).join(table(Goal), _of(_step, GOALS.table, _step.goal_id))
+_STEP_IS_SEEN: Final = (
+    _goal.status != _WITHDRAWN,
+    *may_read(GOALS.table, GOALS.closed, None),
+)
 
 
 class _Row(NamedTuple):
@@ -248,10 +255,10 @@ THREAD: Final = Query(
         _branch(Kind.GOAL, baseline=GOALS.table.c.baseline_level, ratings=_ratings),
         _branch(
             Kind.STEP,
-            of=table(GoalStep).join(table(Goal), _of(_step, GOALS.table, _step.goal_id)),
+            of=_STEP_OF_GOAL,
             tier=_NO_TIER,
             source=(_code(Kind.GOAL), cast(_step.goal_id, Text)),
-            visible=(_goal.status != _WITHDRAWN, *may_read(GOALS.table, GOALS.closed, None)),
+            visible=_STEP_IS_SEEN,
             due_on=_step.due_on,
             done_on=_step.done_on,
         ),
@@ -269,6 +276,39 @@ THREAD: Final = Query(
 )
 
 
+def _known(kind: Kind, *, of: Any = None, visible: Sequence[Any] | None = None) -> Any:
+    """SQL: those of `:ids` that are entries of one kind, count, and may be seen by the reader."""
+    shelf = _SHELVES[kind]
+    kept = shelf.table
+    return (
+        select(_code(kind).label("kind"), cast(kept.c.id, Text).label("id"))
+        .select_from(kept if of is None else of)
+        .where(
+            kept.c.clinic_id == bindparam("clinic_id"),
+            kept.c.patient_id == bindparam("patient_id"),
+            kept.c.status != _WITHDRAWN,
+            _code(kind) == any_(bindparam("kinds", type_=ARRAY(Text))),
+            kept.c.id == any_(bindparam("ids", type_=ARRAY(Uuid))),
+            *(may_read(kept, shelf.closed, None) if visible is None else visible),
+        )
+    )
+
+
+class _Found(NamedTuple):
+    kind: str
+    id: str
+
+
+# Of entries that were named and are not told, those that the reader could have been told.
+SOURCES_SEEN: Final = Query(
+    union_all(
+        *(_known(kind) for kind in _SHELVES if kind is not Kind.STEP),
+        _known(Kind.STEP, of=_STEP_OF_GOAL, visible=_STEP_IS_SEEN),
+    ),
+    _Found,
+)
+
+
 class Told(NamedTuple):
     """What a reader may see, opened: entries as `schemas.ToldEntryOut`, the newest first.
 
@@ -282,11 +322,10 @@ class Told(NamedTuple):
 
 def read_told(db: Db, chart: Chart, since: datetime | None, until: datetime | None) -> Told:
     """The newest entries that this reader may see. since: included; until: not."""
-    kinds = [kind.value for kind, shelf in _SHELVES.items() if shelf.read_right.is_granted(chart)]
     rows = db.all(
         THREAD,
         patient_id=chart.patient_id,
-        kinds=kinds,
+        kinds=_kinds_read(chart),
         sees_closed=chart.is_own,
         since=since or ALWAYS[0],
         until=until or ALWAYS[1],
@@ -318,9 +357,37 @@ def read_thread(
             entry = by_ref[one.ref]
             # The plain text of a kind: an enum's member takes JSON ten times as long.
             entry["came_from"] = [{"kind": it.kind.value, "id": it.id} for it in one.comes_from]
+            entry["has_earlier"] = False
             in_order.append(entry)
         stories.append({"entries": in_order})
+    if told.is_truncated or since is not None or until is not None:
+        for ref in _from_outside(db, chart, told, by_ref):
+            by_ref[ref]["has_earlier"] = True
     return {"stories": stories, "is_truncated": told.is_truncated}
+
+
+def _from_outside(
+    db: Db, chart: Chart, told: Told, by_ref: Mapping[Ref, dict[str, Any]]
+) -> set[Ref]:
+    """Entries that came from one which is not told here, and which this reader may see.
+
+    It is asked whether or not there is one, so that the number of statements tells of nothing.
+    """
+    links = [link for link in told.links if link.source not in by_ref]
+    seen = db.all(
+        SOURCES_SEEN,
+        patient_id=chart.patient_id,
+        kinds=_kinds_read(chart),
+        sees_closed=chart.is_own,
+        ids=[UUID(link.source.id) for link in links],
+    )
+    known = {Ref(_KINDS[one.kind], one.id) for one in seen}
+    return {link.entry for link in links if link.source in known}
+
+
+def _kinds_read(chart: Chart) -> list[str]:
+    """The kinds of entries that this reader may read at all."""
+    return [kind.value for kind, shelf in _SHELVES.items() if shelf.read_right.is_granted(chart)]
 
 
 def _in_time(row: _Row) -> tuple[datetime, str, str]:
