@@ -149,25 +149,6 @@ class Scaled:
 
 
 @dataclass(frozen=True, slots=True)
-class Attainment:
-    """How far the goals of one person were attained, as one rater sees it.
-
-    baseline_t, attained_t, change: T, to four decimals, over the same goals, those that have
-        both a baseline and a rating; all None without any, except that before the first
-        rating `baseline_t` is that of every goal with a baseline.
-    goals: how many count towards `attained_t`. One goal is no group: T then only says the
-        level in other numbers, and is not to be read against a norm.
-    left_out: how many have no baseline or no rating.
-    """
-
-    baseline_t: float | None
-    attained_t: float | None
-    change: float | None
-    goals: int
-    left_out: int
-
-
-@dataclass(frozen=True, slots=True)
 class AttainedOn:
     """How far the goals were attained after a day on which a rater rated.
 
@@ -189,6 +170,25 @@ class RatedOn(NamedTuple):
     goal: str
     on: date
     level: int
+
+
+@dataclass(frozen=True, slots=True)
+class Attainment:
+    """How far the goals of one person were attained, as one rater sees it.
+
+    baseline_t, attained_t, change: T, to four decimals, over the same goals, those that have
+        both a baseline and a rating; all None without any, except that before the first
+        rating `baseline_t` is that of every goal with a baseline.
+    goals: how many count towards `attained_t`. One goal is no group: T then only says the
+        level in other numbers, and is not to be read against a norm.
+    left_out: how many have no baseline or no rating.
+    """
+
+    baseline_t: float | None
+    attained_t: float | None
+    change: float | None
+    goals: int
+    left_out: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,34 +260,6 @@ def attainment(goals: Sequence[Scaled]) -> Attainment:
     )
 
 
-def over_time(
-    goals: Mapping[str, Scaled], ratings: Sequence[RatedOn], *, most: int = MOST_DAYS
-) -> list[AttainedOn]:
-    """One rater's T after each day on which they rated, the oldest first.
-
-    goals: by name; what they are rated at is looked up in `ratings` and not here. ratings: in
-        order; those of other goals are not looked at.
-    most: no more than so many days, the newest.
-    Returns: one for each day on which T is defined, and a goal that counts was rated. The last
-        is `attainment` of the latest ratings. About `most` times the number of goals.
-    Raises: ValueError as `t_score`.
-    """
-    based = {name for name, goal in goals.items() if goal.baseline is not None}
-    counted = [each for each in ratings if each.goal in based]
-    days = [(on, list(each)) for on, each in groupby(counted, key=lambda each: each.on)]
-    levels: dict[str, int] = {}
-    told = []
-    for place, (on, rated) in enumerate(days):
-        levels |= {each.goal: each.level for each in rated}
-        if place < len(days) - most:
-            continue
-        found = attainment([replace(goals[name], level=level) for name, level in levels.items()])
-        if found.baseline_t is None or found.attained_t is None or found.change is None:
-            continue
-        told.append(AttainedOn(on, found.baseline_t, found.attained_t, found.change, found.goals))
-    return told
-
-
 def agreement(patient: Mapping[str, int], therapist: Mapping[str, int]) -> list[Agreement]:
     """The two raters' latest levels side by side, by goal id; every goal that one rated."""
     return [
@@ -321,6 +293,34 @@ def achievement(baseline: int | None, ratings: Sequence[int], state: State) -> A
     if state in _ENDED:
         return "not-achieved"
     return _direction(ratings[-2] if len(ratings) > 1 else baseline, latest)
+
+
+def over_time(
+    goals: Mapping[str, Scaled], ratings: Sequence[RatedOn], *, most: int = MOST_DAYS
+) -> list[AttainedOn]:
+    """One rater's T after each day on which they rated, the oldest first.
+
+    goals: by name; what they are rated at is looked up in `ratings` and not here. ratings: in
+        order; those of other goals are not looked at.
+    most: no more than so many days, the newest.
+    Returns: one for each day on which T is defined, and a goal that counts was rated. The last
+        is `attainment` of the latest ratings. About `most` times the number of goals.
+    Raises: ValueError as `t_score`.
+    """
+    based = {name for name, goal in goals.items() if goal.baseline is not None}
+    counted = [each for each in ratings if each.goal in based]
+    days = [(on, list(each)) for on, each in groupby(counted, key=lambda each: each.on)]
+    levels: dict[str, int] = {}
+    told = []
+    for place, (on, rated) in enumerate(days):
+        levels |= {each.goal: each.level for each in rated}
+        if place < len(days) - most:
+            continue
+        found = attainment([replace(goals[name], level=level) for name, level in levels.items()])
+        if found.baseline_t is None or found.attained_t is None or found.change is None:
+            continue
+        told.append(AttainedOn(on, found.baseline_t, found.attained_t, found.change, found.goals))
+    return told
 
 
 def rater_shown(rated_by: Mapping[Rater, Sequence[int]]) -> Rater | None:
