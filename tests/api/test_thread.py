@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from app.clinical.thread import COMES_FROM, Kind
 from app.kernel.db import Direct
-from app.story.thread import FIRST_WORDS, MOST
+from app.story.statements import MOST
+from app.story.thread import FIRST_WORDS
 from tests.builders import (
     LEVELS,
     Person,
