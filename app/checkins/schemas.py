@@ -443,11 +443,15 @@ class ToDoOut(Open):
 
     key: Annotated[str, Field(description="Of a questionnaire, its key in `open`.")]
     kind: Annotated[
-        str, Field(description="safety-check, questionnaire, practice or step; more may come")
+        str,
+        Field(
+            description="safety-check, questionnaire, practice, step, or goal: to say how far one"
+            " came; more may come"
+        ),
     ]
     reason: Annotated[str, Field(description="Why it stands where it does.")]
     instrument: str | None
-    entry_id: Annotated[UUID | None, Field(description="The practice, or the goal's step.")]
+    entry_id: Annotated[UUID | None, Field(description="The practice, the goal, or its step.")]
     opens_at: datetime
     due_at: datetime
     expires_at: Annotated[datetime | None, Field(description="Null: it stays until it is done.")]

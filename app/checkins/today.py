@@ -1,4 +1,4 @@
-"""What there is to do now: questionnaires, practices and steps, in one order.
+"""What there is to do now: questionnaires, practices, goals and steps, in one order.
 
 `schedule` says which questionnaires are open. Beside them stand what a patient set themselves for
 today, and `clinical.window` says what comes first: checks on somebody's safety always, and in the
@@ -19,6 +19,7 @@ from app.clinical.practice import is_due
 from app.clinical.protocol.schedule import instant
 from app.clinical.window import Due, Kind
 from app.goals.steps import StepDue, ask_steps_due
+from app.goals.unrated import RatingDue, ask_unrated, ratings_due
 from app.kernel.clock import instant_of, microseconds
 from app.kernel.db import Ahead, Db
 from app.people.chart import Chart
@@ -33,6 +34,7 @@ class Asked(NamedTuple):
     due: AskedDue
     practised: Ahead[Practised]
     steps: Ahead[StepDue]
+    unrated: Ahead[Any]
 
 
 class _Item(NamedTuple):
@@ -70,6 +72,7 @@ def ask(db: Db, patient_id: UUID, now: datetime, *, is_own: bool) -> Asked:
         schedule.ask_due(db, patient_id, now - schedule.LOOK_BACK),
         ask_practised(db, patient_id, since_on, is_own=is_own),
         ask_steps_due(db, patient_id, is_own=is_own),
+        ask_unrated(db, patient_id, now, is_own=is_own),
     )
 
 
@@ -85,6 +88,7 @@ def read_due(db: Db, chart: Chart, asked: Asked, now: datetime) -> DueOut:
             *_questionnaires(db, known, answer.open),
             *_practices(asked.practised.all(), midnights),
             *_steps(asked.steps.all(), midnights),
+            *_goals(ratings_due(chart, asked.unrated, midnights.today, zone), midnights),
         )
     }
     at = microseconds(now)
@@ -138,6 +142,14 @@ def _steps(steps: list[StepDue], midnights: _Midnights) -> Iterator[_Item]:
             begins, ends = midnights.of(one.shown_from), midnights.of(one.due_on + _DAY)
             due = Due(f"step/{one.id}", Kind.STEP, begins[0], ends[0])
             yield _Item(due, _told(begins[1], ends[1], None, entry_id=one.id))
+
+
+def _goals(due: list[RatingDue], midnights: _Midnights) -> Iterator[_Item]:
+    """Those to be rated, until they are: a key for every time that it is asked."""
+    for one in due:
+        begins, ends = midnights.of(one.from_on), midnights.of(one.due_on + _DAY)
+        item = Due(f"goal/{one.goal_id}/{one.from_on}", Kind.GOAL, begins[0], ends[0])
+        yield _Item(item, _told(begins[1], ends[1], None, entry_id=one.goal_id))
 
 
 def _told(

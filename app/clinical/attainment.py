@@ -9,11 +9,12 @@ The variant is the published one: five levels, a baseline as it was judged. Ther
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
 from enum import StrEnum
+from itertools import groupby
 from math import fsum, isfinite, sqrt
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from app.clinical.faults import Fault
 
@@ -32,6 +33,10 @@ _SD: Final = 10
 LOWEST_WEIGHT: Final = 1
 HIGHEST_WEIGHT: Final = 9
 
+# Source: our convention: as long as until a goal is said to stand still, and a week to do it in.
+RATED_EVERY: Final = timedelta(days=14)
+RATED_WITHIN: Final = timedelta(days=7)
+
 SOURCES: Final = (
     "T-score: Kiresuk & Sherman 1968, Community Ment Health J 4:443-453, correlation 0.30",
     "Weights 1-9: our convention, after Turner-Stokes 2009, Clin Rehabil 23:362-370",
@@ -39,6 +44,14 @@ SOURCES: Final = (
     "Achievement status from the ratings in order: our convention",
 )
 CONVENTIONS: Final = SOURCES[1:]
+# Source: Kiresuk & Sherman 1968, as above: mean and standard deviation hold under assumptions.
+CAVEAT: Final = (
+    "Read the change, and how far each goal came. T has a mean of 50 and a standard deviation of 10"
+    " only where several goals correlate at 0.30 and their levels are scaled as intended. Do not"
+    " read T of a single goal against a norm: it only says the level in other numbers."
+)
+MOST_DAYS: Final = 200
+"""Days on which somebody rated, the newest, that are told one by one. Source: our convention."""
 
 
 class Rater(StrEnum):
@@ -133,6 +146,30 @@ class Scaled:
     weight: float
     baseline: int | None
     level: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class AttainedOn:
+    """How far the goals were attained after a day on which a rater rated.
+
+    on: their local date. The numbers are those of `Attainment`, over the goals that had both a
+    baseline and a rating by then; as many goals as `goals`, so that two days compare only where
+    the same ones count.
+    """
+
+    on: date
+    baseline_t: float
+    attained_t: float
+    change: float
+    goals: int
+
+
+class RatedOn(NamedTuple):
+    """One rating of one goal by one rater. on: the local date. level: -2..+2."""
+
+    goal: str
+    on: date
+    level: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,6 +269,34 @@ def achievement(baseline: int | None, ratings: Sequence[int], state: State) -> A
     return _direction(ratings[-2] if len(ratings) > 1 else baseline, latest)
 
 
+def over_time(
+    goals: Mapping[str, Scaled], ratings: Sequence[RatedOn], *, most: int = MOST_DAYS
+) -> list[AttainedOn]:
+    """One rater's T after each day on which they rated, the oldest first.
+
+    goals: by name; what they are rated at is looked up in `ratings` and not here. ratings: in
+        order; those of other goals are not looked at.
+    most: no more than so many days, the newest.
+    Returns: one for each day on which T is defined, and a goal that counts was rated. The last
+        is `attainment` of the latest ratings. About `most` times the number of goals.
+    Raises: ValueError as `t_score`.
+    """
+    based = {name for name, goal in goals.items() if goal.baseline is not None}
+    counted = [each for each in ratings if each.goal in based]
+    days = [(on, list(each)) for on, each in groupby(counted, key=lambda each: each.on)]
+    levels: dict[str, int] = {}
+    told = []
+    for place, (on, rated) in enumerate(days):
+        levels |= {each.goal: each.level for each in rated}
+        if place < len(days) - most:
+            continue
+        found = attainment([replace(goals[name], level=level) for name, level in levels.items()])
+        if found.baseline_t is None or found.attained_t is None or found.change is None:
+            continue
+        told.append(AttainedOn(on, found.baseline_t, found.attained_t, found.change, found.goals))
+    return told
+
+
 def rater_shown(rated_by: Mapping[Rater, Sequence[int]]) -> Rater | None:
     """Whose ratings stand where there is room for only one, as in a FHIR Goal.
 
@@ -255,13 +320,25 @@ def may_move(state: State, to: State) -> bool:
     return to in MOVES[state]
 
 
-def may_write_levels(state: State, *, is_rated: bool) -> bool:
-    """Whether the five levels may still be written.
+def may_write_scale(state: State, *, is_rated: bool) -> bool:
+    """Whether the five levels, the baseline level and the weight may still be written.
 
-    Source: our convention: until somebody has rated the goal. Levels that are changed later
-    fit what happened, and the T-score then means nothing.
+    Source: our convention: until somebody has rated the goal. A scale that is changed later
+    fits what happened, and the T-score then means nothing. Who sees the goal otherwise sets a
+    new one.
     """
     return state is not State.ENTERED_IN_ERROR and not is_rated
+
+
+def rating_from(begun_on: date, rated_on: date | None) -> tuple[date, date]:
+    """When a goal that is worked on is to be rated (again), by one rater: from, and due by.
+
+    begun_on: the local date when it was set, or that it starts on if that is later. rated_on:
+        when they rated it last; None: never.
+    Source: our convention (`RATED_EVERY`, `RATED_WITHIN`).
+    """
+    from_on = max(begun_on, rated_on or begun_on) + RATED_EVERY
+    return from_on, from_on + RATED_WITHIN
 
 
 def level_fault(levels: Sequence[Level]) -> Fault | None:
@@ -294,10 +371,16 @@ def weight_fault(weights: Sequence[float]) -> Fault | None:
     return None
 
 
-def step_fault(starts_on: date | None, due_on: date | None) -> Fault | None:
-    """A step that would be due before its goal starts. A date that is not known is no fault."""
-    if starts_on is not None and due_on is not None and due_on < starts_on:
-        return Fault("/due_on", "must not be before the goal starts")
+def step_fault(
+    goal_starts_on: date | None, *, starts_on: date | None, due_on: date | None
+) -> Fault | None:
+    """A step that would start, or be due, before its goal starts.
+
+    A date that is not known is no fault. A step may have been done earlier than it was planned.
+    """
+    for pointer, on in (("/starts_on", starts_on), ("/due_on", due_on)):
+        if goal_starts_on is not None and on is not None and on < goal_starts_on:
+            return Fault(pointer, "must not be before the goal starts")
     return None
 
 

@@ -9,7 +9,7 @@ Who moves a date says so with a new one. All of this is our convention. The hour
 clinic's protocol: there is no established number.
 """
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from types import MappingProxyType
@@ -23,7 +23,7 @@ _DAY: Final = 24 * _HOUR
 STALLED_AFTER_DAYS: Final = 14
 
 CONVENTIONS: Final = (
-    "A goal is stalled 14 days after it was set, rated, or a step of it changed: our convention",
+    "A goal is stalled 14 days after it began, was set, rated or a step changed: our convention",
 )
 
 
@@ -48,6 +48,9 @@ MOVES: Final[Mapping[State, frozenset[State]]] = MappingProxyType(
 )
 TOOK_ITS_TIME: Final = frozenset({_S.ATTENDED, _S.MISSED})
 """What can only be said of a date that has come."""
+
+
+_TALKS: Final = frozenset({_S.SCHEDULED, _S.ATTENDED})
 
 
 class Session(NamedTuple):
@@ -75,6 +78,15 @@ class Proposal(NamedTuple):
     session: Session | None
 
 
+class MissedWindow(NamedTuple):
+    """The hours of a dose, in which there was no talk. dose_number: from 1."""
+
+    dose_number: int
+    given_at: int
+    from_at: int
+    until_at: int
+
+
 def may_move(before: State, after: State) -> bool:
     """Whether a session may go from one state to another. Staying is no move."""
     return after in MOVES[before]
@@ -98,11 +110,7 @@ def proposal(
         return None
     dose = doses[given - 1]
     counts_until = dose + open_days * _DAY
-    its_own = [
-        one
-        for one in sessions
-        if dose <= one.at < counts_until and one.state in {_S.SCHEDULED, _S.ATTENDED}
-    ]
+    its_own = [one for one in sessions if dose <= one.at < counts_until and one.state in _TALKS]
     first, last = within_hours
     return Proposal(
         dose_number=given,
@@ -114,10 +122,35 @@ def proposal(
     )
 
 
+def missed_windows(
+    doses: Sequence[int],
+    sessions: Sequence[Session],
+    *,
+    within_hours: tuple[int, int],
+    now: int,
+) -> list[MissedWindow]:
+    """The doses whose hours have passed without a talk in them, the newest first.
+
+    doses: ascending; later than now are not looked at. sessions: in any order; one that is
+        scheduled or was attended is a talk, one that was missed or cancelled is none. The same
+        talk may lie within the hours of two doses.
+    within_hours: the protocol's, both ends included.
+    Returns: facts. A talk may have come before those hours or after them, and still have helped.
+    """
+    first, last = within_hours
+    talks = sorted(one.at for one in sessions if one.state in _TALKS)
+    missed = []
+    for number, dose in enumerate(doses, 1):
+        from_at, until_at = dose + first * _HOUR, dose + last * _HOUR
+        if until_at <= now and bisect_left(talks, from_at) == bisect_right(talks, until_at):
+            missed.append(MissedWindow(number, dose, from_at, until_at))
+    return missed[::-1]
+
+
 def is_stalled(moved_at: int, now: int) -> bool:
     """Whether nothing became of a goal since then for so long that it is worth a word.
 
-    moved_at: when it was set, rated, or a step of it changed last.
+    moved_at: when it was set, rated, or a step of it changed last; not before it starts.
     Source: our convention (`STALLED_AFTER_DAYS`).
     """
     return now - moved_at >= STALLED_AFTER_DAYS * _DAY

@@ -1,8 +1,9 @@
 """One week of one person: what moved, what was done, what is next. Facts, and no words.
 
 Hides which numbers may be compared. A change is from the last complete score before the week to
-the last one in it; it is called reliable by the published value of the scale and by nothing
-else. Two raters of a goal stay two. A past week is told as it stood on its Sunday.
+the last one in it, if it is not too old; it is called reliable by the published value of the scale
+and by nothing else. What is asked about right now has no change here. Two raters of a goal stay
+two. A past week is told as it stood on its Sunday.
 """
 
 from bisect import bisect_left
@@ -10,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from itertools import groupby
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 from app.clinical import practice
@@ -22,6 +23,15 @@ from app.clinical.trajectory import doses_in_recall_window, follow, scale_of
 
 _DAY = timedelta(days=1)
 _WEEK = timedelta(days=7)
+_MICROSECOND = timedelta(microseconds=1)
+
+COMPARED_WITHIN: Final = timedelta(days=35)
+"""A score is compared with none that is older by more than this. Source: our convention: what is
+asked monthly, and a week late, has one; what somebody answered a year ago is no week's "before"."""
+CONVENTIONS: Final = (
+    "A score is compared with the last complete one of the 35 days before it: our convention",
+    "What is asked about right now is not compared, one moment with another: our convention",
+)
 
 
 class Measured(NamedTuple):
@@ -72,8 +82,8 @@ class Planned(NamedTuple):
 class ScoreMoved:
     """How a score moved over the week.
 
-    before, before_at: the last complete score before the week; None: there is none, and so
-        is what follows from it.
+    before, before_at: the last complete score before the week; None: there is none that is not
+        too old (`COMPARED_WITHIN`), and so is what follows from it.
     change: points, after less before.
     reliable: it moved by at least the published reliable change; None if none is published.
     straddles: a dose was given within the time that one of the two asks about, so that it
@@ -93,11 +103,16 @@ class ScoreMoved:
 
 @dataclass(frozen=True, slots=True)
 class GoalMoved:
-    """A goal that was rated in the week. before: the rater's last level before it."""
+    """A goal that was rated in the week.
+
+    before, before_at: the rater's last level before it, however long ago: what a level of a goal
+        says does not change.
+    """
 
     goal: str
     rater: Rater
     before: int | None
+    before_at: int | None
     after: int
     change: int | None
 
@@ -171,8 +186,9 @@ def week(
     """The week in which a date lies.
 
     day, today: the patient's local dates, of which no week may lie ahead. zone: theirs.
-    measured, practised: told in the order given; what has nothing to tell is left out. A
-        suicide item is no series to be given here: it is never subtracted.
+    measured, practised: told in the order given; what has nothing to tell, or is not compared
+        (`is_compared`), is left out. A suicide item is no series to be given here: it is never
+        subtracted.
     Raises: ValueError if the week has not begun, or if a series cannot be subtracted.
     """
     monday, sunday = practice.week_of(day)
@@ -211,6 +227,15 @@ def week(
     )
 
 
+def is_compared(scale: Scale) -> bool:
+    """Whether two scores on it, a week apart or more, tell how the time between them went.
+
+    Source: our convention: not what is asked about right now. One moment of a Sunday and one of
+    the Sunday before are two moments; a trajectory shows all of them.
+    """
+    return not scale.recall.measures_hours
+
+
 def _by_date(
     steps: Sequence[Step], which: Literal["due_on", "done_on"], first: date, last: date
 ) -> tuple[Step, ...]:
@@ -226,11 +251,15 @@ def _score_moved(
     series: Measured, doses: Sequence[int], starts_at: int, ends_at: int
 ) -> ScoreMoved | None:
     """From the last complete score before the week to the last one in it."""
+    scale = scale_of(series.on)
+    if not is_compared(scale):
+        return None
     first, end = bisect_left(series.at, starts_at), bisect_left(series.at, ends_at)
     after = _last_complete(series.totals, first, end)
     if after is None:
         return None
-    before = _last_complete(series.totals, 0, first)
+    oldest = series.at[after] - COMPARED_WITHIN // _MICROSECOND
+    before = _last_complete(series.totals, bisect_left(series.at, oldest), first)
     told = [each for each in (before, after) if each is not None]
     # What counts as change is said in one place: with the one score as its baseline.
     trajectory = follow(
@@ -242,7 +271,6 @@ def _score_moved(
     )
     outcome = trajectory.latest
     assert outcome is not None
-    scale = scale_of(series.on)
     return ScoreMoved(
         key=series.key,
         before=None if before is None else series.totals[before],
@@ -268,12 +296,15 @@ def _goals_moved(rated: Sequence[Rated], starts_at: int, ends_at: int) -> tuple[
     in_order = sorted(rated, key=lambda each: (each.goal, each.rater, each.at))
     for (goal, rater), ratings in groupby(in_order, key=lambda each: (each.goal, each.rater)):
         until = [each for each in ratings if each.at < ends_at]
-        earlier = [each.level for each in until if each.at < starts_at]
+        earlier = [each for each in until if each.at < starts_at]
         if len(until) == len(earlier):
             continue
         before, after = earlier[-1] if earlier else None, until[-1].level
-        change = None if before is None else after - before
-        moved.append(GoalMoved(goal, rater, before, after, change))
+        if before is None:
+            moved.append(GoalMoved(goal, rater, None, None, after, None))
+        else:
+            change = after - before.level
+            moved.append(GoalMoved(goal, rater, before.level, before.at, after, change))
     return tuple(moved)
 
 

@@ -24,6 +24,7 @@ class Kind(StrEnum):
 
     safety-check: a screener that triages, what follows from an answer on suicide, a check
         after a session; whatever else somebody's safety may hang on.
+    goal: to say how far one came towards it. step: something to do for one.
     """
 
     SAFETY_CHECK = "safety-check"

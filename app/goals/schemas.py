@@ -53,7 +53,8 @@ class GoalIn(TieredIn):
         Field(
             min_length=5,
             max_length=5,
-            description="From -2 to +2, in order; fixed once the goal was rated.",
+            description="From -2 to +2, in order; fixed once the goal was rated, as are"
+            " `baseline_level` and `weight`.",
         ),
     ] = None
     weight: Annotated[
@@ -150,6 +151,16 @@ class GoalAttainmentOut(Open):
     difference: int | None
 
 
+class TScoreOnOut(Open):
+    """All goals together after a day on which a rater rated. goals: how many counted by then."""
+
+    on: Annotated[date, Field(description="The patient's local date.")]
+    baseline_t: float
+    attained_t: float
+    change: float
+    goals: int
+
+
 class TScoreOut(Open):
     """All rated goals together, as one rater sees them; null where T is not defined.
 
@@ -161,13 +172,24 @@ class TScoreOut(Open):
     change: float | None
     goals: int
     left_out: int
+    is_single_goal: Annotated[
+        bool, Field(description="T is of one goal: not to be read against a norm.")
+    ]
+    over_time: Annotated[
+        list[TScoreOnOut],
+        Field(description="After each day on which they rated, oldest first; the newest 200."),
+    ]
 
 
 class AttainmentOut(Open):
-    """Goal attainment scaling over the goals that were ever worked on."""
+    """Goal attainment scaling over the goals that were ever worked on.
+
+    caveat: to be shown with every T.
+    """
 
     variant: Annotated[str, Field(examples=["kiresuk-sherman-1968"])]
     sources: list[str]
+    caveat: str
     patient: TScoreOut
     therapist: TScoreOut
     goals: list[GoalAttainmentOut]

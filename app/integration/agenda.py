@@ -1,12 +1,15 @@
 """What there is to talk about: built from the record whenever it is asked for."""
 
-from datetime import datetime
+from datetime import date, datetime, time
 from typing import Any, Final, NamedTuple
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import and_, bindparam, func, literal_column, select, union_all
 
+from app.checkins import schedule
 from app.clinical import integration
+from app.clinical.protocol.schedule import instant
 from app.experience.tables import ExperienceNote
 from app.goals.tables import Goal, GoalRating, GoalStep
 from app.integration.schemas import (
@@ -15,10 +18,10 @@ from app.integration.schemas import (
     OpenFlagOut,
     StalledGoalOut,
 )
-from app.integration.sessions import SESSIONS
+from app.integration.sessions import SESSIONS, read_missed_windows
 from app.integration.tables import Insight, IntegrationSession
 from app.journal.shelf import PRIVATE
-from app.kernel.clock import microseconds
+from app.kernel.clock import instant_of, microseconds
 from app.kernel.db import Db, Query, itself
 from app.kernel.entries import ENTERED_IN_ERROR
 from app.kernel.tables import LedgerRow, columns, table
@@ -114,18 +117,19 @@ _moves = union_all(
 
 class _Moved(NamedTuple):
     goal_id: UUID
+    starts_on: date | None
     moved_at: datetime
 
 
 GOALS_MOVED: Final = Query(
-    select(_goal.id, func.max(_moves.c.at))
+    select(_goal.id, _goal.starts_on, func.max(_moves.c.at))
     .join_from(table(Goal), _moves, _moves.c.goal_id == _goal.id)
     .where(
         _of_patient(_goal),
         _goal.status == literal_column("'active'"),
         _goal.tier != _PRIVATE,
     )
-    .group_by(_goal.id)
+    .group_by(_goal.id, _goal.starts_on)
     .order_by(func.max(_moves.c.at), _goal.id),
     _Moved,
 )
@@ -158,17 +162,22 @@ def read_agenda(db: Db, chart: Chart, session_id: UUID, now: datetime) -> Agenda
     since = db.first(LAST_TALK, patient_id=chart.patient_id, before=session.scheduled_at)
     insights = db.ahead(NEW_INSIGHTS, patient_id=chart.patient_id, since=since or _EVER)
     notes = db.all(NEW_NOTES, patient_id=chart.patient_id, since=since or _EVER)
+    zone, at = schedule.zone_of(chart.time_zone), microseconds(now)
     return AgendaOut(
         integration_session_id=session.id,
         since_at=since,
         notes=[NewEntryOut(**one._asdict()) for one in notes],
         insights=[NewEntryOut(**one._asdict()) for one in insights.all()],
         stalled_goals=[
-            StalledGoalOut(**one._asdict())
-            for one in goals.all()
-            if integration.is_stalled(microseconds(one.moved_at), microseconds(now))
+            StalledGoalOut(goal_id=goal_id, moved_at=instant_of(moved_at))
+            for goal_id, moved_at in sorted(
+                ((one.goal_id, _moved_at(one, zone)) for one in goals.all()),
+                key=lambda each: (each[1], each[0]),
+            )
+            if integration.is_stalled(moved_at, at)
         ],
         stalled_after_days=integration.STALLED_AFTER_DAYS,
+        missed_windows=read_missed_windows(db, chart, now),
         open_flags=[
             OpenFlagOut(
                 status=one.status,
@@ -179,3 +188,11 @@ def read_agenda(db: Db, chart: Chart, session_id: UUID, now: datetime) -> Agenda
         ],
         conventions=list(integration.CONVENTIONS),
     )
+
+
+def _moved_at(goal: _Moved, zone: ZoneInfo) -> int:
+    """When a goal last moved; it begins to, at the earliest, on the date that it starts."""
+    moved_at = microseconds(goal.moved_at)
+    if goal.starts_on is None:
+        return moved_at
+    return max(moved_at, instant(datetime.combine(goal.starts_on, time()), zone))

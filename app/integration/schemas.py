@@ -103,6 +103,18 @@ class ProposedSessionOut(Open):
     scheduled_at: datetime
 
 
+class MissedWindowOut(Open):
+    """A dose whose hours for a talk have passed without one: a fact, and nobody's fault.
+
+    from_at, until_at: the protocol's hours, as they are now. A talk may have come before or after.
+    """
+
+    dose_number: int
+    given_at: datetime
+    from_at: datetime
+    until_at: datetime
+
+
 class IntegrationProposalOut(Open):
     """When to talk about the last dose, in the patient's time zone; nulls before any dose.
 
@@ -119,6 +131,16 @@ class IntegrationProposalOut(Open):
         bool | None, Field(description="The hours have passed; a talk may count all the same.")
     ]
     session: ProposedSessionOut | None
+    missed_window: Annotated[
+        bool | None,
+        Field(
+            description="They have passed, and no talk within them is scheduled or was attended."
+        ),
+    ]
+    missed_windows: Annotated[
+        list[MissedWindowOut],
+        Field(description="Of the newest 20 doses, those of which that is so, newest first."),
+    ]
     time_zone: str
     protocol_version: Annotated[int, Field(description="0 is the one that ships.")]
     source: str
@@ -137,7 +159,9 @@ class StalledGoalOut(Open):
     """A goal of which nothing became for a while."""
 
     goal_id: UUID
-    moved_at: Annotated[datetime, Field(description="Set, rated, or a step of it changed last.")]
+    moved_at: Annotated[
+        datetime, Field(description="Set, begun, rated, or a step of it changed last.")
+    ]
 
 
 class OpenFlagOut(Open):
@@ -160,5 +184,12 @@ class AgendaOut(Open):
     insights: list[NewEntryOut]
     stalled_goals: list[StalledGoalOut]
     stalled_after_days: int
+    missed_windows: Annotated[
+        list[MissedWindowOut],
+        Field(
+            description="Of the newest 20 doses, those without a talk in the protocol's hours,"
+            " newest first."
+        ),
+    ]
     open_flags: list[OpenFlagOut]
     conventions: list[str]

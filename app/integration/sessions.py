@@ -15,6 +15,7 @@ from app.integration.schemas import (
     IntegrationProposalOut,
     IntegrationSessionIn,
     IntegrationSessionOut,
+    MissedWindowOut,
     ProposedSessionOut,
     SessionSummaryIn,
     SessionSummaryOut,
@@ -190,7 +191,8 @@ class _Dated(NamedTuple):
     scheduled_at: datetime
 
 
-# Around one dose there are few; what was before it says nothing about it.
+DOSES_LOOKED_AT: Final = 20
+"""The newest doses that are looked at for a talk. Source: our convention."""
 TALKS_SINCE: Final = Query(
     select(_session.id, _session.status, _session.scheduled_at)
     .where(
@@ -202,10 +204,58 @@ TALKS_SINCE: Final = Query(
             _session.status == literal_column("'attended'"),
         ),
     )
-    .order_by(_session.scheduled_at, _session.id)
-    .limit(literal_column("100")),
+    .order_by(_session.scheduled_at.desc(), _session.id)
+    .limit(literal_column("1000")),
     _Dated,
 )
+
+
+def missed_windows(
+    chart: Chart,
+    doses: Sequence[int],
+    talks: Sequence[_Dated],
+    within_hours: tuple[int, int],
+    *,
+    since: datetime,
+    now: datetime,
+) -> list[MissedWindowOut]:
+    """The doses since then whose hours have passed without a talk, newest first.
+
+    talks: `TALKS_SINCE` then.
+    """
+    zone = schedule.zone_of(chart.time_zone)
+    found = integration.missed_windows(
+        doses, _sessions(talks), within_hours=within_hours, now=microseconds(now)
+    )
+    return [
+        MissedWindowOut(
+            dose_number=one.dose_number,
+            given_at=instant_of(one.given_at).astimezone(zone),
+            from_at=instant_of(one.from_at).astimezone(zone),
+            until_at=instant_of(one.until_at).astimezone(zone),
+        )
+        for one in found
+        if one.given_at >= microseconds(since)
+    ]
+
+
+def read_missed_windows(db: Db, chart: Chart, now: datetime) -> list[MissedWindowOut]:
+    """The same of the newest doses, by the protocol that holds."""
+    hours = schedule.protocol_in_force(db).protocol.sections.integration.within_hours
+    doses = treatment.doses(db, chart)
+    since = _looked_at_since(doses)
+    talks = db.all(TALKS_SINCE, patient_id=chart.patient_id, since=since)
+    return missed_windows(chart, doses, talks, hours, since=since, now=now)
+
+
+def _looked_at_since(doses: Sequence[int]) -> datetime:
+    return instant_of(doses[-DOSES_LOOKED_AT:][0] if doses else 0)
+
+
+def _sessions(talks: Sequence[_Dated]) -> list[Session]:
+    return [
+        Session(str(one.id), microseconds(one.scheduled_at), State(one.status)) for one in talks
+    ]
 
 
 def read_proposal(db: Db, chart: Chart, now: datetime) -> IntegrationProposalOut:
@@ -213,19 +263,17 @@ def read_proposal(db: Db, chart: Chart, now: datetime) -> IntegrationProposalOut
     in_force = schedule.protocol_in_force(db)
     section = in_force.protocol.sections.integration
     doses = treatment.doses(db, chart)
-    since = instant_of(max((dose for dose in doses if dose <= microseconds(now)), default=0))
+    since = _looked_at_since(doses)
     talks = db.all(TALKS_SINCE, patient_id=chart.patient_id, since=since)
     by_key = {str(one.id): one for one in talks}
     found = integration.proposal(
         doses,
-        [
-            Session(key, microseconds(one.scheduled_at), State(one.status))
-            for key, one in by_key.items()
-        ],
+        _sessions(talks),
         within_hours=section.within_hours,
         open_days=section.open_days,
         now=microseconds(now),
     )
+    missed = missed_windows(chart, doses, talks, section.within_hours, since=since, now=now)
     zone = schedule.zone_of(chart.time_zone)
 
     def local(instant: int | None) -> datetime | None:
@@ -240,6 +288,8 @@ def read_proposal(db: Db, chart: Chart, now: datetime) -> IntegrationProposalOut
         counts_until=local(found.counts_until if found else None),
         is_over=microseconds(now) >= found.until_at if found else None,
         session=ProposedSessionOut(**its_own._asdict()) if its_own else None,
+        missed_window=found.dose_number in {one.dose_number for one in missed} if found else None,
+        missed_windows=missed,
         time_zone=chart.time_zone,
         protocol_version=in_force.version,
         source=section.source,

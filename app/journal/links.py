@@ -16,8 +16,11 @@ from app.people.chart import Chart
 
 _row = columns(LedgerRow)
 _POINTER: Final = "/came_from"
-_FURTHEST: Final = 100
-"""Entries that are followed upwards; a thread is a handful long."""
+FURTHEST: Final = 1000
+"""Entries that are followed upwards, one statement each. A thread is a handful long; a link to what
+comes after more of them is refused, because nobody looked whether it closes a circle. Source: our
+convention.
+"""
 
 # Every entry there ever was has a row in its patient's ledger, whichever feature keeps it.
 TIMES_SAID = Query(
@@ -36,7 +39,8 @@ def check(
 ) -> None:
     """Raises: Problem INVALID if an entry cannot have come from there.
 
-    is_new: nothing can have come from it yet, so it closes no circle.
+    is_new: nothing can have come from it yet, so it closes no circle. Nor does a link that stands
+    already: what is said besides is never refused for it.
     """
     if came_from is None:
         return
@@ -46,7 +50,7 @@ def check(
     source = Ref(Kind(came_from.kind), str(came_from.id))
     if not is_known(db, chart, came_from.kind, came_from.id):
         raise invalid(_POINTER, "is not one of the patient's entries")
-    above = [] if is_new else _above(db, chart, source)
+    above = [] if is_new or _source_of(db, chart, entry) == source else _above(db, chart, source)
     if (fault := first_fault(above, entry, [source])) is not None:
         raise invalid(_POINTER, fault.reason)
 
@@ -58,14 +62,27 @@ def is_known(db: Db, chart: Chart, kind: str, entry_id: UUID) -> bool:
 
 
 def _above(db: Db, chart: Chart, entry: Ref) -> list[Link]:
-    """What an entry came from, and what that came from, and so on, as it is said now."""
+    """What an entry came from, and what that came from, and so on, as it is said now.
+
+    To the end, or once round a circle that is stored all the same. A step ends it: what comes from
+    one leads to nothing that a step's goal could have come from.
+    Raises: Problem INVALID where the end is further than anybody looks.
+    """
     links: list[Link] = []
-    while len(links) < _FURTHEST:
-        *_, newest = ledger.said_of(db, chart, entry.kind.value, [UUID(entry.id)])
-        said = newest.entry(chart.data_key).get("came_from")
-        if said is None:
-            break
-        source = Ref(Kind(said["kind"]), said["id"])
+    met = {entry}
+    while (source := _source_of(db, chart, entry)) is not None:
+        if len(links) == FURTHEST:
+            raise invalid(_POINTER, "has too many entries before it")
         links.append(Link(source, entry))
+        if source in met:
+            break
+        met.add(source)
         entry = source
     return links
+
+
+def _source_of(db: Db, chart: Chart, entry: Ref) -> Ref | None:
+    """What an entry came from, as it is said now."""
+    *_, newest = ledger.said_of(db, chart, entry.kind.value, [UUID(entry.id)])
+    said = newest.entry(chart.data_key).get("came_from")
+    return None if said is None else Ref(Kind(said["kind"]), said["id"])

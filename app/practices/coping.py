@@ -1,5 +1,6 @@
 """What may help when it gets hard, when it was tried, and how it went."""
 
+from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Final, NamedTuple
@@ -9,6 +10,7 @@ from sqlalchemy import ARRAY, Uuid, any_, bindparam, literal_column, select
 
 from app.clinical import coping
 from app.clinical.coping import Episode, Tried
+from app.journal.reading import Listed, Said
 from app.journal.shelf import PRIVATE, Kept, Shelf
 from app.journal.statements import may_read
 from app.kernel import texts
@@ -90,7 +92,53 @@ STRATEGIES: Final = Shelf(
     read=READ,
     write=_WRITE,
 )
-TRIGGERS: Final = Shelf(
+
+
+def hidden_among(db: Db, chart: Chart, tried: Iterable[UUID]) -> set[UUID]:
+    """Which of these strategies are private now, for a reader to whom that closes them."""
+    return STRATEGIES.private_among(db, chart, sorted(set(tried)))
+
+
+class _Triggers(Shelf[TriggerIn, TriggerOut]):
+    """Triggers as their readers may be told of them: no strategy that is hidden from them now.
+
+    A trigger may have named it before it was made private, and every version of it did. What the
+    patient themselves is answered with is whole.
+    """
+
+    def read(self, db: Db, chart: Chart, entry_id: UUID) -> TriggerOut:
+        return _without_hidden(db, chart, [super().read(db, chart, entry_id)])[0]
+
+    def page(
+        self, db: Db, chart: Chart, *, cursor: str | None, limit: int, of: UUID | None = None
+    ) -> Listed[TriggerOut]:
+        found = super().page(db, chart, cursor=cursor, limit=limit, of=of)
+        return found._replace(entries=_without_hidden(db, chart, found.entries))
+
+    def found(self, db: Db, chart: Chart, query: Query[Kept], **params: Any) -> list[TriggerOut]:
+        return _without_hidden(db, chart, super().found(db, chart, query, **params))
+
+    def versions(self, db: Db, chart: Chart, entry_id: UUID) -> list[Said[TriggerOut]]:
+        said = super().versions(db, chart, entry_id)
+        told = _without_hidden(db, chart, [one.entry for one in said])
+        return [one._replace(entry=entry) for one, entry in zip(said, told, strict=True)]
+
+
+def _without_hidden(db: Db, chart: Chart, triggers: list[TriggerOut]) -> list[TriggerOut]:
+    """One statement at most, however many there are."""
+    named = [one.strategy_id for trigger in triggers for one in trigger.tried]
+    hidden = hidden_among(db, chart, named)
+    if not hidden:
+        return triggers
+    return [
+        trigger.model_copy(
+            update={"tried": [one for one in trigger.tried if one.strategy_id not in hidden]}
+        )
+        for trigger in triggers
+    ]
+
+
+TRIGGERS: Final = _Triggers(
     "trigger",
     LoggedTrigger,
     TriggerIn,

@@ -1,8 +1,9 @@
 """A person's story, told from everything that stands below: the thread, and one page a week.
 
-    thread  intention, experience, insight, goal, step, practice, coping strategy, as stories
-    week    what moved, what was done, what was written, what is next
-    page    the week, to be printed
+    thread      intention, experience, insight, goal, step, practice, coping strategy, as stories
+    statements  what the thread asks: every kind from its own table, at once
+    week        what moved, what was done, what was written, what is next
+    page        the week, to be printed
 
 Nothing is stored here. What is told is read from the shelves of `experience`, `integration`,
 `goals` and `practices`, from `trends` and from what is due, whenever somebody asks.

@@ -66,6 +66,7 @@ def rendered(told: WeekOut, name: str, clinic: ClinicFacts, *, is_own: bool) -> 
         steps_done=_first(told.steps_done, 3),
         written=_first(told.written, 5),
         doses=_first(told.doses, 3),
+        missed=_first(told.missed_windows, 1),
         flags=_first(told.flags, 2),
         overdue=_first(told.steps_overdue, 2),
         steps_next=_first(told.steps_next, 3),

@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import Field
 
 from app.checkins.schemas import DueItemOut
+from app.integration.schemas import MissedWindowOut
 from app.journal.schemas import LinkOut
 from app.kernel.strict import Open
 from app.practices.schemas import AdherenceOut, StreakOut
@@ -70,6 +71,13 @@ class StoryEntryOut(ToldEntryOut):
     """An entry, and those that it came from, which stand before it in the story."""
 
     came_from: list[LinkOut]
+    has_earlier: Annotated[
+        bool,
+        Field(
+            description="It also came from an entry that this reader may see and that lies outside"
+            " the time asked for, or before the newest that are told."
+        ),
+    ]
 
 
 class StoryOut(Open):
@@ -89,7 +97,7 @@ class ThreadOut(Open):
 
 
 class ScoreMovedOut(Open):
-    """How a score moved in the week; nulls where there is no complete score before it.
+    """How a score moved in the week; nulls where there is no complete score in the 35 days before.
 
     reliable: by the published value of the scale, null where none is published. straddles: a dose
     was given in the time that one of the two asks about.
@@ -116,6 +124,7 @@ class GoalMovedOut(Open):
     words: str
     rater: str
     before: int | None
+    before_at: datetime | None
     after: int
     change: int | None
 
@@ -197,6 +206,12 @@ class WeekOut(Open):
     written_counts: list[WrittenCountOut]
     written_is_truncated: bool
     doses: list[DoseOfWeekOut]
+    missed_windows: Annotated[
+        list[MissedWindowOut],
+        Field(
+            description="Doses whose hours for a talk ended in the week, without one, newest first."
+        ),
+    ]
     flags: list[FlagOfWeekOut]
     next_from: date
     next_until: date

@@ -36,6 +36,7 @@ from app.clinical.week import Measured, Planned, Practised, Rated, ScoreMoved, S
 from app.goals.schemas import GoalStepOut
 from app.goals.service import GOALS, STEPS
 from app.goals.tables import Goal, GoalRating, GoalStep
+from app.integration.sessions import TALKS_SINCE, missed_windows
 from app.integration.tables import IntegrationSession
 from app.journal.shelf import PRIVATE
 from app.journal.statements import may_read
@@ -73,10 +74,9 @@ _MOST_STEPS: Final = 200
 _LONG_AGO: Final = date(2000, 1, 1)
 _AHEAD: Final = timedelta(days=8)
 """The week after, whatever the clocks do in it."""
-CONVENTIONS: Final = (
-    "A score is compared with the last complete one before the week: our convention",
-    *practice.CONVENTIONS,
-)
+_HOURS_AT_MOST: Final = timedelta(hours=720)
+"""How long after a dose a protocol can have the talk about it."""
+CONVENTIONS: Final = (*week.CONVENTIONS, *practice.CONVENTIONS)
 
 _goal = columns(Goal)
 _step = columns(GoalStep)
@@ -216,6 +216,8 @@ def read_week(db: Db, chart: Chart, of: date | None, now: datetime) -> WeekOut:
     rated = db.ahead(RATED, **whose, ends_at=ends_at, sees_closed=chart.is_own)
     flags = db.ahead(FLAGS, **whose, starts_at=starts_at, ends_at=ends_at)
     calendar = db.ahead(CALENDAR, **whose, starts_at=starts_at, next_ends_at=ends_at + _AHEAD)
+    dosed_since = starts_at - _HOURS_AT_MOST
+    talks = db.ahead(TALKS_SINCE, **whose, since=dosed_since)
     practised = ask_practised(db, chart.patient_id, _LONG_AGO, is_own=chart.is_own)
     asked_due = schedule.ask_due(db, chart.patient_id, now - schedule.LOOK_BACK)
     steps = STEPS.found(
@@ -226,7 +228,8 @@ def read_week(db: Db, chart: Chart, of: date | None, now: datetime) -> WeekOut:
         last_on=sunday,
         next_until=sunday + timedelta(days=7),
     )
-    wanted, is_cut = together.answered(db, chart)
+    every, is_cut = together.answered(db, chart)
+    wanted = [one for one in every if one.scale is not None and week.is_compared(one.scale)]
     series = [ask_series(db, chart.patient_id, one) for one in wanted]
     course = schedule.course(db, chart, asked_due)
     dated = [one for one in calendar.all() if sunday < today or one.status in _STILL_TO_COME]
@@ -278,6 +281,7 @@ def read_week(db: Db, chart: Chart, of: date | None, now: datetime) -> WeekOut:
                 words=goals[one.goal],
                 rater=one.rater,
                 before=one.before,
+                before_at=_at(one.before_at, zone),
                 after=one.after,
                 change=one.change,
             )
@@ -302,6 +306,18 @@ def read_week(db: Db, chart: Chart, of: date | None, now: datetime) -> WeekOut:
             DoseOfWeekOut(number=number, given_at=instant_of(at).astimezone(zone))
             for number, at in enumerate(course.doses, 1)
             if found.starts_at <= at < found.ends_at
+        ],
+        missed_windows=[
+            one
+            for one in missed_windows(
+                chart,
+                course.doses,
+                talks.all(),
+                course.protocol.sections.integration.within_hours,
+                since=dosed_since,
+                now=now,
+            )
+            if starts_at <= one.until_at < ends_at
         ],
         flags=[
             FlagOfWeekOut(
@@ -343,7 +359,7 @@ def _score(one: ScoreMoved, series: Series, zone: ZoneInfo) -> ScoreMovedOut:
         part=part,
         title=f"{title} - {of}" if of else title,
         before=one.before,
-        before_at=None if one.before_at is None else instant_of(one.before_at).astimezone(zone),
+        before_at=_at(one.before_at, zone),
         after=one.after,
         after_at=instant_of(one.after_at).astimezone(zone),
         change=one.change,
@@ -351,6 +367,10 @@ def _score(one: ScoreMoved, series: Series, zone: ZoneInfo) -> ScoreMovedOut:
         reliable=one.reliable,
         straddles=one.straddles,
     )
+
+
+def _at(at: int | None, zone: ZoneInfo) -> datetime | None:
+    return None if at is None else instant_of(at).astimezone(zone)
 
 
 def _steps(steps: Sequence[Step], by_id: Mapping[str, GoalStepOut]) -> list[StepOfWeekOut]:

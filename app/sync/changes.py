@@ -10,6 +10,7 @@ from app.journal.shelf import Shelf
 from app.kernel import entries, ledger
 from app.kernel.db import Db
 from app.people.chart import Chart, Right
+from app.practices import coping
 from app.sync.schemas import ChangesOut, SeenChange
 from app.sync.shelves import SHELVES
 
@@ -25,12 +26,14 @@ def read_changes(db: Db, chart: Chart, after: int, limit: int) -> ChangesOut:
     has_more = len(rows) > limit
     rows = rows[:limit]
     private = _private_now(db, chart, rows)
+    opened = [row.entry(chart.data_key) if row.entry_kind in _VISIBLE else _HIDDEN for row in rows]
+    _strip_tried(db, chart, rows, opened)
     seen = []
-    for row in rows:
+    for row, said in zip(rows, opened, strict=True):
         may_see = _VISIBLE.get(row.entry_kind)
         if may_see is None:
             continue
-        entry: _Entry | None = may_see(chart, row.entry(chart.data_key))
+        entry: _Entry | None = may_see(chart, said)
         takes_with: list[str] = []
         if row.entry_id in private.get(row.entry_kind, ()):
             # It was shown in an earlier version: whoever kept a copy learns that it is gone. Its
@@ -69,6 +72,20 @@ def _private_now(db: Db, chart: Chart, rows: list[ledger.Said]) -> dict[str, set
     attached = sorted(ids.get(attachments.KIND, ()))
     private[attachments.KIND] = attachments.of_hidden_notes(db, chart, attached)
     return private
+
+
+def _strip_tried(db: Db, chart: Chart, rows: list[ledger.Said], opened: list[_Entry]) -> None:
+    """Leave out of triggers the strategies that this reader may not see now."""
+    triggers = [
+        entry
+        for row, entry in zip(rows, opened, strict=True)
+        if row.entry_kind == coping.TRIGGERS.kind
+    ]
+    named = [UUID(one["strategy_id"]) for entry in triggers for one in entry["tried"]]
+    hidden = coping.hidden_among(db, chart, named)
+    for entry in triggers:
+        shown = [one for one in entry["tried"] if UUID(one["strategy_id"]) not in hidden]
+        entry["tried"] = shown
 
 
 def _tells_of_hiding(chart: Chart, row: ledger.Said) -> bool:

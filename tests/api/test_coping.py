@@ -124,6 +124,35 @@ class TestTriggers:
         assert refused.json()["errors"][0]["pointer"] == "/tried/0/strategy_id"
         assert private not in world.therapist.get(f"{world.patient.record}/changes").text
 
+    def test_a_strategy_made_private_later_is_told_nowhere_in_a_trigger(self, world: World) -> None:
+        hidden, shown = keep(world.patient), keep(world.patient)
+        body = {"tried": [{"strategy_id": hidden, "helped": 4}, {"strategy_id": shown}]}
+        told = log(world.patient, **body)
+        amended(world.patient, f"{TRIGGERS}/{told['id']}", a_trigger(words="Again.") | body, 1)
+        record = world.patient.record
+        before = world.therapist.get(f"{record}/triggers/{told['id']}").json()
+        amended(world.patient, f"{STRATEGIES}/{hidden}", a_coping_strategy(tier="private"), 1)
+
+        places = [
+            f"{record}/triggers/{told['id']}",
+            f"{record}/triggers",
+            f"{record}/triggers/{told['id']}/versions",
+            f"{record}/changes",
+        ]
+        theirs = [world.therapist.get(place).json() for place in places]
+        one, listed, versions, feed = theirs
+        own = world.patient.get(f"{TRIGGERS}/{told['id']}").json()
+
+        assert [each["strategy_id"] for each in before["tried"]] == [hidden, shown]
+        left = [{"strategy_id": shown, "helped": None}]
+        assert one["tried"] == listed["triggers"][0]["tried"] == left
+        assert [each["trigger"]["tried"] for each in versions["versions"]] == [left, left]
+        changes = [each for each in feed["changes"] if each["kind"] == "trigger"]
+        assert [each["entry"]["tried"] for each in changes] == [left, left]
+        assert all(hidden not in str(each) for each in (one, listed, versions))
+        assert own["tried"] == [{"strategy_id": hidden, "helped": 4}, *left]
+        assert hidden in str(world.patient.get("/v1/patients/me/changes").json()["changes"])
+
     def test_a_strategy_and_its_use_arrive_in_one_upload(self, world: World) -> None:
         strategy = str(uuid4())
         changes = [

@@ -6,6 +6,7 @@ from uuid import uuid4
 import pytest
 
 from tests.builders import LEVELS, Person, World, a_goal, a_goal_rating, a_goal_step
+from tests.conftest import Behind, Clock
 
 GOALS = "/v1/patients/me/goals"
 STEPS = "/v1/patients/me/goal-steps"
@@ -75,12 +76,58 @@ class TestLevels:
         easier = [*LEVELS[:4], LEVELS[4] | {"measure": 5.0}]
 
         refused = world.patient.put(f"{GOALS}/{goal['id']}", a_goal(levels=easier), base=1)
-        reworded = a_goal(levels=LEVELS, words="Talk with her.")
+        reworded = a_goal(levels=LEVELS, baseline_level=-1, words="Talk with her.")
         kept = world.patient.put(f"{GOALS}/{goal['id']}", reworded, base=1)
 
         assert refused.status_code == 422
         assert refused.json()["errors"][0]["pointer"] == "/levels"
         assert kept.status_code == 200
+
+    @pytest.mark.parametrize(
+        ("changes", "pointers"),
+        [
+            ({"baseline_level": -2}, ["/baseline_level"]),
+            ({"baseline_level": None}, ["/baseline_level"]),
+            ({"weight": 9}, ["/weight"]),
+            ({"baseline_level": 0, "weight": 2}, ["/baseline_level", "/weight"]),
+        ],
+    )
+    def test_t_is_not_moved_by_another_baseline_or_weight_afterwards(
+        self, world: World, changes: Json, pointers: list[str]
+    ) -> None:
+        goal = set_(world.patient, weight=1)
+        set_(world.patient, weight=1)
+        rate(world.patient, world, goal, 0)
+        as_it_was = attainment(world.patient, world)["patient"]
+        said = a_goal(**{"levels": LEVELS, "baseline_level": -1} | changes)
+
+        refused = world.patient.put(f"{GOALS}/{goal['id']}", said, base=1)
+        change = {"kind": "goal", "op": "amend", "id": goal["id"], "base_version": 1}
+        uploaded = world.patient.post("/v1/sync", {"changes": [change | {"entry": said}]})
+
+        assert refused.status_code == 422
+        assert [one["pointer"] for one in refused.json()["errors"]] == pointers
+        [result] = uploaded.json()["results"]
+        assert result["status"] == "refused"
+        told = [one["pointer"] for one in result["problem"]["errors"]]
+        assert told == [f"/entry{pointer}" for pointer in pointers]
+        assert attainment(world.patient, world)["patient"] == as_it_was
+
+    def test_a_scale_may_change_until_somebody_rates_and_its_retry_is_answered_after_that(
+        self, world: World
+    ) -> None:
+        goal = set_(world.patient)
+        said = a_goal(levels=LEVELS, baseline_level=-2, weight=4)
+        one = f"{GOALS}/{goal['id']}"
+
+        amended = world.patient.put(one, said, base=1)
+        rate(world.therapist, world, goal, 0)
+        again = world.patient.put(one, said, base=1)
+
+        assert (amended.status_code, again.status_code) == (200, 200)
+        assert (again.json()["version"], again.json()["weight"]) == (2, 4)
+        stale = world.patient.put(one, said | {"weight": 5}, base=1)
+        assert stale.status_code == 412
 
 
 class TestStates:
@@ -120,6 +167,8 @@ class TestSteps:
         ("changes", "pointer"),
         [
             ({"due_on": "2026-02-28"}, "/due_on"),
+            ({"starts_on": "2026-02-28"}, "/starts_on"),
+            ({"starts_on": "2026-02-28", "due_on": "2026-04-01"}, "/starts_on"),
             ({"starts_on": "2026-04-02", "due_on": "2026-04-01"}, "/due_on"),
             ({"status": "done"}, "/done_on"),
             ({"done_on": "2026-04-01"}, "/done_on"),
@@ -134,6 +183,54 @@ class TestSteps:
 
         assert answer.status_code == 422
         assert answer.json()["errors"][0]["pointer"] == pointer
+
+    @pytest.mark.parametrize("dates", [{"due_on": "2026-03-10"}, {"starts_on": "2026-03-10"}])
+    def test_a_goal_does_not_come_to_start_after_a_step_of_its(
+        self, world: World, dates: Json
+    ) -> None:
+        goal = set_(world.patient, starts_on="2026-03-01")
+        step = world.patient.post(STEPS, a_goal_step(goal["id"], **dates)).json()
+        one = f"{GOALS}/{goal['id']}"
+
+        def moved(on: str | None) -> Json:
+            return a_goal(levels=LEVELS, baseline_level=-1, starts_on=on)
+
+        refused = world.patient.put(one, moved("2026-03-11"), base=1)
+        change = {"kind": "goal", "op": "amend", "id": goal["id"], "base_version": 1}
+        uploaded = world.patient.post(
+            "/v1/sync", {"changes": [change | {"entry": moved("2026-03-11")}]}
+        )
+        kept = world.patient.put(one, moved("2026-03-10"), base=1)
+        dropped = a_goal_step(goal["id"], status="dropped", **dates)
+        world.patient.put(f"{STEPS}/{step['id']}", dropped, base=1)
+        after = world.patient.put(one, moved("2026-03-11"), base=2)
+        taken_up = world.patient.put(
+            f"{STEPS}/{step['id']}", a_goal_step(goal["id"], **dates), base=2
+        )
+
+        assert refused.status_code == 422
+        assert [one["pointer"] for one in refused.json()["errors"]] == ["/starts_on"]
+        [result] = uploaded.json()["results"]
+        assert result["status"] == "refused"
+        assert result["problem"]["errors"][0]["pointer"] == "/entry/starts_on"
+        assert (kept.status_code, after.status_code) == (200, 200)
+        assert taken_up.status_code == 422
+
+    def test_a_step_that_came_to_lie_before_its_goal_may_still_be_done(
+        self, world: World, behind: Behind
+    ) -> None:
+        goal = set_(world.patient, starts_on="2026-03-01")
+        step = world.patient.post(STEPS, a_goal_step(goal["id"], due_on="2026-03-10")).json()
+        behind.rows("UPDATE goal SET starts_on = '2026-04-01' WHERE id = %s", goal["id"])
+
+        done = a_goal_step(goal["id"], due_on="2026-03-10", status="done", done_on="2026-03-09")
+        kept = world.patient.put(f"{STEPS}/{step['id']}", done, base=1)
+        earlier = world.patient.put(
+            f"{STEPS}/{step['id']}", done | {"due_on": "2026-03-09"}, base=2
+        )
+
+        assert kept.status_code == 200, kept.text
+        assert (earlier.status_code, earlier.json()["errors"][0]["pointer"]) == (422, "/due_on")
 
     def test_a_part_of_nothing_of_one_s_own_is_refused(self, world: World) -> None:
         for goal_id in (world.elsewhere.patient.post(GOALS, a_goal()).json()["id"], str(uuid4())):
@@ -206,7 +303,62 @@ class TestRatings:
             "change": None,
             "goals": 0,
             "left_out": 0,
+            "is_single_goal": False,
+            "over_time": [],
         }
+
+    def test_t_of_one_goal_is_marked_for_each_rater_and_told_with_a_caveat(
+        self, world: World
+    ) -> None:
+        first, second = set_(world.patient), set_(world.patient)
+        rate(world.therapist, world, first, 0)
+        for goal in (first, second):
+            rate(world.patient, world, goal, 1)
+
+        told = attainment(world.therapist, world)
+
+        assert "single goal" in told["caveat"]
+        assert (told["patient"]["is_single_goal"], told["patient"]["goals"]) == (False, 2)
+        assert (told["therapist"]["is_single_goal"], told["therapist"]["goals"]) == (True, 1)
+
+    def test_it_is_told_over_time_by_the_patient_s_own_dates(
+        self, timed_world: World, clock: Clock
+    ) -> None:
+        """The clock begins at noon of 2026-03-02, in UTC."""
+
+        def rated(person: Person, goal_id: str, level: int) -> None:
+            body = a_goal_rating(goal_id, level) | {"recorded_at": clock.said()}
+            record = timed_world.patient.record
+            answer = person.again(clock.at).post(f"{record}/goal-ratings", body)
+            assert answer.status_code == 201, answer.text
+
+        patient = timed_world.patient
+        goals = [
+            patient.again(clock.at).post(
+                GOALS, a_goal(levels=LEVELS, baseline_level=-1, recorded_at=clock.said())
+            )
+            for _ in range(2)
+        ]
+        first, second = (answer.json()["id"] for answer in goals)
+        rated(patient, first, -1)
+        clock.turn(days=7)
+        rated(patient, first, 0)
+        rated(patient, second, 0)
+        rated(timed_world.therapist, first, 2)
+
+        told = patient.again(clock.at).get(f"{patient.record}/goal-attainment").json()
+
+        assert told["patient"]["over_time"] == [
+            {"on": "2026-03-02", "baseline_t": 40, "attained_t": 40, "change": 0, "goals": 1},
+            {
+                "on": "2026-03-09",
+                "baseline_t": 37.5965,
+                "attained_t": 50,
+                "change": 12.4035,
+                "goals": 2,
+            },
+        ]
+        assert [one["attained_t"] for one in told["therapist"]["over_time"]] == [70]
 
     def test_a_goal_without_levels_is_not_rated(self, world: World) -> None:
         goal = set_(world.patient, levels=None)

@@ -171,6 +171,58 @@ class TestProposal:
         assert story.proposal()["is_over"]
 
 
+class TestMissedWindows:
+    def test_that_the_hours_of_a_dose_passed_without_a_talk_is_told_to_both(
+        self, story: Story
+    ) -> None:
+        assert (story.proposal()["missed_window"], story.proposal()["missed_windows"]) == (None, [])
+        story.dose()
+        story.clock.turn(hours=71)
+        before = story.proposal()
+        story.clock.turn(hours=1)
+        session = story.session(status="scheduled", scheduled_at=story.clock.said(days=1))
+
+        told = story.proposal()
+        agendas = [story.agenda(one, session) for one in (story.patient, story.therapist)]
+
+        assert (before["missed_window"], before["missed_windows"]) == (False, [])
+        assert (told["missed_window"], told["session"]["id"]) == (True, session["id"])
+        [missed] = told["missed_windows"]
+        assert missed["dose_number"] == 1
+        lasted = [
+            datetime.fromisoformat(missed[name]) - datetime.fromisoformat(missed["given_at"])
+            for name in ("from_at", "until_at")
+        ]
+        assert lasted == [timedelta(hours=24), timedelta(hours=72)]
+        assert [one["missed_windows"] for one in agendas] == [[missed]] * 2
+
+    def test_a_talk_within_them_is_enough_and_one_that_was_missed_is_none(
+        self, story: Story
+    ) -> None:
+        story.dose()
+        story.clock.turn(days=2)
+        session = story.session(status="scheduled")
+        one = f"{story.record}/integration-sessions/{session['id']}"
+        body = an_integration_session(scheduled_at=session["scheduled_at"], status="missed")
+        story.clock.turn(days=2)
+        scheduled = story.proposal()["missed_window"]
+        amended(story.therapist, one, story.said(body), 1)
+        missed = story.proposal()["missed_window"]
+        amended(story.therapist, one, story.said(body | {"status": "attended"}), 2)
+
+        assert (scheduled, missed) == (False, True)
+        assert story.proposal()["missed_window"] is False
+
+    def test_of_many_doses_the_newest_twenty_are_looked_at(self, story: Story) -> None:
+        for _ in range(22):
+            story.dose()
+            story.clock.turn(days=4)
+
+        told = story.proposal()["missed_windows"]
+
+        assert [one["dose_number"] for one in told] == list(range(22, 2, -1))
+
+
 class TestSessions:
     def test_a_session_is_planned_attended_and_read_by_both(self, story: Story) -> None:
         later = story.clock.said(days=1)
@@ -297,6 +349,24 @@ class TestAgenda:
         assert {one["goal_id"] for one in later} == {still["id"], rated["id"]}
         assert stalled["stalled_after_days"] == 14
         assert stalled["conventions"]
+
+    def test_a_goal_whose_start_lies_ahead_stands_still_from_a_fortnight_after_it(
+        self, story: Story
+    ) -> None:
+        """The clock begins at noon of 2026-03-02."""
+        goal = story.sent(story.patient, "goals", a_goal(starts_on="2026-03-20"))
+        session = story.session(status="scheduled")
+        story.clock.turn(days=20)
+        ahead_or_just_begun = story.agenda(story.therapist, session)["stalled_goals"]
+        story.clock.turn(days=11)
+        on_the_eve = story.agenda(story.therapist, session)["stalled_goals"]
+        story.clock.turn(days=1)
+
+        [told] = story.agenda(story.therapist, session)["stalled_goals"]
+
+        assert ahead_or_just_begun == on_the_eve == []
+        assert told["goal_id"] == goal["id"]
+        assert datetime.fromisoformat(told["moved_at"]).date().isoformat() == "2026-03-20"
 
     def test_of_open_flags_the_patient_sees_the_state_and_clinicians_the_level(
         self, story: Story

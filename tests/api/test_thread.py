@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from app.clinical.thread import COMES_FROM, Kind
 from app.kernel.db import Direct
-from app.story.thread import FIRST_WORDS, MOST
+from app.story.statements import MOST
+from app.story.thread import FIRST_WORDS
 from tests.builders import (
     LEVELS,
     Person,
@@ -284,6 +285,56 @@ class TestBounds:
 
         assert set(entries(told)) == set(chain.ids("note", "insight"))
 
+    def test_that_something_came_from_outside_the_time_is_told(self, world: World) -> None:
+        chain = a_chain(world)
+        note, insight, goal = chain.ids("note", "insight", "goal")
+        since, until = between_note_and_goal(chain)
+
+        for person in (world.patient, world.therapist):
+            told = entries(thread(person, world, f"?since={since}&until={until}"))
+            whole = entries(thread(person, world))
+            steps_on = entries(thread(person, world, f"?since={until}"))
+
+            assert {one: told[one]["has_earlier"] for one in told} == {note: True, insight: False}
+            assert told[note]["came_from"] == []
+            assert not any(one["has_earlier"] for one in whole.values())
+            assert [one for one in steps_on if steps_on[one]["has_earlier"]] == [goal]
+
+    def test_of_a_source_that_the_reader_may_not_see_nothing_is_told(self, world: World) -> None:
+        hidden = a_chain(world, intention="private")
+        gone = a_chain(world)
+        withdrawn(world.patient, f"/v1/patients/me/intentions/{gone.ids('intention')[0]}", 1)
+        since, _ = between_note_and_goal(hidden)
+        to_goal = gone.by_kind["goal"]["effective_at"].replace("+00:00", "Z")
+
+        own, theirs = (
+            entries(thread(person, world, f"?since={since}"))
+            for person in (world.patient, world.therapist)
+        )
+        coached = entries(thread(world.here.coach, world, f"?since={to_goal}"))
+
+        assert [one for one in own if own[one]["has_earlier"]] == hidden.ids("note")
+        assert not any(one["has_earlier"] for one in theirs.values())
+        # Of the other chain the goal came from an insight, which a coach does not read.
+        assert coached
+        assert not any(one["has_earlier"] for one in coached.values())
+
+    def test_a_step_outside_the_time_is_one_too_while_its_goal_is_seen(self, world: World) -> None:
+        chain = a_chain(world)
+        since = chain.by_kind["practice"]["effective_at"].replace("+00:00", "Z")
+        [practice] = chain.ids("practice")
+
+        def has_earlier() -> bool:
+            told = entries(thread(world.therapist, world, f"?since={since}"))
+            answer: bool = told[practice]["has_earlier"]
+            return answer
+
+        before = has_earlier()
+        goal = f"/v1/patients/me/goals/{chain.by_kind['goal']['id']}"
+        amended(world.patient, goal, a_goal(tier="private"), 1)
+
+        assert (before, has_earlier()) == (True, False)
+
     def test_the_newest_are_told_and_that_there_are_more(self, world: World) -> None:
         begun = now() - timedelta(days=20)
         made = []
@@ -317,6 +368,14 @@ class TestBounds:
 
         assert answer.status_code == 422
         assert [one["pointer"] for one in answer.json()["errors"]] == ["query:since"]
+
+
+def between_note_and_goal(chain: Chain) -> tuple[str, str]:
+    """For `since` and `until`: the note and the insight of a chain lie there."""
+    since, until = (
+        chain.by_kind[kind]["effective_at"].replace("+00:00", "Z") for kind in ("note", "goal")
+    )
+    return since, until
 
 
 class Planned(NamedTuple):
@@ -444,9 +503,12 @@ class TestTrips:
         assert many == few
         # Of the patient: the chart and the thread. Of others: the access log, too.
         assert many == {"patient": 2, "therapist": 3, "coach": 3}
-        assert max(many.values()) <= 4
+        within = self.statements(world, between, "?since=2020-01-01T00:00:00Z")
+        # One more, whether or not anything came from outside.
+        assert within == {who: said + 1 for who, said in many.items()}
+        assert max(within.values()) <= 4
 
-    def statements(self, world: World, between: Between) -> dict[str, int]:
+    def statements(self, world: World, between: Between, query: str = "") -> dict[str, int]:
         counted = {}
         for name, person in (
             ("patient", world.patient),
@@ -454,7 +516,7 @@ class TestTrips:
             ("coach", world.here.coach),
         ):
             between.forget()
-            thread(person, world)
+            thread(person, world, query)
             said = [statement for trip in between.trips for statement in trip]
             counted[name] = sum("SELECT" in one or "INSERT" in one for one in said)
         return counted

@@ -9,6 +9,7 @@ from sqlalchemy import bindparam
 
 from app.goals.service import GOALS as GOALS_KEPT
 from app.goals.tables import Goal
+from app.journal.links import FURTHEST
 from app.kernel.db import Db, Direct
 from app.kernel.identity import Caller
 from app.kernel.tables import columns
@@ -205,3 +206,66 @@ class TestLinks:
             }
         ]
         assert world.patient.get(f"{INTENTIONS}/{intention['id']}").json()["version"] == 1
+
+    def test_a_circle_through_a_hundred_entries_is_refused_and_words_are_still_amended(
+        self, world: World
+    ) -> None:
+        ids = a_chain(world.patient, 120)
+
+        refused = [
+            world.patient.put(f"{INTENTIONS}/{ids[0]}", came_from("note", ids[last]), base=1)
+            for last in (119, 109, 1)
+        ]
+        reworded = came_from("intention", ids[118]) | {"words": "Otherwise."}
+        kept = world.patient.put(f"{NOTES}/{ids[119]}", reworded, base=1)
+
+        assert [one.status_code for one in refused] == [422] * 3
+        reasons = {one.json()["errors"][0]["reason"] for one in refused}
+        assert reasons == {"must not itself come from this entry, directly or not"}
+        assert kept.status_code == 200, kept.text
+
+    def test_behind_more_entries_than_are_followed_no_link_is_led_but_words_are_amended(
+        self, world: World
+    ) -> None:
+        ids = a_chain(world.patient, FURTHEST + 2)
+        another = world.patient.post(INTENTIONS, an_intention()).json()["id"]
+
+        within = world.patient.put(
+            f"{INTENTIONS}/{another}", came_from("note", ids[FURTHEST - 1]), base=1
+        )
+        beyond = world.patient.put(
+            f"{INTENTIONS}/{another}", came_from("note", ids[FURTHEST + 1]), base=2
+        )
+        last = came_from("intention", ids[FURTHEST]) | {"words": "Otherwise."}
+        kept = world.patient.put(f"{NOTES}/{ids[FURTHEST + 1]}", last, base=1)
+
+        assert within.status_code == 200, within.text
+        assert beyond.status_code == 422
+        assert beyond.json()["errors"] == [
+            {"pointer": "/came_from", "reason": "has too many entries before it"}
+        ]
+        assert kept.status_code == 200, kept.text
+
+
+def came_from(kind: str, entry_id: str) -> dict[str, Any]:
+    """An intention or a note, whichever did not come from its like."""
+    made = a_note() if kind == "intention" else an_intention()
+    return made | {"came_from": {"kind": kind, "id": entry_id}}
+
+
+def a_chain(person: Person, length: int) -> list[str]:
+    """Intention, note, intention and so on, each of which came from the one before; their ids."""
+    ids = [str(uuid4()) for _ in range(length)]
+    kinds = ["intention", "note"]
+    entries = [
+        an_intention() if place == 0 else came_from(kinds[(place - 1) % 2], ids[place - 1])
+        for place in range(length)
+    ]
+    for begin in range(0, length, 400):
+        changes = [
+            {"kind": kinds[place % 2], "op": "create", "id": ids[place], "entry": entries[place]}
+            for place in range(begin, min(begin + 400, length))
+        ]
+        answer = person.post("/v1/sync", {"changes": changes})
+        assert {one["status"] for one in answer.json()["results"]} == {"created"}
+    return ids

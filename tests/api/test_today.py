@@ -14,11 +14,13 @@ from tests.api.test_clinic_instruments import a_definition, add, switch
 from tests.api.test_due import SCREENER, Course, enrolled
 from tests.api.test_protocol import a_point, a_protocol, publish
 from tests.builders import (
+    LEVELS,
     Clinic,
     Person,
     World,
     a_clinic,
     a_goal,
+    a_goal_rating,
     a_goal_step,
     a_practice,
     a_practice_tick,
@@ -152,6 +154,81 @@ class TestSteps:
         amended(course.patient, f"{MINE}/goals/{goal['id']}", resting, 1)
 
         assert of_kind(course.due(), "step") == []
+
+
+class TestGoals:
+    """Enrolled on Monday, 2026-03-02, at noon in UTC."""
+
+    def test_a_goal_is_in_it_from_a_fortnight_on_until_it_is_rated(self, course: Course) -> None:
+        goal = sent(course, "goals", a_goal(levels=LEVELS))
+        course.clock.turn(days=13)
+        early = of_kind(course.due(), "goal")
+        course.clock.turn(days=1)
+        [asked] = of_kind(course.due(), "goal")
+        course.clock.turn(days=9)
+        [overdue] = of_kind(course.due(), "goal")
+        sent(course, "goal-ratings", a_goal_rating(goal["id"], 0))
+        rated = of_kind(course.due(), "goal")
+        course.clock.turn(days=14)
+
+        [again] = of_kind(course.due(), "goal")
+
+        assert early == rated == []
+        assert asked == overdue
+        assert asked["key"] == f"goal/{goal['id']}/2026-03-16"
+        assert (asked["entry_id"], asked["expires_at"]) == (goal["id"], None)
+        assert (asked["opens_at"], asked["due_at"]) == (
+            "2026-03-16T00:00:00Z",
+            "2026-03-24T00:00:00Z",
+        )
+        assert again["key"] == f"goal/{goal['id']}/2026-04-08"
+
+    def test_only_what_is_worked_on_has_begun_and_has_levels_is_to_be_rated(
+        self, course: Course
+    ) -> None:
+        for changes in (
+            {},
+            {"levels": LEVELS, "status": "on-hold"},
+            {"levels": LEVELS, "starts_on": "2026-03-09"},
+        ):
+            sent(course, "goals", a_goal(**changes))
+        hidden = sent(course, "goals", a_goal(levels=LEVELS, tier="private"))
+        course.clock.turn(days=14)
+        after_a_fortnight = of_kind(course.due(), "goal")
+        theirs = course.therapist.get(f"{course.newcomer.record}/due").json()
+        course.clock.turn(days=7)
+
+        after_three_weeks = of_kind(course.due(), "goal")
+
+        assert [one["entry_id"] for one in after_a_fortnight] == [hidden["id"]]
+        assert of_kind(theirs, "goal") == []
+        assert len(after_three_weeks) == 2
+
+    def test_what_the_therapist_rated_is_still_for_the_patient_to_rate(
+        self, course: Course
+    ) -> None:
+        goal = sent(course, "goals", a_goal(levels=LEVELS))
+        course.clock.turn(days=14)
+        rating = a_goal_rating(goal["id"], 0) | {"recorded_at": course.clock.said()}
+        answer = course.therapist.post(f"{course.newcomer.record}/goal-ratings", rating)
+        assert answer.status_code == 201, answer.text
+
+        assert len(of_kind(course.due(), "goal")) == 1
+
+    def test_in_the_open_window_a_goal_goes_before_a_questionnaire_and_after_a_safety_check(
+        self, course: Course
+    ) -> None:
+        publish(course.administrator, after_doses())
+        sent(course, "goals", a_goal(levels=LEVELS))
+        course.clock.turn(days=14)
+        course.dose()
+        course.clock.turn(hours=1)
+
+        assert [(one["kind"], one["reason"]) for one in course.due()["in_order"]] == [
+            ("safety-check", "safety-first"),
+            ("goal", "open-window"),
+            ("questionnaire", "can-wait"),
+        ]
 
 
 class TestOrder:

@@ -124,7 +124,8 @@ class TestNumbers:
         told = week(lived.therapist, lived, LAST)
 
         assert "item-9" not in str(told)
-        assert {one["item"] for one in told["scores"]} >= {None, "mood"}
+        # Nor is what is asked about right now: two moments do not tell of a week.
+        assert {one["item"] for one in told["scores"]} == {None}
 
     def test_the_week_is_its_own(self, lived: World) -> None:
         told = week(lived.patient, lived, LAST)
@@ -230,6 +231,51 @@ class TestWhoSeesWhat:
     def test_a_coach_reads_no_week(self, lived: World) -> None:
         assert lived.here.coach.get(f"{lived.patient.record}/week").status_code == 403
 
+    def test_a_dose_whose_hours_for_a_talk_ended_in_the_week_without_one_is_told_to_both(
+        self, lived: World, clock: Clock
+    ) -> None:
+        """The dose was on 2026-02-27 at noon; its hours ended this Monday at noon."""
+        both = (lived.patient, lived.therapist)
+        told = [week(person, lived)["missed_windows"] for person in both]
+
+        assert [[one["dose_number"] for one in each] for each in told] == [[1], [1]]
+        assert told[0][0]["until_at"] == "2026-03-02T12:00:00Z"
+        for person in both:
+            assert week(person, lived, LAST)["missed_windows"] == []
+            assert "after dose 1, until 2026-03-02 12:00" in page(person, lived, "2026-03-02")
+
+        talk = an_integration_session(
+            scheduled_at=clock.said(days=-1), recorded_at=clock.said(), status="attended"
+        )
+        sent(lived.therapist, lived, "integration-sessions", talk)
+        assert week(lived.therapist, lived)["missed_windows"] == []
+        assert "No talk" not in page(lived.therapist, lived, "2026-03-02")
+
+    def test_a_score_of_long_ago_is_nothing_to_compare_with(
+        self, timed_world: World, clock: Clock
+    ) -> None:
+        for days, total in ((-60, 20), (-4, 8)):
+            body = a_check_in(answers=phq_9(total), recorded_at=clock.said(days=days))
+            sent(timed_world.patient, timed_world, "check-ins", body)
+
+        [moved] = week(timed_world.therapist, timed_world, LAST)["scores"]
+        text = page(timed_world.therapist, timed_world)
+
+        assert (moved["before"], moved["before_at"], moved["change"]) == (None, None, None)
+        assert "nothing to compare with" in text
+
+    def test_before_has_its_date_for_goals_too(self, timed_world: World, clock: Clock) -> None:
+        world = timed_world
+        goal_id = sent(world.patient, world, "goals", a_goal(levels=LEVELS))["id"]
+        for days in (-90, -3):
+            rating = a_goal_rating(goal_id, 1, recorded_at=clock.said(days=days))
+            sent(world.patient, world, "goal-ratings", rating)
+
+        [moved] = week(world.therapist, world, LAST)["goals"]
+
+        assert moved["before_at"] == "2025-12-02T12:00:00Z"
+        assert "(2025-12-02)" in page(world.therapist, world)
+
 
 class TestPage:
     def test_it_says_what_the_numbers_say(self, lived: World) -> None:
@@ -244,6 +290,8 @@ class TestPage:
             "step next care-team",
             "integration session",
             "no proof",
+            "(2026-02-20)",
+            *week(lived.therapist, lived, LAST)["conventions"],
         ):
             assert said in text
 

@@ -1,9 +1,11 @@
 """Goal attainment scaling: T by the published formula, and everything around it."""
 
+from dataclasses import replace
 from datetime import date
 from itertools import product
 from math import inf, nan
 from random import Random
+from typing import Final
 
 import pytest
 from hypothesis import given, settings
@@ -22,6 +24,7 @@ from app.clinical.attainment import (
     Achievement,
     Attainment,
     Level,
+    RatedOn,
     Rater,
     Scaled,
     State,
@@ -30,8 +33,10 @@ from app.clinical.attainment import (
     level_fault,
     lifecycle_status,
     may_move,
-    may_write_levels,
+    may_write_scale,
+    over_time,
     rater_shown,
+    rating_from,
     step_fault,
     t_score,
     weight_fault,
@@ -251,10 +256,10 @@ class TestLifecycle:
         assert lifecycle_status(State.ON_HOLD, date(2026, 3, 30), today) == "on-hold"
 
     def test_levels_are_written_before_the_first_rating(self) -> None:
-        assert may_write_levels(State.PROPOSED, is_rated=False)
-        assert may_write_levels(State.ACTIVE, is_rated=False)
-        assert not may_write_levels(State.ACTIVE, is_rated=True)
-        assert not may_write_levels(State.ENTERED_IN_ERROR, is_rated=False)
+        assert may_write_scale(State.PROPOSED, is_rated=False)
+        assert may_write_scale(State.ACTIVE, is_rated=False)
+        assert not may_write_scale(State.ACTIVE, is_rated=True)
+        assert not may_write_scale(State.ENTERED_IN_ERROR, is_rated=False)
 
 
 class TestLevels:
@@ -334,15 +339,94 @@ class TestWeightsAndSteps:
         assert weight_fault([1, 2.5, 9]) is None
         assert weight_fault([]) is None
 
-    def test_a_step_is_not_due_before_its_goal_starts(self) -> None:
-        start = date(2026, 5, 2)
+    def test_a_step_neither_starts_nor_is_due_before_its_goal_starts(self) -> None:
+        start, eve = date(2026, 5, 2), date(2026, 5, 1)
+        reason = "must not be before the goal starts"
 
-        assert step_fault(start, date(2026, 5, 1)) == Fault(
-            "/due_on", "must not be before the goal starts"
+        assert step_fault(start, starts_on=None, due_on=eve) == Fault("/due_on", reason)
+        assert step_fault(start, starts_on=eve, due_on=start) == Fault("/starts_on", reason)
+        assert step_fault(start, starts_on=eve, due_on=None) == Fault("/starts_on", reason)
+        assert step_fault(start, starts_on=start, due_on=start) is None
+        assert step_fault(None, starts_on=eve, due_on=eve) is None
+        assert step_fault(start, starts_on=None, due_on=None) is None
+
+
+MAY: Final = [date(2026, 5, day) for day in range(1, 32)]
+GOALS_SCALED: Final = {
+    "a": Scaled(1, -1, None),
+    "b": Scaled(1, -1, None),
+    "unbased": Scaled(1, None, None),
+}
+
+
+class TestOverTime:
+    def test_after_each_day_t_is_of_the_goals_rated_by_then(self) -> None:
+        told = over_time(
+            GOALS_SCALED,
+            [
+                RatedOn("a", MAY[0], -1),
+                RatedOn("a", MAY[4], 0),
+                RatedOn("b", MAY[4], 0),
+                RatedOn("a", MAY[9], 1),
+                RatedOn("b", MAY[9], 0),
+                RatedOn("b", MAY[9], 1),
+            ],
         )
-        assert step_fault(start, start) is None
-        assert step_fault(None, start) is None
-        assert step_fault(start, None) is None
+
+        assert [(one.on, one.goals) for one in told] == [(MAY[0], 1), (MAY[4], 2), (MAY[9], 2)]
+        assert [one.attained_t for one in told] == [40, 50, 62.4035]
+        assert [one.baseline_t for one in told] == [40, 37.5965, 37.5965]
+        assert told[-1].change == pytest.approx(62.4035 - 37.5965, abs=2e-4)
+
+    def test_a_goal_without_a_baseline_makes_no_day_and_neither_does_another_s(self) -> None:
+        assert over_time(GOALS_SCALED, [RatedOn("unbased", MAY[0], 1)]) == []
+        assert over_time(GOALS_SCALED, [RatedOn("elsewhere", MAY[0], 1)]) == []
+        assert over_time({}, []) == []
+
+    def test_the_newest_days_are_told_and_count_what_was_said_before_them(self) -> None:
+        ratings_ = [RatedOn("a", MAY[0], 2), *(RatedOn("b", day, 2) for day in MAY[1:])]
+
+        told = over_time(GOALS_SCALED, ratings_, most=3)
+
+        assert [one.on for one in told] == MAY[-3:]
+        assert {one.goals for one in told} == {2}
+        assert told == over_time(GOALS_SCALED, ratings_)[-3:]
+
+    @law
+    @given(
+        st.lists(
+            st.builds(
+                RatedOn,
+                st.sampled_from([*GOALS_SCALED, "elsewhere"]),
+                st.sampled_from(MAY),
+                st.sampled_from(LEVELS),
+            ),
+            max_size=20,
+        )
+    )
+    def test_the_last_day_says_what_is_attained_now(self, said: list[RatedOn]) -> None:
+        said = sorted(said, key=lambda each: each.on)
+        latest = {each.goal: each.level for each in said}
+        now = attainment(
+            [replace(goal, level=latest.get(name)) for name, goal in GOALS_SCALED.items()]
+        )
+
+        told = over_time(GOALS_SCALED, said)
+
+        last = told[-1] if told else None
+        assert (last.attained_t if last else None) == now.attained_t
+        assert (last.goals if last else 0) == now.goals
+
+
+class TestWhenToRate:
+    def test_a_goal_is_rated_a_fortnight_after_it_began_or_was_rated(self) -> None:
+        begun, rated = date(2026, 5, 1), date(2026, 5, 9)
+
+        assert rating_from(begun, None) == (date(2026, 5, 15), date(2026, 5, 22))
+        assert rating_from(begun, rated) == (date(2026, 5, 23), date(2026, 5, 30))
+
+    def test_a_rating_of_before_it_began_does_not_bring_it_forward(self) -> None:
+        assert rating_from(date(2026, 5, 9), date(2026, 5, 1))[0] == date(2026, 5, 23)
 
 
 class TestCodes:

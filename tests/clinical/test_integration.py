@@ -5,11 +5,13 @@ import pytest
 from app.clinical.integration import (
     MOVES,
     STALLED_AFTER_DAYS,
+    MissedWindow,
     Proposal,
     Session,
     State,
     is_stalled,
     may_move,
+    missed_windows,
     proposal,
 )
 
@@ -89,6 +91,42 @@ class TestMoves:
     )
     def test_a_move_is_legal_or_not(self, before: State, after: State, is_legal: bool) -> None:
         assert may_move(before, after) is is_legal
+
+
+def missed(doses: list[int], *sessions: Session, now: int = 100 * DAY) -> list[int]:
+    found = missed_windows(doses, sessions, within_hours=(24, 72), now=now)
+    return [one.dose_number for one in found]
+
+
+class TestMissedWindows:
+    def test_a_dose_whose_hours_passed_without_a_talk_is_told_with_them(self) -> None:
+        assert missed_windows([0, 10 * DAY], [], within_hours=(24, 72), now=12 * DAY) == [
+            MissedWindow(dose_number=1, given_at=0, from_at=DAY, until_at=3 * DAY)
+        ]
+
+    def test_it_is_missed_once_its_hours_have_passed_and_not_before(self) -> None:
+        assert missed([0], now=3 * DAY - 1) == []
+        assert missed([0], now=3 * DAY) == [1]
+
+    @pytest.mark.parametrize(
+        ("at", "is_missed"), [(DAY - 1, True), (DAY, False), (3 * DAY, False), (3 * DAY + 1, True)]
+    )
+    def test_both_ends_of_the_hours_belong_to_them(self, at: int, is_missed: bool) -> None:
+        assert bool(missed([0], Session("a", at, State.ATTENDED))) is is_missed
+
+    @pytest.mark.parametrize("state", State)
+    def test_a_talk_is_one_that_is_scheduled_or_was_attended(self, state: State) -> None:
+        is_talk = state in {State.SCHEDULED, State.ATTENDED}
+
+        assert bool(missed([0], Session("a", 2 * DAY, state))) is not is_talk
+
+    def test_one_talk_may_lie_within_the_hours_of_two_doses(self) -> None:
+        assert missed([0, DAY], Session("a", 2 * DAY + DAY // 2, State.ATTENDED)) == []
+
+    def test_the_newest_dose_is_told_first(self) -> None:
+        doses = [0, 10 * DAY, 20 * DAY]
+
+        assert missed(doses, Session("a", 12 * DAY, State.ATTENDED)) == [3, 1]
 
 
 class TestStalled:

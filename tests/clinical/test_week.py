@@ -34,6 +34,7 @@ STARTS, ENDS = bounds(MONDAY, BERLIN)
 LATER = date(2026, 3, 20)
 PHQ_9 = find("phq-9")
 MOOD = find("momentary").items[0]
+OF_A_DAY = next(item for item in find("daily").items if item.scale is not None)
 
 
 def scores(*points: tuple[int, float | None]) -> Measured:
@@ -109,9 +110,22 @@ class TestScores:
         assert (found.direction, found.reliable) == (direction, reliable)
 
     def test_a_scale_without_a_published_value_says_nothing_of_it(self) -> None:
-        found = moved(Measured("mood", MOOD, [STARTS - 1, STARTS], [3, 9]))
+        found = moved(Measured("mood", OF_A_DAY, [STARTS - 1, STARTS], [3, 9]))
 
         assert (found.change, found.reliable) == (6, None)
+
+    def test_what_is_asked_about_right_now_has_not_moved(self) -> None:
+        assert told(measured=[Measured("mood", MOOD, [STARTS - 1, STARTS], [3, 9])]).scores == ()
+
+    @pytest.mark.parametrize(("days", "before"), [(35, 15), (36, None), (800, None)])
+    def test_a_score_that_is_too_old_is_nothing_to_compare_with(
+        self, days: int, before: int | None
+    ) -> None:
+        found = moved(scores((2 - days, 15), (2, 9)), [STARTS + (2 - days) * DAY])
+
+        assert (found.before, found.change) == (before, None if before is None else -6)
+        assert (found.before_at is None) == (before is None)
+        assert (found.after, found.straddles) == (9, before is not None)
 
     def test_the_first_score_there_is_has_not_moved(self) -> None:
         found = moved(scores((0, 15)))
@@ -155,8 +169,8 @@ class TestGoals:
         ]
 
         assert told(rated=rated).goals == (
-            GoalMoved("walk", Rater.PATIENT, -1, 1, 2),
-            GoalMoved("walk", Rater.THERAPIST, None, -1, None),
+            GoalMoved("walk", Rater.PATIENT, -1, STARTS - DAY, 1, 2),
+            GoalMoved("walk", Rater.THERAPIST, None, None, -1, None),
         )
 
     @law

@@ -337,6 +337,7 @@ class TestWhyNot:
         self, told: tuple[float | None, float | None, float | None, int, int], sentence: str
     ) -> None:
         names = ("baseline_t", "attained_t", "change", "goals", "left_out")
-        score = TScoreOut.model_validate(dict(zip(names, told, strict=True)))
+        besides = {"is_single_goal": False, "over_time": []}
+        score = TScoreOut.model_validate(dict(zip(names, told, strict=True)) | besides)
 
         assert goals.why_not(score, Rater.THERAPIST) == sentence

@@ -127,6 +127,7 @@ class TestThread:
             return StoryEntryOut.model_validate(
                 {
                     **nothing,
+                    "has_earlier": False,
                     "kind": kind,
                     "id": uuid4(),
                     "version": 1,

@@ -142,13 +142,17 @@ def record_of(people: People) -> str:
     return people["patient"].record
 
 
+_DEFINITIONS: Final = {"sources", "conventions"}
+"""How the numbers are explained, which may be said better."""
+
+
 def lost(before: Any, now: Any, at: str = "") -> Iterator[str]:
     """Where an answer of before is not in that of now; what came besides is none."""
     if isinstance(before, dict) and isinstance(now, dict):
         for name, value in before.items():
             if name not in now:
                 yield f"{at}/{name} is gone"
-            else:
+            elif name not in _DEFINITIONS:
                 yield from lost(value, now[name], f"{at}/{name}")
     elif isinstance(before, list) and isinstance(now, list):
         if len(before) != len(now):

@@ -169,6 +169,8 @@ def parameters(stage: Stage, ids: Ids, name: str, kind: str) -> dict[str, Any]:
         "PRACTICES_NAMED": {"ids": [entries["practices"]]},
         "NAMED_STRATEGIES": {"ids": [entries["coping-strategies"]]},
         "TIMES_RATED": {"goal_id": entries["goals"]},
+        "STEPS_BEFORE": {"goal_id": entries["goals"], "starts_on": date(2099, 1, 1)},
+        "SOURCES_SEEN": {"kinds": ["note"], "ids": [entries["notes"]]},
         "TIMES_SAID": {"kind": "goal", "entry_id": entries["goals"]},
         "PIN": {"id": entries["baselines"]},
         "DEVICE": {"id": entries["devices"]},
