@@ -586,7 +586,9 @@ class TestFollow:
         ):
             assert number in told
         assert set(trajectory.conventions) < set(trajectory.sources)
-        assert [label.split(",")[0].split(" (")[0] for label in trajectory.conventions] == [
+        assert [
+            label.split(",")[0].split(" (")[0].split(";")[0] for label in trajectory.conventions
+        ] == [
             "Time since the last dose",
             "Baseline",
             "Partial response",
