@@ -138,7 +138,8 @@ def changes(start: float, totals: Sequence[float | None]) -> dict[float, float]:
 
 
 def percents(start: float, totals: Sequence[float | None]) -> dict[float, float | None]:
-    """Per cent change from the baseline by total, rounded half away from zero.
+    """Per cent change from the baseline by total, rounded half away from zero: current minus
+    baseline, so that a fall is negative whichever end is better.
 
     By total and not by point: there are at most a few dozen totals, however long the
     series. In exact numbers, so that a fall of exactly half is exactly -50.

@@ -47,6 +47,7 @@ class Point:
     dose_number: int
     hours: float | None
     window: str
+    straddles: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,6 +244,7 @@ def _points(of: TrajectoryOut) -> list[Point]:
         of.points.dose_number,
         of.points.hours_since_dose,
         of.points.window,
+        of.points.straddles_dose,
     )
     return [Point(*row) for row in zip(*columns, strict=True)][::-1]
 

@@ -36,7 +36,7 @@ _STATES: Final = {
     "lost": "lost",
 }
 _LOST_BY: Final = {
-    "two-assessments": "by two assessments",
+    "two-assessments": "by answers in a row without one",
     "rise-from-best": "by a rise from the best score",
 }
 _SUDDEN_TOLD: Final = 3

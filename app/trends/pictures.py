@@ -71,12 +71,13 @@ def of_doses(told: bytes, measured: Measured, time_zone: str, frame: Frame) -> S
     answer = json.loads(told)
     doses, baseline = answer["doses"], answer["baseline"]
     points = [
-        Point(datetime.fromisoformat(at), score, dose["number"], hours)
+        Point(datetime.fromisoformat(at), score, dose["number"], hours, spans)
         for dose in doses
-        for at, score, hours in zip(
+        for at, score, hours, spans in zip(
             dose["points"]["effective_at"],
             dose["points"]["score"],
             dose["points"]["hours_since_dose"],
+            dose["points"]["straddles_dose"],
             strict=True,
         )
     ]
@@ -145,12 +146,13 @@ def course_of(
     assert scale is not None
     columns = told["points"]
     points = [
-        Point(datetime.fromisoformat(at), score, number, hours)
-        for at, score, number, hours in zip(
+        Point(datetime.fromisoformat(at), score, number, hours, spans)
+        for at, score, number, hours, spans in zip(
             columns["effective_at"],
             columns["score"],
             columns["dose_number"],
             columns["hours_since_dose"],
+            columns["straddles_dose"],
             strict=True,
         )
     ]

@@ -176,7 +176,7 @@ def page(report: Report, svg: bytes | None) -> bytes:
         # Made by the process that draws, from words that it escaped.
         chart=None if svg is None else Markup(svg.decode()),  # noqa: S704
         under=course.under(report.seen),
-        broken=course.BROKEN,
+        notes=course.notes(report.seen),
         scores=scores._replace(rows=scores.rows[:_ROWS_SHOWN]),
         scores_left_out=max(0, len(scores.rows) - _ROWS_SHOWN),
         doses=doses,

@@ -111,6 +111,16 @@ class TestNumbers:
         assert {"reliable", "reliable-recovery"} <= keys
         assert keys & {"response", "remission", "response-course"} == set()
 
+    def test_points_and_per_cent_have_one_sign(self, treated: World) -> None:
+        told = report(treated)
+
+        latest = told["trajectory"]["latest"]
+        [said] = [one["value"] for one in told["outcomes"] if one["key"] == "change"]
+        assert latest["change"] < 0
+        assert latest["percent_change"] < 0
+        percent = f"{latest['percent_change']:+g}"
+        assert said == f"{latest['change']:+g} points ({percent} %), improved"
+
     def test_it_says_who_made_it(self, treated: World) -> None:
         theirs, own = report(treated)["made_by"], treated.patient.get("/v1/patients/me/report")
 

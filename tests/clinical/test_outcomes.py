@@ -147,6 +147,7 @@ class TestLookingBack:
         assert scale is not None
 
         assert not straddles_first_dose(scale.recall, 0)
+        assert "sooner than 30 days" in looks_back(scale_of("pcl-5").recall)
         assert looks_back(scale.recall) == ""
 
 

@@ -207,6 +207,59 @@ class TestCourse:
         assert higher == sorted(higher, reverse=True)
 
 
+class TestSpanning:
+    """Answers that speak of time before a dose and after it."""
+
+    SEEN = a_course([18, 12, None, 8])
+    MIXED = SEEN._replace(
+        points=[one._replace(spans_dose=place in (1, 2)) for place, one in enumerate(SEEN.points)]
+    )
+
+    def test_such_a_score_is_hollow_and_the_legend_and_the_words_say_so(self) -> None:
+        chart = course.chart(self.MIXED)
+
+        assert [row["score"] for row in rows(chart, course.SPANS)] == [12]
+        assert [row["score"] for row in rows(chart, course.SCORE)] == [8]
+        (shapes,) = {
+            tuple(zip(one["scale"]["domain"], one["scale"]["range"], strict=True))
+            for one in parts(chart)
+            if one.get("field") == "kind" and "circle" in one.get("scale", {}).get("range", ())
+        }
+        assert dict(shapes)[course.SPANS] not in ("circle", None)
+        assert "Hollow:" in words(chart)
+
+    def test_where_there_is_none_nothing_is_said_of_it(self) -> None:
+        for chart in (course.chart(self.SEEN), together.chart(several(self.SEEN))):
+            assert course.SPANS not in words(chart)
+            assert "Hollow" not in words(chart)
+
+    def test_several_series_say_so_once_below_the_last(self) -> None:
+        chart = together.chart(several(self.MIXED, a_course([3, 2], label="GAD-7")))
+
+        assert words(chart).count("Hollow:") == 1
+
+    def test_from_each_dose_it_is_hollow_too(self) -> None:
+        points = [
+            Point(day(4), 12, 1, 24.0, spans_dose=True),
+            Point(day(5), 10, 1, 48.0),
+        ]
+
+        chart = aligned.chart(a_course([], points=points))
+
+        hollow = [
+            [row["score"] for row in one["data"]["values"]]
+            for one in parts(chart)
+            if isinstance(one.get("mark"), dict) and one["mark"].get("filled") is False
+        ]
+        assert hollow == [[12]]
+        assert "Hollow:" in words(chart)
+
+    def test_the_table_says_so(self) -> None:
+        said = [row[3] for row in of_course(self.MIXED).rows]
+
+        assert ["before a dose too" in one for one in said] == [False, True, True, False]
+
+
 class TestTogether:
     def test_each_scale_has_its_own_axis_and_all_the_same_days(self) -> None:
         later = a_course([5, 6], title="Sleep", points=[Point(day(90), 6)])

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
+from app.trends.charts.course import SPANNING
 from app.trends.charts.look import (
     Palette,
     Span,
@@ -95,13 +96,15 @@ def chart(course: Course, frame: Frame = SCREEN, faded: Sequence[Faded] = ()) ->
             line["opacity"] = 0.55
         mark = {"type": "point", "filled": True, "color": colour, "size": dots, "shape": shape}
         layers.append({"data": {"values": some}, "mark": line, "encoding": encoding})
-        layers.append(
-            {
-                "data": {"values": some},
-                "mark": {**mark, "opacity": 0.8 if some is earlier else 1},
-                "encoding": {**encoding, "tooltip": told},
-            }
-        )
+        for spans in (False, True):
+            dot = {**mark, "opacity": 0.8 if some is earlier else 1}
+            layers.append(
+                {
+                    "data": {"values": [row for row in some if row["spans"] is spans]},
+                    "mark": {**dot, "filled": False, "strokeWidth": 1.5} if spans else dot,
+                    "encoding": {**encoding, "tooltip": told},
+                }
+            )
     ends = latest[-1:]
     layers.append(
         {
@@ -124,6 +127,8 @@ def chart(course: Course, frame: Frame = SCREEN, faded: Sequence[Faded] = ()) ->
     words = course.caveat
     if faded:
         words = f"{_FADED} {words}"
+    if any(row["spans"] for row in rows):
+        words = f"{SPANNING} {words}"
     if not course.measures_hours:
         words = (
             f"{course.label} asks about a longer time than has passed: it cannot show the first"
@@ -160,6 +165,7 @@ def _rows(points: Sequence[Point]) -> list[Spec]:
                 "score": one.score,
                 "dose": one.dose_number,
                 "stretch": stretch,
+                "spans": one.spans_dose,
                 "is_latest": one.dose_number == last,
                 "name": f"dose {one.dose_number}",
             }

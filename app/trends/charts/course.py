@@ -46,7 +46,10 @@ BROKEN: Final = (
 _FEW: Final = 4
 """Scores below which there is no usual time."""
 
+SPANNING: Final = "Hollow: the answers speak of time before a dose and of time after it."
+
 SCORE: Final = "Score"
+SPANS: Final = "Spans a dose"
 BASELINE: Final = "Baseline"
 DOSE: Final = "Dose"
 FLAG: Final = "Flag"
@@ -54,12 +57,17 @@ INCOMPLETE: Final = "Incomplete"
 MISSED: Final = "Not answered"
 _SHAPES: Final = {
     SCORE: "circle",
+    # A ring: the inner circle runs the other way and so is left empty.
+    SPANS: "M0,-1A1,1,0,1,1,0,1A1,1,0,1,1,0,-1ZM0,-.55A.55,.55,0,1,0,0,.55A.55,.55,0,1,0,0,-.55Z",
     BASELINE: "diamond",
     DOSE: "triangle-down",
     FLAG: "triangle-up",
     INCOMPLETE: "cross",
     MISSED: "square",
 }
+
+_RING: Final = 20
+"""The smallest of which one sees that it is hollow."""
 
 KINDS: Final = tuple(_SHAPES)
 
@@ -73,7 +81,7 @@ def chart(course: Course, frame: Frame = SCREEN) -> Spec:
     columns = len(kinds) if width >= 90 * len(kinds) else 3
     rows = -(-len(kinds) // columns)
     said = f"Day ({plot.clock.name})"
-    words, top = f"{course.caveat} {BROKEN}", plot.height + 48 + 17 * rows
+    words, top = f"{course.caveat} {notes(course)}", plot.height + 48 + 17 * rows
     inside: Spec = {
         "width": plot.width,
         "height": plot.height,
@@ -86,6 +94,12 @@ def chart(course: Course, frame: Frame = SCREEN) -> Spec:
     }
     offset = 28 if course.doses else 14
     return dressed(frame, course.title, under(course), description(course), inside, offset=offset)
+
+
+def notes(*courses: Course) -> str:
+    """What has to be said below these of how they are drawn."""
+    spans = any(SPANS in kinds_of(course) for course in courses)
+    return f"{SPANNING} {BROKEN}" if spans else BROKEN
 
 
 def sparkline(course: Course, frame: Frame = LINE) -> Spec:
@@ -205,6 +219,8 @@ def layers(course: Course, plot: Plot, kinds: Sequence[str], *, legend_columns: 
     )
     size = 46 if len(rows) <= 60 else 12 if len(rows) <= 200 else 5
     found.append(_marked(plot, [one for one in rows if one["kind"] == SCORE], y, looks, size))
+    spanning = [one for one in rows if one["kind"] == SPANS]
+    found.append(_marked(plot, spanning, y, looks, max(size, _RING)))
     found.append(_marked(plot, [one for one in rows if one["kind"] == BASELINE], y, looks, 130))
     at_foot = {"value": plot.height}
     left_out = [
@@ -281,9 +297,16 @@ def under(course: Course) -> str:
 
 def kinds_of(course: Course) -> list[str]:
     """What there is to be told apart."""
+    baseline = _baseline_at(course)
+    drawn = {
+        one.spans_dose
+        for place, one in enumerate(course.points)
+        if one.score is not None and place != baseline
+    }
     there = {
-        SCORE: any(one.score is not None for one in course.points),
-        BASELINE: _baseline_at(course) is not None,
+        SCORE: False in drawn,
+        SPANS: True in drawn,
+        BASELINE: baseline is not None,
         DOSE: bool(course.doses),
         FLAG: bool(course.flags),
         INCOMPLETE: any(one.score is None for one in course.points),
@@ -314,7 +337,7 @@ def _scores(course: Course, own: Clock) -> list[Spec]:
             "t": own.of(one.at),
             "score": one.score,
             "stretch": stretch,
-            "kind": BASELINE if place == baseline else SCORE,
+            "kind": BASELINE if place == baseline else SPANS if one.spans_dose else SCORE,
         }
         if words := named(course, one.score):
             row["band"] = words.strip(" ()")
@@ -328,6 +351,7 @@ def _looks(kinds: Sequence[str], colours: Palette, columns: int) -> Spec:
     """The channels by which kinds of marks differ: shape first, colour too."""
     hues = {
         SCORE: colours.score,
+        SPANS: colours.score,
         BASELINE: colours.ink,
         DOSE: colours.dose,
         FLAG: colours.danger,

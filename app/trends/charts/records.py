@@ -27,12 +27,14 @@ class Point(NamedTuple):
     """A moment at which the questionnaire was answered. score: None where it is incomplete.
 
     hours_since_dose: None before any.
+    spans_dose: its answers speak of time before a dose and after.
     """
 
     at: datetime
     score: float | None
     dose_number: int = 0
     hours_since_dose: float | None = None
+    spans_dose: bool = False
 
 
 class Flag(NamedTuple):

@@ -27,6 +27,8 @@ def of_course(course: Course) -> Table:
             where = "before any dose"
         else:
             where = f"{_ago(one.hours_since_dose)} after dose {one.dose_number}"
+        if one.spans_dose:
+            where += ", speaks of time before a dose too"
         score = "incomplete" if one.score is None else plain(one.score)
         is_baseline = course.baseline is not None and course.baseline.at == one.at
         rows.append((own.day(one.at), score + (" (baseline)" if is_baseline else ""), band, where))

@@ -6,6 +6,8 @@ from typing import Final
 
 from app.trends.charts.course import (
     KINDS,
+    SPANNING,
+    SPANS,
     description,
     kinds_of,
     layers,
@@ -50,13 +52,14 @@ def chart(together: Together, frame: Frame = SCREEN) -> Spec:
     )
     days = Days(plot.shown, width, LEFT, own, [own.of(at) for at in together.doses])
     kinds = [kind for kind in KINDS if any(kind in kinds_of(one) for one in courses)]
+    said_below = f"{SPANNING} {together.caveat}" if SPANS in kinds else together.caveat
     stacked = [*_happened(together.around, days, frame)]
     for number, course in enumerate(courses, 1):
         is_last = number == len(courses)
-        words = together.caveat if is_last and not sources else None
+        words = said_below if is_last and not sources else None
         stacked.append(_course(course, plot, kinds if is_last else [], kinds, frame, words))
     for number, source in enumerate(sources, 1):
-        words = together.caveat if number == len(sources) else None
+        words = said_below if number == len(sources) else None
         stacked.append(panel(source, days, frame, is_numbered=not courses, words=words))
     if not together.panels:
         stacked.append(_nothing(plot, frame, together.caveat))

@@ -17,7 +17,14 @@ class PointsOut(Open):
         Field(description="Total, or the item's answer; null if incomplete."),
     ]
     change: Annotated[list[int | float | None], Field(description="Current minus baseline.")]
-    percent_change: list[float | None]
+    percent_change: Annotated[
+        list[float | None],
+        Field(
+            description="(Current - baseline) / baseline x 100, with the sign of `change`: from 25"
+            " to 12 it is -52. Where lower is better, improvement in per cent is its opposite. Null"
+            " if the baseline is 0."
+        ),
+    ]
     dose_number: list[int]
     hours_since_dose: list[float | None]
     window: list[str]
@@ -76,8 +83,14 @@ class OutcomeOut(Open):
     score: int | float
     effective_at: datetime
     band: str | None
-    change: int | float
-    percent_change: float | None
+    change: Annotated[int | float, Field(description="Current minus baseline.")]
+    percent_change: Annotated[
+        float | None,
+        Field(
+            description="(Current - baseline) / baseline x 100, with the sign of `change`: a fall"
+            " is negative, and `direction` says whether that is better. Null if the baseline is 0."
+        ),
+    ]
     direction: Annotated[
         str,
         Field(description="improved, worse, unchanged; changed where neither end is better"),
