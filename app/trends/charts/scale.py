@@ -103,6 +103,7 @@ def line_layers(course: Course, plot: Plot, y: Spec) -> list[Spec]:
         found.append((line.label, line.score, list(dash), plot.colours.goal))
     found = [one for one in found if course.minimum <= one[1] <= course.maximum]
     points_a_pixel = (course.maximum - course.minimum) / plot.height
+    latest = next((one.score for one in reversed(course.points) if one.score is not None), None)
     # Words that would lie on each other are set side by side.
     taken: list[tuple[float, float]] = []
     layered: list[Spec] = []
@@ -114,7 +115,10 @@ def line_layers(course: Course, plot: Plot, y: Spec) -> list[Spec]:
                 start = max(start, end + 12)
         if not is_baseline:
             taken.append((score, start + 5.5 * len(words)))
-        is_at_top = (course.maximum - score) / points_a_pixel < 12
+        is_below = (course.maximum - score) / points_a_pixel < 12
+        if is_baseline and latest is not None and score > course.minimum + 12 * points_a_pixel:
+            # On the other side of its line than the newest score, which is at the same edge.
+            is_below = is_below or latest >= score
         layered.append(
             {
                 "data": {"values": [{"score": score}]},
@@ -129,8 +133,8 @@ def line_layers(course: Course, plot: Plot, y: Spec) -> list[Spec]:
                     "type": "text",
                     # Where the latest scores have usually left it.
                     "align": "right" if is_baseline else "left",
-                    "baseline": "top" if is_at_top else "bottom",
-                    "dy": 3 if is_at_top else -2,
+                    "baseline": "top" if is_below else "bottom",
+                    "dy": 3 if is_below else -2,
                     "fontSize": 10,
                     "color": colour,
                     "aria": False,
