@@ -77,6 +77,7 @@ class Goals:
 
     goals: list[OneGoal]
     t_scores: list[TScore]
+    caveat: str
     sources: list[str]
     is_cut: bool
     next_page: str | None
@@ -121,6 +122,7 @@ def goals_page(visit: Inside, patient_id: str, cursor: Cursor = None) -> Answer:
     view = Goals(
         goals=[_one(goal, on_scale.get(goal.id), parts, visit, chart) for goal in page.entries],
         t_scores=scores if cursor is None and page.entries else [],
+        caveat=told.caveat,
         sources=told.sources,
         is_cut=parts.is_cut,
         next_page=page.next_cursor and with_query(here, cursor=page.next_cursor),

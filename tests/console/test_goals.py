@@ -106,8 +106,9 @@ class TestReading:
         page = browser.get(path).text
 
         assert "1 goal</td>" in page
-        assert "One goal is no group" in page
+        assert "Do not read T of a single goal against a norm" in page
         assert "Not defined because the therapist has rated none of them yet." in page
+        assert "T over time" not in page  # of one day there is no course
 
     def test_a_goal_without_levels_says_that_nobody_can_rate_it_and_has_no_form(
         self, browser: Browser, world: World, path: str
