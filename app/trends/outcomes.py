@@ -31,7 +31,7 @@ from app.people.chart import Right, has_consented, open_panel
 from app.people.tables import Patient
 from app.treatment import service as treatment
 from app.treatment.tables import DosingSession
-from app.trends import gathered
+from app.trends import gathered, series
 from app.trends.schemas.outcomes import (
     CurveOut,
     CurveStepOut,
@@ -152,7 +152,7 @@ def read_outcomes(
     open_panel(db, caller, READ_OUTCOMES, now)
     if stratum is not None and stratum not in STRATA:
         raise invalid("query:stratum", "is not one of the known values")
-    scale, tally = _tally(db, instrument, stratum, now)
+    scale, tally, left_out = _tally(db, instrument, stratum, now)
     whole = _added_up(tally.groups.values())
     shown = {EVERYBODY: whole}
     groups = _large_enough(tally.groups)
@@ -160,6 +160,7 @@ def read_outcomes(
         instrument=instrument,
         stratum=stratum,
         as_of=now,
+        left_out=left_out if suppression.may_be_told(left_out) else None,
         levels=list(LEVELS[: tally.levels]),
         groups=[
             *_tables(shown, tally.levels),
@@ -178,40 +179,46 @@ def read_outcomes(
     )
 
 
-def _tally(db: Db, key: str, stratum: str | None, now: datetime) -> tuple[Scale, Tally]:
+def _tally(db: Db, key: str, stratum: str | None, now: datetime) -> tuple[Scale, Tally, int]:
+    """The scale, those counted, and how many of their answers were to a version left out."""
     try:
-        scale = packs.find(db, key).total
+        every = packs.versions(db, key)
+        scale = every[0].total
     except UnknownInstrument:
         scale = None
     if scale is None:
         raise invalid("query:instrument", "is not an instrument with a total")
+    alike = series.alike(every[0], every)
     versions = db.all(VERSIONS)
     published = [microseconds(one.published_at) for one in versions]
     in_stratum = STRATA[stratum] if stratum is not None else lambda _: EVERYBODY
     tally = Tally(scale, microseconds(now))
     after_id = UUID(int=0)
+    left_out = 0
     while members := db.all(COHORT, after_id=after_id, limit=CHUNK, now=now):
         after_id = members[-1].id
-        found = gathered.gather(db, [one.id for one in members], [key], since=None)
+        ids = [one.id for one in members]
+        found = gathered.gather(db, ids, [key], versions=alike, since=None)
+        left_out += found.left_out
         for member in members:
             doses = found.doses.get(member.id)
             if not doses:
                 continue
-            series = found.series.get(member.id, {}).get(key)
+            scores = found.series.get(member.id, {}).get(key)
             held = bisect_right(published, doses[0])
             facts = _Facts(member, versions[held - 1].version if held else 0)
             heard = member.last_heard_at
             tally.add(
                 in_stratum(facts),
-                series.at if series else (),
-                series.totals if series else (),
+                scores.at if scores else (),
+                scores.totals if scores else (),
                 doses,
-                series.pinned_index if series else None,
+                scores.pinned_index if scores else None,
                 microseconds(heard) if heard else 0,
             )
         if len(members) < CHUNK:
             break
-    return scale, tally
+    return scale, tally, left_out
 
 
 def _large_enough(groups: Mapping[str, Group]) -> dict[str, Group]:

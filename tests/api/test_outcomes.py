@@ -8,6 +8,7 @@ import pytest
 
 from app.trends.schemas.outcomes import OutcomesOut
 from app.trends.sheet import as_csv
+from tests.api.test_clinic_instruments import WIDER, a_definition, added
 from tests.builders import Person, World
 from tests.cohort import Cohort
 from tests.conftest import Behind
@@ -104,6 +105,41 @@ class TestVisits:
         assert [group.group for group in told.groups] == ["all"]
         assert counts(told, "all", "1w") == [0] * 6
         assert (told.time_to_response, told.time_to_loss) == ([], [])
+
+
+class TestVersions:
+    def test_a_version_that_measures_something_else_is_counted_and_not_joined(
+        self, world: World, cohort: Cohort
+    ) -> None:
+        added(world, a_definition())
+        # The same two items, with a wider range.
+        added(world, a_definition(*WIDER, version="2"))
+        ids = cohort.patients(30, (-1, 2), (7, 1), instrument="two-items", version="1")
+        cohort.scores(ids, (28, 5), instrument="two-items", version="2")
+
+        told = outcomes(world.administrator, "?instrument=two-items")
+
+        assert told.left_out == 60
+        assert (told.groups[0].check_ins, told.groups[0].complete) == (30, 30)
+        # The baseline was of the other version, so that nothing is reckoned from it.
+        assert counts(told, "all", "1w")[:2] == [30, 0]
+        assert counts(told, "all", "4w")[:2] == [30, 0]
+
+    def test_a_few_answers_to_another_version_are_not_told(
+        self, world: World, cohort: Cohort
+    ) -> None:
+        added(world, a_definition())
+        added(world, a_definition(*WIDER, version="2"))
+        cohort.patients(5, (-1, 2), instrument="two-items", version="1")
+
+        told = outcomes(world.administrator, "?instrument=two-items")
+
+        assert told.left_out is None
+
+    def test_of_what_ships_nothing_is_left_out(self, world: World, cohort: Cohort) -> None:
+        cohort.patients(30, (-1, 20), (28, 3))
+
+        assert outcomes(world.administrator).left_out == 0
 
 
 class TestSuppression:
@@ -274,7 +310,7 @@ class TestCsv:
         rows = list(csv.reader(io.StringIO(as_csv(told.model_copy(
             update={"groups": [group]})).decode(), newline="")))  # fmt: skip
 
-        assert {row[1][0] for row in rows[1:]} == {"'"}
+        assert {row[1][0] for row in rows[1:] if row[1]} == {"'"}
 
 
 class TestWhose:

@@ -92,6 +92,13 @@ class OutcomesOut(Open):
     instrument: str
     stratum: str | None
     as_of: datetime
+    left_out: Annotated[
+        int | None,
+        Field(
+            description="Answers to versions of the instrument whose points mean something else than"
+            " those of the newest: in no count. Null where they are 1 to 10."
+        ),
+    ]
     levels: Annotated[list[str], Field(description="Of the counts that this instrument has.")]
     groups: list[OutcomeGroupOut]
     time_to_response: list[CurveOut]
