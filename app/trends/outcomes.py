@@ -11,7 +11,8 @@ from datetime import datetime
 from typing import Final, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Uuid, bindparam, exists, literal_column, select
+from sqlalchemy import ARRAY, Uuid, and_, any_, bindparam, exists, literal_column, select
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.types import BigInteger
 
 from app.checkins import packs
@@ -21,9 +22,11 @@ from app.clinical.coping import INTERVAL, wilson
 from app.clinical.instruments import Scale, UnknownInstrument
 from app.clinical.outcomes import LEVELS, STEPS, VISITS, Group, Tally
 from app.clinical.survival import Curve
+from app.course.courses.tables import Course
 from app.course.eligibility.tables import TreatmentResistance
 from app.kernel.clock import microseconds
 from app.kernel.db import Db, Query
+from app.kernel.entries import ENTERED_IN_ERROR
 from app.kernel.errors import invalid
 from app.kernel.identity import Caller
 from app.kernel.tables import columns, table
@@ -77,15 +80,27 @@ class _Version(NamedTuple):
     published_at: datetime
 
 
+class _FirstCourse(NamedTuple):
+    """By which version the course goes that the first dose belongs to."""
+
+    patient_id: UUID
+    protocol_version: int
+
+
 class _Facts(NamedTuple):
-    """What a stratum may go by. protocol_version: that held at the first dose."""
+    """What a stratum may go by.
+
+    protocol_version: of the course that the first dose belongs to; where it belongs to none, the
+    clinic's that was in force then.
+    """
 
     member: _Member
     protocol_version: int
 
 
+BY_PROTOCOL: Final = "protocol-version"
 STRATA: Final[Mapping[str, Callable[[_Facts], str]]] = {
-    "protocol-version": lambda facts: str(facts.protocol_version),
+    BY_PROTOCOL: lambda facts: str(facts.protocol_version),
     "country": lambda facts: facts.member.country,
     "treatment-resistance": lambda facts: facts.member.resistance or NOT_TAKEN,
     "language": lambda facts: facts.member.locale.partition("-")[0].lower(),
@@ -96,6 +111,7 @@ _patient = columns(Patient)
 _check_in = columns(CheckIn)
 _session = columns(DosingSession)
 _protocol = columns(ClinicProtocol)
+_course = columns(Course)
 _resistance = columns(TreatmentResistance)
 _LAST_HEARD_AT = (
     select(_check_in.effective_at)
@@ -142,6 +158,36 @@ VERSIONS = Query(
 )
 
 
+# A course keeps the version that it was begun with, whatever the clinic publishes meanwhile.
+_first_doses = (
+    select(_session.patient_id, _session.course_id)
+    .ext(distinct_on(_session.patient_id))
+    .where(
+        _session.clinic_id == bindparam("clinic_id"),
+        _session.patient_id == any_(bindparam("patient_ids", type_=ARRAY(Uuid))),
+        treatment.WAS_GIVEN,
+    )
+    .order_by(_session.patient_id, _session.effective_at, _session.id)
+    .subquery()
+)
+FIRST_COURSES = Query(
+    select(_first_doses.c.patient_id, _course.protocol_version)
+    .join_from(
+        _first_doses,
+        table(Course),
+        and_(
+            _course.patient_id == _first_doses.c.patient_id,
+            _course.id == _first_doses.c.course_id,
+        ),
+    )
+    .where(
+        _course.clinic_id == bindparam("clinic_id"),
+        _course.status != literal_column(f"'{ENTERED_IN_ERROR}'"),
+    ),
+    _FirstCourse,
+)
+
+
 def read_outcomes(
     db: Db, caller: Caller, *, instrument: str, stratum: str | None, now: datetime
 ) -> OutcomesOut:
@@ -181,13 +227,14 @@ def read_outcomes(
 
 def _tally(db: Db, key: str, stratum: str | None, now: datetime) -> tuple[Scale, Tally, int]:
     """The scale, those counted, and how many of their answers were to a version left out."""
+    refused = invalid("query:instrument", "is not an instrument with a total")
     try:
         every = packs.versions(db, key)
-        scale = every[0].total
     except UnknownInstrument:
-        scale = None
+        raise refused from None
+    scale = every[0].total
     if scale is None:
-        raise invalid("query:instrument", "is not an instrument with a total")
+        raise refused
     alike = series.alike(every[0], every)
     versions = db.all(VERSIONS)
     published = [microseconds(one.published_at) for one in versions]
@@ -200,13 +247,19 @@ def _tally(db: Db, key: str, stratum: str | None, now: datetime) -> tuple[Scale,
         ids = [one.id for one in members]
         found = gathered.gather(db, ids, [key], versions=alike, since=None)
         left_out += found.left_out
+        courses = (
+            {one.patient_id: one.protocol_version for one in db.all(FIRST_COURSES, patient_ids=ids)}
+            if stratum == BY_PROTOCOL
+            else {}
+        )
         for member in members:
             doses = found.doses.get(member.id)
             if not doses:
                 continue
             scores = found.series.get(member.id, {}).get(key)
             held = bisect_right(published, doses[0])
-            facts = _Facts(member, versions[held - 1].version if held else 0)
+            in_force = versions[held - 1].version if held else 0
+            facts = _Facts(member, courses.get(member.id, in_force))
             heard = member.last_heard_at
             tally.add(
                 in_stratum(facts),

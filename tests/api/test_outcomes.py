@@ -13,6 +13,12 @@ from tests.builders import Person, World
 from tests.cohort import Cohort
 from tests.conftest import Behind
 
+COURSES = """
+    INSERT INTO course (clinic_id, patient_id, id, version, status, words, recorded_at, received_at,
+        effective_at, protocol_version, indication, planned_sessions)
+    SELECT %s, id, id, 1, %s, '', now(), now(), now(), %s, 'depression', 6
+    FROM unnest(%s::uuid[]) AS id
+"""
 RESISTANCE = """
     INSERT INTO treatment_resistance (clinic_id, patient_id, stratum, is_certain, as_of)
     SELECT %s, id, %s, true, now() FROM unnest(%s::uuid[]) AS id
@@ -230,6 +236,39 @@ class TestStrata:
 
         assert [(group.group, group.patients) for group in told.groups] == [
             ("all", 50), ("0", 20), ("1", 30),
+        ]  # fmt: skip
+
+    def test_by_the_protocol_of_the_course_that_the_first_dose_belongs_to(
+        self, world: World, cohort: Cohort, behind: Behind
+    ) -> None:
+        for version, days in ((1, 100), (2, 70)):
+            behind.rows(
+                "INSERT INTO clinic_protocol SELECT %s, %s, '{}', gen_random_uuid(),"
+                " now() - %s * interval '1 day'",
+                world.here.id, version, days,
+            )  # fmt: skip
+        # Begun by version 1, dosed after version 2 was published.
+        of_a_course = cohort.patients(20, (-1, 20), (28, 3))
+        mistaken = cohort.patients(12, (-1, 20), (28, 15))
+        cohort.patients(30, (-1, 20), (28, 15))
+        for ids, status in ((of_a_course, "active"), (mistaken, "entered-in-error")):
+            behind.rows(COURSES, world.here.id, status, 1, ids)
+            behind.rows(
+                "UPDATE dosing_session SET course_id = patient_id WHERE patient_id = ANY(%s)", ids
+            )
+        # A later dose outside of the course changes nothing.
+        behind.rows(
+            "INSERT INTO dosing_session SELECT clinic_id, patient_id, gen_random_uuid(), 1, status,"
+            " at, at, at, recorded_by, at FROM dosing_session,"
+            " LATERAL (SELECT now() - interval '10 days') AS given (at)"
+            " WHERE patient_id = ANY(%s)",
+            of_a_course,
+        )
+
+        told = outcomes(world.administrator, "?stratum=protocol-version")
+
+        assert [(group.group, group.patients) for group in told.groups] == [
+            ("all", 62), ("1", 20), ("2", 42),
         ]  # fmt: skip
 
     @pytest.mark.parametrize(

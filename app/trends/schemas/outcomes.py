@@ -95,8 +95,8 @@ class OutcomesOut(Open):
     left_out: Annotated[
         int | None,
         Field(
-            description="Answers to versions of the instrument whose points mean something else than"
-            " those of the newest: in no count. Null where they are 1 to 10."
+            description="Answers to versions of the instrument whose points do not mean what those"
+            " of the newest do: they are in no count. Null where they are 1 to 10."
         ),
     ]
     levels: Annotated[list[str], Field(description="Of the counts that this instrument has.")]
