@@ -6,7 +6,7 @@ consent to treatment back is in no count.
 """
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
 from uuid import UUID
@@ -17,7 +17,7 @@ from sqlalchemy.types import BigInteger
 
 from app.checkins import packs
 from app.checkins.tables import IS_FINAL, CheckIn, ClinicProtocol
-from app.clinical import outcomes, suppression, survival
+from app.clinical import outcomes, suppression, survival, telling
 from app.clinical.coping import INTERVAL, wilson
 from app.clinical.instruments import Scale, UnknownInstrument
 from app.clinical.outcomes import LEVELS, STEPS, VISITS, Group, Tally
@@ -57,6 +57,10 @@ OTHERS: Final = "others"
 CAVEAT: Final = (
     "Patients of one clinic, not blinded and without a comparison; who answers is not who does not."
     " Nothing here proves that a treatment worked."
+)
+SLICES: Final = (
+    "Slices are by one stratum at a time, never by two at once. No sex or gender and no age is kept"
+    " here, so differences between those cannot be looked at; country and language can."
 )
 CONSENT: Final = (
     "Patients with a consent to treatment that holds now, and at least one dose that was given."
@@ -188,6 +192,14 @@ FIRST_COURSES = Query(
 )
 
 
+class _Shown(NamedTuple):
+    """A group, and which of its counts may be told."""
+
+    name: str
+    group: Group
+    told: set[telling.Key]
+
+
 def read_outcomes(
     db: Db, caller: Caller, *, instrument: str, stratum: str | None, now: datetime
 ) -> OutcomesOut:
@@ -199,24 +211,43 @@ def read_outcomes(
     if stratum is not None and stratum not in STRATA:
         raise invalid("query:stratum", "is not one of the known values")
     scale, tally, left_out = _tally(db, instrument, stratum, now)
+    return what_is_told(scale, tally, left_out, instrument=instrument, stratum=stratum, now=now)
+
+
+def what_is_told(
+    scale: Scale,
+    tally: Tally,
+    left_out: int,
+    *,
+    instrument: str,
+    stratum: str | None,
+    now: datetime,
+) -> OutcomesOut:
+    """Those who were added up, as far as it may be told."""
     whole = _added_up(tally.groups.values())
-    shown = {EVERYBODY: whole}
-    groups = _large_enough(tally.groups)
+    known = telling.tell_whole(whole, tally.levels)
+    shown = [_Shown(EVERYBODY, whole, known.told)]
+    strata = []
+    if stratum is not None:
+        groups = _large_enough(tally.groups)
+        told = telling.tell_strata(list(groups.values()), tally.levels, known)
+        strata = [
+            _Shown(name, group, own)
+            for (name, group), own in zip(groups.items(), told, strict=True)
+        ]
     return OutcomesOut(
         instrument=instrument,
         stratum=stratum,
         as_of=now,
         left_out=left_out if suppression.may_be_told(left_out) else None,
         levels=list(LEVELS[: tally.levels]),
-        groups=[
-            *_tables(shown, tally.levels),
-            *(_tables(groups, tally.levels) if stratum is not None else ()),
-        ],
-        time_to_response=_curves(shown, groups, stratum, "response"),
-        time_to_loss=_curves(shown, groups, stratum, "loss"),
+        groups=[*_tables(shown, tally.levels), *_tables(strata, tally.levels)],
+        time_to_response=_curves([*shown, *strata], "response"),
+        time_to_loss=_curves([*shown, *strata], "loss"),
         cohort=CONSENT,
         suppression=SUPPRESSED,
         caveat=CAVEAT,
+        slices=SLICES,
         sources=[*(sentence for sentence, _ in scale.cited), INTERVAL],
         conventions=[
             *(sentence for sentence, is_convention in scale.cited if is_convention),
@@ -287,6 +318,7 @@ def _added_up(groups: Iterable[Group]) -> Group:
     whole = Group()
     for group in groups:
         whole.patients += group.patients
+        whole.eligible += group.eligible
         whole.check_ins += group.check_ins
         whole.complete += group.complete
         whole.response += group.response
@@ -298,33 +330,29 @@ def _added_up(groups: Iterable[Group]) -> Group:
     return whole
 
 
-def _tables(groups: Mapping[str, Group], levels: int) -> list[OutcomeGroupOut]:
-    """What may be told of each group at each visit, side by side."""
-    people = suppression.depths([[group.patients] for group in groups.values()])
-    asked = suppression.depths([[one.check_ins, one.complete] for one in groups.values()])
-    visits: list[list[VisitOut]] = [[] for _ in groups]
-    for place in range(len(VISITS)):
-        chains = [group.chain(place, levels) for group in groups.values()]
-        for own, chain, depth in zip(visits, chains, suppression.depths(chains), strict=True):
-            own.append(_visit(place, chain, depth))
+def _tables(groups: Sequence[_Shown], levels: int) -> list[OutcomeGroupOut]:
+    """Each group at each visit. Answers are no people, and are held to the rule by themselves."""
+    asked = suppression.depths([[one.group.check_ins, one.group.complete] for one in groups])
     return [
         OutcomeGroupOut(
-            group=name,
-            patients=group.patients if told else None,
-            check_ins=group.check_ins if depth > 0 and told else None,
-            complete=group.complete if depth > 1 and told else None,
-            visits=own,
+            group=one.name,
+            patients=one.group.patients if telling.PATIENTS in one.told else None,
+            check_ins=one.group.check_ins if depth > 0 else None,
+            complete=one.group.complete if depth > 1 else None,
+            visits=[_visit(one, place, levels) for place in range(len(VISITS))],
         )
-        for (name, group), told, depth, own in zip(
-            groups.items(), people, asked, visits, strict=True
-        )
+        for one, depth in zip(groups, asked, strict=True)
     ]
 
 
-def _visit(place: int, chain: list[int], depth: int) -> VisitOut:
+def _visit(of: _Shown, place: int, levels: int) -> VisitOut:
     visit = VISITS[place]
     told: dict[str, int | None] = dict.fromkeys(LEVELS)
-    told.update(zip(LEVELS, chain[:depth], strict=False))
+    told |= {
+        level: count
+        for level, count in zip(LEVELS, of.group.chain(place, levels), strict=False)
+        if telling.at_visit(place, level) in of.told
+    }
     return VisitOut(
         visit=visit.code,
         day=visit.day,
@@ -340,7 +368,7 @@ def _visit(place: int, chain: list[int], depth: int) -> VisitOut:
         retention_interval=_interval(told["in_touch"], told["eligible"]),
         response_interval=_interval(told["responded"], told["assessed"]),
         remission_interval=_interval(told["remitted"], told["assessed"]),
-        is_suppressed=depth < len(chain),
+        is_suppressed=any(told[level] is None for level in LEVELS[:levels]),
     )
 
 
@@ -355,59 +383,50 @@ def _interval(part: int | None, whole: int | None) -> IntervalOut:
     return IntervalOut(low=round(low, 3), high=round(high, 3))
 
 
-def _curves(
-    everybody: Mapping[str, Group], groups: Mapping[str, Group], stratum: str | None, which: str
-) -> list[CurveOut]:
-    """The curve of the whole; and of each group, where a stratum is asked for."""
-    found = _told_curves(everybody, which)
-    return found + _told_curves(groups, which) if stratum is not None else found
-
-
-def _told_curves(groups: Mapping[str, Group], which: str) -> list[CurveOut]:
-    curves = {
-        name: _curve(getattr(group, which))
-        for name, group in groups.items()
-        if getattr(group, which)
-    }
-    steps = [[_counts(curve, day) for day in STEPS] for curve in curves.values()]
-    told, shown = suppression.curves_told(steps) if steps else ([], [])
+def _curves(groups: Sequence[_Shown], which: str) -> list[CurveOut]:
     return [
-        _curve_out(name, curve, told if is_shown else [])
-        for (name, curve), is_shown in zip(curves.items(), shown, strict=True)
+        _curve_out(one, survival.kaplan_meier(*zip(*times, strict=True)), which)
+        for one in groups
+        if (times := getattr(one.group, which))
     ]
 
 
-def _curve(times: list[tuple[int, bool]]) -> Curve:
-    return survival.kaplan_meier([days for days, _ in times], [had for _, had in times])
-
-
-def _counts(curve: Curve, day: int) -> tuple[int, int, int]:
-    """Who had it, who was lost sight of, and who is still followed, after so many days."""
-    had, left = curve.events_by(day), curve.at_risk_after(day)
-    return had, curve.started - had - left, left
-
-
-def _curve_out(name: str, curve: Curve, told: list[int]) -> CurveOut:
-    steps = []
-    for place in told:
-        day = STEPS[place]
-        had, censored, left = _counts(curve, day)
-        low, high = curve.interval_at(day)
-        steps.append(
-            CurveStepOut(
-                day=day,
-                share=round(curve.share_at(day), 2),
-                low=None if low is None else round(low, 2),
-                high=None if high is None else round(high, 2),
-                happened=had,
-                censored=censored,
-                at_risk=left,
-            )
-        )
+def _curve_out(of: _Shown, curve: Curve, which: str) -> CurveOut:
+    """Nothing is known of the time after the last of them was lost sight of."""
+    defined = [
+        place
+        for place, day in enumerate(STEPS)
+        if curve.at_risk_after(day) or not curve.share_at(day)
+    ]
+    told = [place for place in defined if telling.look(which, place) in of.told]
+    steps = [_step(curve, STEPS[place]) for place in told]
+    # By the share that is not rounded: 0.504 is no half.
+    later = [STEPS[place] for place in told if _is_half(curve, STEPS[place])]
+    earlier = [STEPS[place] for place in told if not _is_half(curve, STEPS[place])]
     return CurveOut(
-        group=name,
-        started=curve.started if told else None,
-        half_by_day=next((step.day for step in steps if step.share <= 0.5), None),
+        group=of.name,
+        started=curve.started if telling.started(which) in of.told else None,
+        half_by_day=min(later, default=None),
+        half_after_day=max(earlier, default=0) if later else None,
         steps=steps,
-        is_suppressed=len(told) < len(STEPS),
+        is_suppressed=len(told) < len(defined),
+    )
+
+
+def _is_half(curve: Curve, day: int) -> bool:
+    """Whether half or fewer are still without it, by the share that is not rounded."""
+    return curve.median is not None and curve.median <= day
+
+
+def _step(curve: Curve, day: int) -> CurveStepOut:
+    had, left = curve.events_by(day), curve.at_risk_after(day)
+    low, high = curve.interval_at(day)
+    return CurveStepOut(
+        day=day,
+        share=round(curve.share_at(day), 2),
+        low=None if low is None else round(low, 2),
+        high=None if high is None else round(high, 2),
+        happened=had,
+        censored=curve.started - had - left,
+        at_risk=left,
     )

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from app.clinical.outcomes import STEPS
 from app.trends.schemas.outcomes import OutcomesOut
 from app.trends.sheet import as_csv
 from tests.api.test_clinic_instruments import WIDER, a_definition, added
@@ -307,9 +308,58 @@ class TestCurves:
         assert low is not None
         assert high is not None
         assert low < 0.6 < high
-        assert curve.half_by_day == 28
+        assert (curve.half_after_day, curve.half_by_day) == (14, 28)
         (loss,) = told.time_to_loss
         assert (loss.started, loss.steps[-1].happened) == (35, 15)
+
+    def test_no_day_is_told_after_the_last_was_lost_sight_of(
+        self, world: World, cohort: Cohort
+    ) -> None:
+        cohort.patients(20, (-1, 20), (7, 8), (100, 8), dose_days_ago=430)
+        cohort.patients(30, (-1, 20), (100, 15), dose_days_ago=430)
+
+        (curve,) = outcomes(world.administrator).time_to_response
+
+        # Of the 30 nobody knows what became after day 100.
+        assert [(step.day, step.share, step.at_risk) for step in curve.steps] == [
+            (7, 0.6, 30), (14, 0.6, 30), (28, 0.6, 30), (42, 0.6, 30), (56, 0.6, 30), (84, 0.6, 30),
+        ]  # fmt: skip
+        assert curve.is_suppressed is False
+        assert (curve.half_by_day, curve.half_after_day) == (None, None)
+
+    def test_where_everybody_who_was_followed_had_it_the_curve_stays_at_nobody(
+        self, world: World, cohort: Cohort
+    ) -> None:
+        cohort.patients(40, (-1, 20), (7, 8), dose_days_ago=430)
+
+        (curve,) = outcomes(world.administrator).time_to_response
+
+        assert [step.day for step in curve.steps] == list(STEPS)
+        assert {step.share for step in curve.steps} == {0.0}
+
+    def test_half_is_not_reached_by_rounding(self, world: World, cohort: Cohort) -> None:
+        # 250 of 504 have it by day 7: 0.504 are without it.
+        cohort.patients(250, (-1, 20), (7, 8), (60, 8), dose_days_ago=90)
+        cohort.patients(254, (-1, 20), (60, 15), dose_days_ago=90)
+
+        (curve,) = outcomes(world.administrator).time_to_response
+
+        assert curve.steps[0].share == 0.5
+        assert curve.half_by_day is None
+
+    def test_a_median_that_lies_between_told_days_is_said_to_lie_there(
+        self, world: World, cohort: Cohort
+    ) -> None:
+        # Half of them by day 14, of which a few at a time: that may not be told yet.
+        cohort.patients(9, (-1, 20), (14, 8), (60, 8), dose_days_ago=90)
+        cohort.patients(9, (-1, 20), (28, 8), (60, 8), dose_days_ago=90)
+        cohort.patients(12, (-1, 20), (60, 15), dose_days_ago=90)
+
+        (curve,) = outcomes(world.administrator).time_to_response
+
+        assert [step.day for step in curve.steps][:2] == [7, 28]
+        assert (curve.half_after_day, curve.half_by_day) == (7, 28)
+        assert curve.is_suppressed
 
     def test_a_step_of_a_few_is_not_told(self, world: World, cohort: Cohort) -> None:
         cohort.patients(20, (-1, 20), (60, 15), dose_days_ago=90)
@@ -350,6 +400,14 @@ class TestCsv:
             update={"groups": [group]})).decode(), newline="")))  # fmt: skip
 
         assert {row[1][0] for row in rows[1:] if row[1]} == {"'"}
+
+
+class TestSlices:
+    def test_it_says_by_what_it_cannot_be_told_apart(self, world: World) -> None:
+        told = outcomes(world.administrator)
+
+        assert "No sex or gender and no age is kept" in told.slices
+        assert "never by two at once" in told.slices
 
 
 class TestWhose:
