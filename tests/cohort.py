@@ -19,7 +19,7 @@ DOSES = """
     FROM unnest(%s::uuid[]) AS id, LATERAL (SELECT now() - %s * interval '1 day') AS given (at)
 """
 CHECK_INS = """
-    INSERT INTO check_in SELECT %s, id, gen_random_uuid(), 1, 'final', 'phq-9', '1', '1',
+    INSERT INTO check_in SELECT %s, id, gen_random_uuid(), 1, 'final', %s, %s, '1',
         '{}', '{}', %s, NULL, %s::float8 IS NOT NULL, true, 'none', at, at, at, NULL
     FROM unnest(%s::uuid[]) AS id, LATERAL (SELECT now() - %s * interval '1 day') AS placed (at)
 """
@@ -39,15 +39,39 @@ class Cohort:
         country: str = "US",
         locale: str = "en",
         dose_days_ago: float = 60,
+        instrument: str = "phq-9",
+        version: str = "1",
     ) -> list[UUID]:
         """Who had one dose and these scores: (days from the dose, total)."""
         ids = [uuid4() for _ in range(count)]
         self._behind.rows(PATIENTS, self._clinic, locale, country, ids)
         self._behind.rows(CONSENTS, self._clinic, ids)
         self._behind.rows(DOSES, self._clinic, uuid4(), ids, dose_days_ago)
-        for day, total in points:
-            self._behind.rows(CHECK_INS, self._clinic, total, total, ids, dose_days_ago - day)
+        self.scores(
+            ids, *points, dose_days_ago=dose_days_ago, instrument=instrument, version=version
+        )
         return ids
+
+    def scores(
+        self,
+        ids: list[UUID],
+        *points: tuple[float, float | None],
+        dose_days_ago: float = 60,
+        instrument: str = "phq-9",
+        version: str = "1",
+    ) -> None:
+        """What these answered."""
+        for day, total in points:
+            self._behind.rows(
+                CHECK_INS,
+                self._clinic,
+                instrument,
+                version,
+                total,
+                total,
+                ids,
+                dose_days_ago - day,
+            )
 
     def a_year(self) -> None:
         """Some hundreds, of whom half respond, some lose it, and many are lost sight of."""

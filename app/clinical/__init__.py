@@ -23,6 +23,7 @@
     outcomes       many patients added up, by visit and by time
     survival       time until something happens, with censoring
     suppression    what may be told of a few, and that nothing more follows from it
+    telling        which counts of many patients those are, at visits, on curves and by stratum
     quantiles      numbers from printed tables
     attainment     goals, their levels and ratings -> T-scores, FHIR statuses
     integration    doses -> when to talk about them; the states of such a talk; stalled goals

@@ -91,12 +91,14 @@ CONVENTIONS: Final = (
 class Group:
     """Those of one stratum, added up.
 
+    eligible: of the patients, with a baseline that anything is reckoned from.
     reaching: by visit, how many get exactly so far along the chain (0: not even reached).
     response, loss: for each patient, after how many whole days, and whether it happened then.
     check_ins, complete: of the questionnaire, after the first dose.
     """
 
     patients: int = 0
+    eligible: int = 0
     reaching: list[list[int]] = field(
         default_factory=lambda: [[0] * (len(LEVELS) + 1) for _ in VISITS]
     )
@@ -160,6 +162,7 @@ class Tally:
         by = None
         if start is not None and not start.provisional and at[start.index] < first_dose:
             by = self._by(start.total)
+            group.eligible += by is not None
         for place, visit in enumerate(VISITS):
             level = 0
             if self._now >= first_dose + visit.until_day * _DAY:

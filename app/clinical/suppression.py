@@ -10,8 +10,10 @@ Services, which asks for 11 or more, and that no cell can be derived; ending a c
 count that breaks it, and hiding the smallest group beside a hidden one, is our convention.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
+from operator import sub
 
 FEWEST = 11
 
@@ -93,36 +95,134 @@ def _may_follow(now: tuple[int, ...], before: tuple[int, ...]) -> bool:
     return all(may_be_told(abs(one - was)) for one, was in zip(now, before, strict=True))
 
 
-def curves_told(
-    groups: Sequence[Sequence[tuple[int, ...]]],
-) -> tuple[list[int], list[bool]]:
-    """Which steps of the curves of several groups may be told beside those of the whole.
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Those of whom some things are true, counted in each of several groups.
 
-    groups: each step by step, the same steps; counts that add up to the whole's.
-    Returns: places of the steps, and for each group whether it is shown. One alone is never
-        hidden beside a whole that is told, and what is left for those hidden keeps to the rule.
+    core: bits, in which each coordinate of `Jointly` has those of its values that are allowed.
+    full: the same people, with whatever follows from the core for the other coordinates.
     """
-    shown = [bool(tellable(steps)) for steps in groups]
-    while True:
-        hidden = [steps for steps, is_shown in zip(groups, shown, strict=True) if not is_shown]
-        if len(hidden) == len(groups):
-            return [], shown
-        seen = [steps for steps, is_shown in zip(groups, shown, strict=True) if is_shown]
-        told = tellable([_beside(seen, hidden, place) for place in range(len(groups[0]))])
-        if len(hidden) != 1 and told:
-            return told, shown
-        smallest = min(
-            (index for index, is_shown in enumerate(shown) if is_shown),
-            key=lambda index: (sum(groups[index][0]), index),
-        )
-        shown[smallest] = False
+
+    core: int
+    full: int
+    counts: tuple[int, ...]
 
 
-def _beside(
-    seen: Sequence[Sequence[tuple[int, ...]]],
-    hidden: Sequence[Sequence[tuple[int, ...]]],
-    place: int,
-) -> tuple[int, ...]:
-    """Everything that is known at one step when these groups are seen and those are not."""
-    rest = [sum(column) for column in zip(*(steps[place] for steps in hidden), strict=True)]
-    return (*(count for steps in seen for count in steps[place]), *rest)
+@dataclass(frozen=True, slots=True)
+class _Known:
+    part: Part
+    hidden: int
+    """Bits: the groups in which it is not known by itself, but only of all of them together."""
+
+
+class Jointly:
+    """Counts that are told beside each other, of several groups and of all of them together.
+
+    A count is told after others only if nothing from 1 to 10 follows: from it, from what it leaves
+    of each count that it is a part of, from what each of its parts leaves of it, and from what
+    these differences leave of each other; in each group by itself, and in all groups together in
+    which it is hidden. Sums of what may be told are never few, so no more has to be looked at.
+    """
+
+    def __init__(
+        self, groups: int, coordinates: Sequence[int], follows: Callable[[int], int]
+    ) -> None:
+        """coordinates: the bits of each. follows: a core -> the full bits.
+
+        of_nobody: afterwards, cores that are known to be of nobody.
+        """
+        self.of_nobody: set[int] = set()
+        self._groups = groups
+        self._coordinates = coordinates
+        self._follows = follows
+        self._told: list[_Known] = []
+        self._known: list[_Known] = []
+
+    def tell(self, *parts: Part) -> list[bool]:
+        """In which groups all of these may be told at once; from then on they are known there.
+
+        The groups make up a whole of which the same is told. With a single group, that is the
+        whole.
+        """
+        new = self._new(parts)
+        checks, of_nobody = self._checks(new)
+        everywhere = (1 << self._groups) - 1
+        hidden = 0
+        while hidden != everywhere:
+            failing, is_rest_safe = self._failing(checks, hidden)
+            if not failing and is_rest_safe:
+                break
+            # Where nobody fails but the rest does, the smallest beside it tells least.
+            hidden |= failing or self._smallest(parts[0], hidden)
+        if hidden != everywhere:
+            self._told += [_Known(part, hidden) for part in parts]
+            self._known += [_Known(one.part, one.hidden | hidden) for one in new]
+            self.of_nobody |= of_nobody
+        return [not hidden >> group & 1 for group in range(self._groups)]
+
+    def _new(self, parts: Sequence[Part]) -> list[_Known]:
+        """These, and what they leave of what is told and differs from them in one thing."""
+        found = [_Known(part, 0) for part in parts]
+        seen = {(one.part.core, one.hidden) for one in self._known}
+        for part in parts:
+            for told in self._told:
+                for inner, outer in ((part, told.part), (told.part, part)):
+                    rest = self._rest(outer, inner)
+                    if rest is not None and (rest.core, told.hidden) not in seen:
+                        seen.add((rest.core, told.hidden))
+                        found.append(_Known(rest, told.hidden))
+        return found
+
+    def _rest(self, outer: Part, inner: Part) -> Part | None:
+        if inner.full & ~outer.core:
+            return None
+        differing = [bits for bits in self._coordinates if (outer.core ^ inner.core) & bits]
+        if len(differing) != 1:
+            return None
+        core = outer.core & ~(inner.core & differing[0])
+        return Part(core, self._follows(core), _left(outer, inner))
+
+    def _checks(self, new: Sequence[_Known]) -> tuple[set[tuple[tuple[int, ...], int]], set[int]]:
+        """Counts that would be known, and the groups in which they would not; and of whom it would
+        be known that there is nobody.
+        """
+        found = {(one.part.counts, one.hidden) for one in new}
+        of_nobody = {one.part.core for one in new if not any(one.part.counts)}
+        for place, one in enumerate(new):
+            part, hidden = one.part, one.hidden
+            outside, full, counts = ~part.core, part.full, part.counts
+            for other in (*self._known, *new[:place]):
+                beside = other.part
+                if not beside.full & outside:
+                    outer, inner = part, beside
+                elif not full & ~beside.core:
+                    outer, inner = beside, part
+                else:
+                    continue
+                found.add((_left(outer, inner), hidden | other.hidden))
+                if counts == beside.counts:
+                    rest = self._rest(outer, inner)
+                    if rest is not None:
+                        of_nobody.add(rest.core)
+        return found, of_nobody
+
+    def _failing(self, checks: set[tuple[tuple[int, ...], int]], hidden: int) -> tuple[int, bool]:
+        failing, is_rest_safe = 0, True
+        for counts, before in checks:
+            unknown = before | hidden
+            rest = 0
+            for group, count in enumerate(counts):
+                if unknown >> group & 1:
+                    rest += count
+                elif not may_be_told(count):
+                    failing |= 1 << group
+            is_rest_safe = is_rest_safe and may_be_told(rest)
+        return failing, is_rest_safe
+
+    def _smallest(self, part: Part, hidden: int) -> int:
+        shown = [group for group in range(self._groups) if not hidden >> group & 1]
+        return 1 << min(shown, key=lambda group: (part.counts[group], group))
+
+
+def _left(outer: Part, inner: Part) -> tuple[int, ...]:
+    return tuple(map(sub, outer.counts, inner.counts))

@@ -7,6 +7,7 @@ from fastapi import Query
 from markupsafe import Markup
 
 from app.checkins import packs
+from app.clinical import suppression
 from app.console import charts, words
 from app.console.door import Answer, Inside, Shown, page_router, with_query
 from app.kernel.edge import Awaited, Reply
@@ -34,7 +35,10 @@ class Times:
 
 @dataclass(frozen=True, slots=True)
 class Outcomes:
-    """One questionnaire's. names: of groups, in words. csv: where the same is as a file."""
+    """One questionnaire's. names: of groups, in words. csv: where the same is as a file.
+
+    is_little: whether much is not told. fewest: people in a count that is.
+    """
 
     told: OutcomesOut
     instruments: list[tuple[str, str]]
@@ -44,6 +48,8 @@ class Outcomes:
     times: list[Times]
     names: dict[str, str]
     csv: str
+    is_little: bool
+    fewest: int
 
 
 @routes.get(HERE)
@@ -104,6 +110,8 @@ def outcomes_page(
             else one
             for one in times
         ],
+        is_little=any(one.is_suppressed for group in told.groups for one in group.visits),
+        fewest=suppression.FEWEST,
         csv=with_query(f"{HERE}/file", instrument=instrument, stratum=stratum or None),
     )
     return Shown("outcomes.html", "Outcomes", view, section="outcomes")

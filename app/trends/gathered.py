@@ -12,6 +12,7 @@ from sqlalchemy import (
     ColumnElement,
     Text,
     Uuid,
+    all_,
     and_,
     any_,
     bindparam,
@@ -71,12 +72,14 @@ class Patients:
     """By patient: series by instrument, doses, and dosing sessions in the calendar.
 
     answered: when else something was answered lately, by instrument.
+    left_out: how many answers were to a version whose numbers mean something else.
     """
 
     series: dict[UUID, dict[str, Gathered]]
     doses: dict[UUID, list[int]]
     planned: dict[UUID, list[int]]
     answered: dict[UUID, dict[str, list[int]]]
+    left_out: int
 
 
 class _Row(NamedTuple):
@@ -115,26 +118,39 @@ def _microseconds(instant: ColumnElement[datetime]) -> ColumnElement[int]:
     return cast(seconds * literal_column("1000000"), BigInteger)
 
 
-# The index is read in its own order, and the table is not touched.
-_ordered = (
-    select(_check_in.patient_id, _check_in.instrument, _check_in.effective_at, _check_in.total)
-    .where(
-        _check_in.clinic_id == bindparam("clinic_id"),
-        _check_in.patient_id == any_(_IDS),
-        _check_in.instrument == any_(_KEYS),
-        IS_FINAL,
-    )
-    .order_by(_check_in.patient_id, _check_in.instrument, _check_in.effective_at, _check_in.id)
-    .subquery()
+_OWN: Final = (
+    _check_in.clinic_id == bindparam("clinic_id"),
+    _check_in.patient_id == any_(_IDS),
+    _check_in.instrument == any_(_KEYS),
+    IS_FINAL,
 )
-SERIES = Query(
-    select(
-        _ordered.c.patient_id,
-        _ordered.c.instrument,
-        func.array_agg(_microseconds(_ordered.c.effective_at)),
-        func.array_agg(_ordered.c.total),
-    ).group_by(_ordered.c.patient_id, _ordered.c.instrument),
-    _Row,
+
+
+def _series(*only: ColumnElement[bool]) -> Query[_Row]:
+    """The totals of each patient and questionnaire as columns. only: which of them."""
+    # The index is read in its own order; without a version to ask for, the table is not touched.
+    ordered = (
+        select(_check_in.patient_id, _check_in.instrument, _check_in.effective_at, _check_in.total)
+        .where(*_OWN, *only)
+        .order_by(_check_in.patient_id, _check_in.instrument, _check_in.effective_at, _check_in.id)
+        .subquery()
+    )
+    return Query(
+        select(
+            ordered.c.patient_id,
+            ordered.c.instrument,
+            func.array_agg(_microseconds(ordered.c.effective_at)),
+            func.array_agg(ordered.c.total),
+        ).group_by(ordered.c.patient_id, ordered.c.instrument),
+        _Row,
+    )
+
+
+_VERSIONS: Any = bindparam("versions", type_=ARRAY(Text))
+SERIES = _series()
+SERIES_ALIKE = _series(_check_in.instrument_version == any_(_VERSIONS))
+LEFT_OUT = Query(
+    select(func.count()).where(*_OWN, _check_in.instrument_version != all_(_VERSIONS)), itself
 )
 # Of what is answered many times a day, only as far back as it can matter.
 _lately = (
@@ -229,10 +245,13 @@ def gather(
     keys: Sequence[str],
     *,
     checks: Sequence[str] = (),
+    versions: Sequence[str] = (),
     since: datetime | None,
 ) -> Patients:
     """Of these patients, the totals of these questionnaires, and the doses.
 
+    versions: where a single questionnaire is asked for that has several, those to be read, as
+        `series.alike` says; answers to the others are only counted.
     checks: of what else it is asked when it was answered.
     since: from when on that, and the calendar; None: neither.
     """
@@ -244,7 +263,12 @@ def gather(
         planned = db.ahead(PLANNED, patient_ids=ids, since=since)
         if checks:
             answered = db.ahead(ANSWERED, patient_ids=ids, instruments=list(checks), since=since)
-    rows = db.all(SERIES, patient_ids=ids, instruments=list(keys))
+    asked: dict[str, Any] = {"patient_ids": ids, "instruments": list(keys)}
+    left_out = None
+    if versions:
+        asked["versions"] = list(versions)
+        left_out = db.ahead(LEFT_OUT, **asked)
+    rows = db.all(SERIES_ALIKE if versions else SERIES, **asked)
     pins = {(one.patient_id, one.instrument): one.at for one in pinned.all()}
     series: dict[UUID, dict[str, Gathered]] = {}
     for patient_id, instrument, at, totals in rows:
@@ -259,6 +283,7 @@ def gather(
         dict(doses.all()),
         dict(planned.all()) if planned else {},
         lately,
+        left_out.one() if left_out else 0,
     )
 
 

@@ -6,24 +6,27 @@ consent to treatment back is in no count.
 """
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Uuid, bindparam, exists, literal_column, select
+from sqlalchemy import ARRAY, Uuid, and_, any_, bindparam, exists, literal_column, select
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.types import BigInteger
 
 from app.checkins import packs
 from app.checkins.tables import IS_FINAL, CheckIn, ClinicProtocol
-from app.clinical import outcomes, suppression, survival
+from app.clinical import outcomes, suppression, survival, telling
 from app.clinical.coping import INTERVAL, wilson
 from app.clinical.instruments import Recall, Scale, UnknownInstrument
 from app.clinical.outcomes import LEVELS, STEPS, VISITS, Group, Tally
 from app.clinical.survival import Curve
+from app.course.courses.tables import Course
 from app.course.eligibility.tables import TreatmentResistance
 from app.kernel.clock import microseconds
 from app.kernel.db import Db, Query
+from app.kernel.entries import ENTERED_IN_ERROR
 from app.kernel.errors import invalid
 from app.kernel.identity import Caller
 from app.kernel.tables import columns, table
@@ -31,7 +34,7 @@ from app.people.chart import Right, has_consented, open_panel
 from app.people.tables import Patient
 from app.treatment import service as treatment
 from app.treatment.tables import DosingSession
-from app.trends import gathered
+from app.trends import gathered, series
 from app.trends.schemas.outcomes import (
     CurveOut,
     CurveStepOut,
@@ -56,6 +59,10 @@ CAVEAT: Final = (
     " Nothing here proves that a treatment worked. Remission is by points alone, and says nothing"
     " of suicidal thoughts."
 )
+SLICES: Final = (
+    "Slices are by one stratum at a time, never by two at once. No sex or gender and no age is kept"
+    " here, so differences between those cannot be looked at; country and language can."
+)
 CONSENT: Final = (
     "Patients with a consent to treatment that holds now, and at least one dose that was given."
 )
@@ -78,15 +85,27 @@ class _Version(NamedTuple):
     published_at: datetime
 
 
+class _FirstCourse(NamedTuple):
+    """By which version the course goes that the first dose belongs to."""
+
+    patient_id: UUID
+    protocol_version: int
+
+
 class _Facts(NamedTuple):
-    """What a stratum may go by. protocol_version: that held at the first dose."""
+    """What a stratum may go by.
+
+    protocol_version: of the course that the first dose belongs to; where it belongs to none, the
+    clinic's that was in force then.
+    """
 
     member: _Member
     protocol_version: int
 
 
+BY_PROTOCOL: Final = "protocol-version"
 STRATA: Final[Mapping[str, Callable[[_Facts], str]]] = {
-    "protocol-version": lambda facts: str(facts.protocol_version),
+    BY_PROTOCOL: lambda facts: str(facts.protocol_version),
     "country": lambda facts: facts.member.country,
     "treatment-resistance": lambda facts: facts.member.resistance or NOT_TAKEN,
     "language": lambda facts: facts.member.locale.partition("-")[0].lower(),
@@ -97,6 +116,7 @@ _patient = columns(Patient)
 _check_in = columns(CheckIn)
 _session = columns(DosingSession)
 _protocol = columns(ClinicProtocol)
+_course = columns(Course)
 _resistance = columns(TreatmentResistance)
 _LAST_HEARD_AT = (
     select(_check_in.effective_at)
@@ -143,6 +163,44 @@ VERSIONS = Query(
 )
 
 
+# A course keeps the version that it was begun with, whatever the clinic publishes meanwhile.
+_first_doses = (
+    select(_session.patient_id, _session.course_id)
+    .ext(distinct_on(_session.patient_id))
+    .where(
+        _session.clinic_id == bindparam("clinic_id"),
+        _session.patient_id == any_(bindparam("patient_ids", type_=ARRAY(Uuid))),
+        treatment.WAS_GIVEN,
+    )
+    .order_by(_session.patient_id, _session.effective_at, _session.id)
+    .subquery()
+)
+FIRST_COURSES = Query(
+    select(_first_doses.c.patient_id, _course.protocol_version)
+    .join_from(
+        _first_doses,
+        table(Course),
+        and_(
+            _course.patient_id == _first_doses.c.patient_id,
+            _course.id == _first_doses.c.course_id,
+        ),
+    )
+    .where(
+        _course.clinic_id == bindparam("clinic_id"),
+        _course.status != literal_column(f"'{ENTERED_IN_ERROR}'"),
+    ),
+    _FirstCourse,
+)
+
+
+class _Shown(NamedTuple):
+    """A group, and which of its counts may be told."""
+
+    name: str
+    group: Group
+    told: set[telling.Key]
+
+
 def read_outcomes(
     db: Db, caller: Caller, *, instrument: str, stratum: str | None, now: datetime
 ) -> OutcomesOut:
@@ -153,31 +211,51 @@ def read_outcomes(
     open_panel(db, caller, READ_OUTCOMES, now)
     if stratum is not None and stratum not in STRATA:
         raise invalid("query:stratum", "is not one of the known values")
-    scale, tally = _tally(db, instrument, stratum, now)
+    scale, tally, left_out = _tally(db, instrument, stratum, now)
+    return what_is_told(scale, tally, left_out, instrument=instrument, stratum=stratum, now=now)
+
+
+def what_is_told(
+    scale: Scale,
+    tally: Tally,
+    left_out: int,
+    *,
+    instrument: str,
+    stratum: str | None,
+    now: datetime,
+) -> OutcomesOut:
+    """Those who were added up, as far as it may be told."""
     whole = _added_up(tally.groups.values())
-    shown = {EVERYBODY: whole}
-    groups = _large_enough(tally.groups)
-    told = OutcomesOut(
+    known = telling.tell_whole(whole, tally.levels)
+    shown = [_Shown(EVERYBODY, whole, known.told)]
+    strata = []
+    if stratum is not None:
+        groups = _large_enough(tally.groups)
+        told = telling.tell_strata(list(groups.values()), tally.levels, known)
+        strata = [
+            _Shown(name, group, own)
+            for (name, group), own in zip(groups.items(), told, strict=True)
+        ]
+    out = OutcomesOut(
         instrument=instrument,
         stratum=stratum,
         as_of=now,
+        left_out=left_out if suppression.may_be_told(left_out) else None,
         levels=list(LEVELS[: tally.levels]),
-        groups=[
-            *_tables(shown, tally.levels),
-            *(_tables(groups, tally.levels) if stratum is not None else ()),
-        ],
-        time_to_response=_curves(shown, groups, stratum, "response"),
-        time_to_loss=_curves(shown, groups, stratum, "loss"),
+        groups=[*_tables(shown, tally.levels), *_tables(strata, tally.levels)],
+        time_to_response=_curves([*shown, *strata], "response"),
+        time_to_loss=_curves([*shown, *strata], "loss"),
         cohort=CONSENT,
         suppression=SUPPRESSED,
         caveat=f"{CAVEAT} {outcomes.looks_back(scale.recall)}".strip(),
+        slices=SLICES,
         sources=[*(sentence for sentence, _ in scale.cited), INTERVAL],
         conventions=[
             *(sentence for sentence, is_convention in scale.cited if is_convention),
             *outcomes.CONVENTIONS,
         ],
     )
-    return _marked(told, scale.recall)
+    return _marked(out, scale.recall)
 
 
 def _marked(told: OutcomesOut, recall: Recall) -> OutcomesOut:
@@ -203,40 +281,53 @@ def _marked(told: OutcomesOut, recall: Recall) -> OutcomesOut:
     return told.model_copy(update={"groups": groups, "time_to_response": curves})
 
 
-def _tally(db: Db, key: str, stratum: str | None, now: datetime) -> tuple[Scale, Tally]:
+def _tally(db: Db, key: str, stratum: str | None, now: datetime) -> tuple[Scale, Tally, int]:
+    """The scale, those counted, and how many of their answers were to a version left out."""
+    refused = invalid("query:instrument", "is not an instrument with a total")
     try:
-        scale = packs.find(db, key).total
+        every = packs.versions(db, key)
     except UnknownInstrument:
-        scale = None
+        raise refused from None
+    scale = every[0].total
     if scale is None:
-        raise invalid("query:instrument", "is not an instrument with a total")
+        raise refused
+    alike = series.alike(every[0], every)
     versions = db.all(VERSIONS)
     published = [microseconds(one.published_at) for one in versions]
     in_stratum = STRATA[stratum] if stratum is not None else lambda _: EVERYBODY
     tally = Tally(scale, microseconds(now))
     after_id = UUID(int=0)
+    left_out = 0
     while members := db.all(COHORT, after_id=after_id, limit=CHUNK, now=now):
         after_id = members[-1].id
-        found = gathered.gather(db, [one.id for one in members], [key], since=None)
+        ids = [one.id for one in members]
+        found = gathered.gather(db, ids, [key], versions=alike, since=None)
+        left_out += found.left_out
+        courses = (
+            {one.patient_id: one.protocol_version for one in db.all(FIRST_COURSES, patient_ids=ids)}
+            if stratum == BY_PROTOCOL
+            else {}
+        )
         for member in members:
             doses = found.doses.get(member.id)
             if not doses:
                 continue
-            series = found.series.get(member.id, {}).get(key)
+            scores = found.series.get(member.id, {}).get(key)
             held = bisect_right(published, doses[0])
-            facts = _Facts(member, versions[held - 1].version if held else 0)
+            in_force = versions[held - 1].version if held else 0
+            facts = _Facts(member, courses.get(member.id, in_force))
             heard = member.last_heard_at
             tally.add(
                 in_stratum(facts),
-                series.at if series else (),
-                series.totals if series else (),
+                scores.at if scores else (),
+                scores.totals if scores else (),
                 doses,
-                series.pinned_index if series else None,
+                scores.pinned_index if scores else None,
                 microseconds(heard) if heard else 0,
             )
         if len(members) < CHUNK:
             break
-    return scale, tally
+    return scale, tally, left_out
 
 
 def _large_enough(groups: Mapping[str, Group]) -> dict[str, Group]:
@@ -252,6 +343,7 @@ def _added_up(groups: Iterable[Group]) -> Group:
     whole = Group()
     for group in groups:
         whole.patients += group.patients
+        whole.eligible += group.eligible
         whole.check_ins += group.check_ins
         whole.complete += group.complete
         whole.response += group.response
@@ -263,33 +355,29 @@ def _added_up(groups: Iterable[Group]) -> Group:
     return whole
 
 
-def _tables(groups: Mapping[str, Group], levels: int) -> list[OutcomeGroupOut]:
-    """What may be told of each group at each visit, side by side."""
-    people = suppression.depths([[group.patients] for group in groups.values()])
-    asked = suppression.depths([[one.check_ins, one.complete] for one in groups.values()])
-    visits: list[list[VisitOut]] = [[] for _ in groups]
-    for place in range(len(VISITS)):
-        chains = [group.chain(place, levels) for group in groups.values()]
-        for own, chain, depth in zip(visits, chains, suppression.depths(chains), strict=True):
-            own.append(_visit(place, chain, depth))
+def _tables(groups: Sequence[_Shown], levels: int) -> list[OutcomeGroupOut]:
+    """Each group at each visit. Answers are no people, and are held to the rule by themselves."""
+    asked = suppression.depths([[one.group.check_ins, one.group.complete] for one in groups])
     return [
         OutcomeGroupOut(
-            group=name,
-            patients=group.patients if told else None,
-            check_ins=group.check_ins if depth > 0 and told else None,
-            complete=group.complete if depth > 1 and told else None,
-            visits=own,
+            group=one.name,
+            patients=one.group.patients if telling.PATIENTS in one.told else None,
+            check_ins=one.group.check_ins if depth > 0 else None,
+            complete=one.group.complete if depth > 1 else None,
+            visits=[_visit(one, place, levels) for place in range(len(VISITS))],
         )
-        for (name, group), told, depth, own in zip(
-            groups.items(), people, asked, visits, strict=True
-        )
+        for one, depth in zip(groups, asked, strict=True)
     ]
 
 
-def _visit(place: int, chain: list[int], depth: int) -> VisitOut:
+def _visit(of: _Shown, place: int, levels: int) -> VisitOut:
     visit = VISITS[place]
     told: dict[str, int | None] = dict.fromkeys(LEVELS)
-    told.update(zip(LEVELS, chain[:depth], strict=False))
+    told |= {
+        level: count
+        for level, count in zip(LEVELS, of.group.chain(place, levels), strict=False)
+        if telling.at_visit(place, level) in of.told
+    }
     return VisitOut(
         visit=visit.code,
         day=visit.day,
@@ -305,7 +393,7 @@ def _visit(place: int, chain: list[int], depth: int) -> VisitOut:
         retention_interval=_interval(told["in_touch"], told["eligible"]),
         response_interval=_interval(told["responded"], told["assessed"]),
         remission_interval=_interval(told["remitted"], told["assessed"]),
-        is_suppressed=depth < len(chain),
+        is_suppressed=any(told[level] is None for level in LEVELS[:levels]),
     )
 
 
@@ -320,59 +408,50 @@ def _interval(part: int | None, whole: int | None) -> IntervalOut:
     return IntervalOut(low=round(low, 3), high=round(high, 3))
 
 
-def _curves(
-    everybody: Mapping[str, Group], groups: Mapping[str, Group], stratum: str | None, which: str
-) -> list[CurveOut]:
-    """The curve of the whole; and of each group, where a stratum is asked for."""
-    found = _told_curves(everybody, which)
-    return found + _told_curves(groups, which) if stratum is not None else found
-
-
-def _told_curves(groups: Mapping[str, Group], which: str) -> list[CurveOut]:
-    curves = {
-        name: _curve(getattr(group, which))
-        for name, group in groups.items()
-        if getattr(group, which)
-    }
-    steps = [[_counts(curve, day) for day in STEPS] for curve in curves.values()]
-    told, shown = suppression.curves_told(steps) if steps else ([], [])
+def _curves(groups: Sequence[_Shown], which: str) -> list[CurveOut]:
     return [
-        _curve_out(name, curve, told if is_shown else [])
-        for (name, curve), is_shown in zip(curves.items(), shown, strict=True)
+        _curve_out(one, survival.kaplan_meier(*zip(*times, strict=True)), which)
+        for one in groups
+        if (times := getattr(one.group, which))
     ]
 
 
-def _curve(times: list[tuple[int, bool]]) -> Curve:
-    return survival.kaplan_meier([days for days, _ in times], [had for _, had in times])
-
-
-def _counts(curve: Curve, day: int) -> tuple[int, int, int]:
-    """Who had it, who was lost sight of, and who is still followed, after so many days."""
-    had, left = curve.events_by(day), curve.at_risk_after(day)
-    return had, curve.started - had - left, left
-
-
-def _curve_out(name: str, curve: Curve, told: list[int]) -> CurveOut:
-    steps = []
-    for place in told:
-        day = STEPS[place]
-        had, censored, left = _counts(curve, day)
-        low, high = curve.interval_at(day)
-        steps.append(
-            CurveStepOut(
-                day=day,
-                share=round(curve.share_at(day), 2),
-                low=None if low is None else round(low, 2),
-                high=None if high is None else round(high, 2),
-                happened=had,
-                censored=censored,
-                at_risk=left,
-            )
-        )
+def _curve_out(of: _Shown, curve: Curve, which: str) -> CurveOut:
+    """Nothing is known of the time after the last of them was lost sight of."""
+    defined = [
+        place
+        for place, day in enumerate(STEPS)
+        if curve.at_risk_after(day) or not curve.share_at(day)
+    ]
+    told = [place for place in defined if telling.look(which, place) in of.told]
+    steps = [_step(curve, STEPS[place]) for place in told]
+    # By the share that is not rounded: 0.504 is no half.
+    later = [STEPS[place] for place in told if _is_half(curve, STEPS[place])]
+    earlier = [STEPS[place] for place in told if not _is_half(curve, STEPS[place])]
     return CurveOut(
-        group=name,
-        started=curve.started if told else None,
-        half_by_day=next((step.day for step in steps if step.share <= 0.5), None),
+        group=of.name,
+        started=curve.started if telling.started(which) in of.told else None,
+        half_by_day=min(later, default=None),
+        half_after_day=max(earlier, default=0) if later else None,
         steps=steps,
-        is_suppressed=len(told) < len(STEPS),
+        is_suppressed=len(told) < len(defined),
+    )
+
+
+def _is_half(curve: Curve, day: int) -> bool:
+    """Whether half or fewer are still without it, by the share that is not rounded."""
+    return curve.median is not None and curve.median <= day
+
+
+def _step(curve: Curve, day: int) -> CurveStepOut:
+    had, left = curve.events_by(day), curve.at_risk_after(day)
+    low, high = curve.interval_at(day)
+    return CurveStepOut(
+        day=day,
+        share=round(curve.share_at(day), 2),
+        low=None if low is None else round(low, 2),
+        high=None if high is None else round(high, 2),
+        happened=had,
+        censored=curve.started - had - left,
+        at_risk=left,
     )

@@ -5,6 +5,7 @@ subscale or entered score. Versions of a questionnaire in which the numbers mean
 not joined: the newest is read with those that measure the same, and what is left out is counted.
 """
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 from uuid import UUID
@@ -235,12 +236,22 @@ def find_series(
     if item_key is not None and part is not None:
         raise invalid("query:subscale", "must be left out where an item is named")
     item, scale = _measured(newest, item_key, part)
-    versions = []
-    if len(every) > 1:
-        measure = _measure(newest, item_key, part)
-        versions = [one.version for one in every if _measure(one, item_key, part) == measure]
+    versions = alike(newest, every, item_key, part)
     places = {one.version: _suicide_place(one) for one in (newest, *every)}
     return Measured(newest, item, part, scale, versions, places)
+
+
+def alike(
+    instrument: Instrument,
+    every: Sequence[Instrument],
+    item_key: str | None = None,
+    part: str | None = None,
+) -> list[str]:
+    """The versions whose numbers mean the same as this one's; none named where there is but one."""
+    if len(every) == 1:
+        return []
+    measure = _measure(instrument, item_key, part)
+    return [one.version for one in every if _measure(one, item_key, part) == measure]
 
 
 def ask_series(

@@ -24,6 +24,7 @@ def as_csv(found: OutcomesOut) -> bytes:
 
 
 def _rows(found: OutcomesOut) -> Iterator[_Row]:
+    yield "instrument", "", "", "left_out", found.left_out
     for group in found.groups:
         for measure in ("patients", "check_ins", "complete"):
             yield "group", group.group, "", measure, getattr(group, measure)

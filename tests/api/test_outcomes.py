@@ -6,12 +6,20 @@ from typing import Any
 
 import pytest
 
+from app.clinical.outcomes import STEPS
 from app.trends.schemas.outcomes import OutcomesOut
 from app.trends.sheet import as_csv
+from tests.api.test_clinic_instruments import WIDER, a_definition, added
 from tests.builders import Person, World
 from tests.cohort import Cohort
 from tests.conftest import Behind
 
+COURSES = """
+    INSERT INTO course (clinic_id, patient_id, id, version, status, words, recorded_at, received_at,
+        effective_at, protocol_version, indication, planned_sessions)
+    SELECT %s, id, id, 1, %s, '', now(), now(), now(), %s, 'depression', 6
+    FROM unnest(%s::uuid[]) AS id
+"""
 RESISTANCE = """
     INSERT INTO treatment_resistance (clinic_id, patient_id, stratum, is_certain, as_of)
     SELECT %s, id, %s, true, now() FROM unnest(%s::uuid[]) AS id
@@ -127,6 +135,41 @@ class TestVisits:
         assert (told.time_to_response, told.time_to_loss) == ([], [])
 
 
+class TestVersions:
+    def test_a_version_that_measures_something_else_is_counted_and_not_joined(
+        self, world: World, cohort: Cohort
+    ) -> None:
+        added(world, a_definition())
+        # The same two items, with a wider range.
+        added(world, a_definition(*WIDER, version="2"))
+        ids = cohort.patients(30, (-1, 2), (7, 1), instrument="two-items", version="1")
+        cohort.scores(ids, (28, 5), instrument="two-items", version="2")
+
+        told = outcomes(world.administrator, "?instrument=two-items")
+
+        assert told.left_out == 60
+        assert (told.groups[0].check_ins, told.groups[0].complete) == (30, 30)
+        # The baseline was of the other version, so that nothing is reckoned from it.
+        assert counts(told, "all", "1w")[:2] == [30, 0]
+        assert counts(told, "all", "4w")[:2] == [30, 0]
+
+    def test_a_few_answers_to_another_version_are_not_told(
+        self, world: World, cohort: Cohort
+    ) -> None:
+        added(world, a_definition())
+        added(world, a_definition(*WIDER, version="2"))
+        cohort.patients(5, (-1, 2), instrument="two-items", version="1")
+
+        told = outcomes(world.administrator, "?instrument=two-items")
+
+        assert told.left_out is None
+
+    def test_of_what_ships_nothing_is_left_out(self, world: World, cohort: Cohort) -> None:
+        cohort.patients(30, (-1, 20), (28, 3))
+
+        assert outcomes(world.administrator).left_out == 0
+
+
 class TestSuppression:
     def test_a_few_are_not_told(self, world: World, cohort: Cohort) -> None:
         cohort.patients(30, (-1, 20), (28, 15))
@@ -217,6 +260,39 @@ class TestStrata:
             ("all", 50), ("0", 20), ("1", 30),
         ]  # fmt: skip
 
+    def test_by_the_protocol_of_the_course_that_the_first_dose_belongs_to(
+        self, world: World, cohort: Cohort, behind: Behind
+    ) -> None:
+        for version, days in ((1, 100), (2, 70)):
+            behind.rows(
+                "INSERT INTO clinic_protocol SELECT %s, %s, '{}', gen_random_uuid(),"
+                " now() - %s * interval '1 day'",
+                world.here.id, version, days,
+            )  # fmt: skip
+        # Begun by version 1, dosed after version 2 was published.
+        of_a_course = cohort.patients(20, (-1, 20), (28, 3))
+        mistaken = cohort.patients(12, (-1, 20), (28, 15))
+        cohort.patients(30, (-1, 20), (28, 15))
+        for ids, status in ((of_a_course, "active"), (mistaken, "entered-in-error")):
+            behind.rows(COURSES, world.here.id, status, 1, ids)
+            behind.rows(
+                "UPDATE dosing_session SET course_id = patient_id WHERE patient_id = ANY(%s)", ids
+            )
+        # A later dose outside of the course changes nothing.
+        behind.rows(
+            "INSERT INTO dosing_session SELECT clinic_id, patient_id, gen_random_uuid(), 1, status,"
+            " at, at, at, recorded_by, at FROM dosing_session,"
+            " LATERAL (SELECT now() - interval '10 days') AS given (at)"
+            " WHERE patient_id = ANY(%s)",
+            of_a_course,
+        )
+
+        told = outcomes(world.administrator, "?stratum=protocol-version")
+
+        assert [(group.group, group.patients) for group in told.groups] == [
+            ("all", 62), ("1", 20), ("2", 42),
+        ]  # fmt: skip
+
     @pytest.mark.parametrize(
         ("query", "pointer"),
         [
@@ -253,9 +329,58 @@ class TestCurves:
         assert low is not None
         assert high is not None
         assert low < 0.6 < high
-        assert curve.half_by_day == 28
+        assert (curve.half_after_day, curve.half_by_day) == (14, 28)
         (loss,) = told.time_to_loss
         assert (loss.started, loss.steps[-1].happened) == (35, 15)
+
+    def test_no_day_is_told_after_the_last_was_lost_sight_of(
+        self, world: World, cohort: Cohort
+    ) -> None:
+        cohort.patients(20, (-1, 20), (7, 8), (100, 8), dose_days_ago=430)
+        cohort.patients(30, (-1, 20), (100, 15), dose_days_ago=430)
+
+        (curve,) = outcomes(world.administrator).time_to_response
+
+        # Of the 30 nobody knows what became after day 100.
+        assert [(step.day, step.share, step.at_risk) for step in curve.steps] == [
+            (7, 0.6, 30), (14, 0.6, 30), (28, 0.6, 30), (42, 0.6, 30), (56, 0.6, 30), (84, 0.6, 30),
+        ]  # fmt: skip
+        assert curve.is_suppressed is False
+        assert (curve.half_by_day, curve.half_after_day) == (None, None)
+
+    def test_where_everybody_who_was_followed_had_it_the_curve_stays_at_nobody(
+        self, world: World, cohort: Cohort
+    ) -> None:
+        cohort.patients(40, (-1, 20), (7, 8), dose_days_ago=430)
+
+        (curve,) = outcomes(world.administrator).time_to_response
+
+        assert [step.day for step in curve.steps] == list(STEPS)
+        assert {step.share for step in curve.steps} == {0.0}
+
+    def test_half_is_not_reached_by_rounding(self, world: World, cohort: Cohort) -> None:
+        # 250 of 504 have it by day 7: 0.504 are without it.
+        cohort.patients(250, (-1, 20), (7, 8), (60, 8), dose_days_ago=90)
+        cohort.patients(254, (-1, 20), (60, 15), dose_days_ago=90)
+
+        (curve,) = outcomes(world.administrator).time_to_response
+
+        assert curve.steps[0].share == 0.5
+        assert curve.half_by_day is None
+
+    def test_a_median_that_lies_between_told_days_is_said_to_lie_there(
+        self, world: World, cohort: Cohort
+    ) -> None:
+        # Half of them by day 14, of which a few at a time: that may not be told yet.
+        cohort.patients(9, (-1, 20), (14, 8), (60, 8), dose_days_ago=90)
+        cohort.patients(9, (-1, 20), (28, 8), (60, 8), dose_days_ago=90)
+        cohort.patients(12, (-1, 20), (60, 15), dose_days_ago=90)
+
+        (curve,) = outcomes(world.administrator).time_to_response
+
+        assert [step.day for step in curve.steps][:2] == [7, 28]
+        assert (curve.half_after_day, curve.half_by_day) == (7, 28)
+        assert curve.is_suppressed
 
     def test_a_step_of_a_few_is_not_told(self, world: World, cohort: Cohort) -> None:
         cohort.patients(20, (-1, 20), (60, 15), dose_days_ago=90)
@@ -295,7 +420,15 @@ class TestCsv:
         rows = list(csv.reader(io.StringIO(as_csv(told.model_copy(
             update={"groups": [group]})).decode(), newline="")))  # fmt: skip
 
-        assert {row[1][0] for row in rows[1:]} == {"'"}
+        assert {row[1][0] for row in rows[1:] if row[1]} == {"'"}
+
+
+class TestSlices:
+    def test_it_says_by_what_it_cannot_be_told_apart(self, world: World) -> None:
+        told = outcomes(world.administrator)
+
+        assert "No sex or gender and no age is kept" in told.slices
+        assert "never by two at once" in told.slices
 
 
 class TestWhose:

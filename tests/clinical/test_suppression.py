@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from app.clinical.suppression import (
     FEWEST,
-    curves_told,
+    Jointly,
+    Part,
     depth,
     depths,
     may_be_told,
@@ -177,23 +178,40 @@ class TestCurves:
         for before, after in pairwise([(0, 0), *told]):
             assert all(may_be_told(now - then) for then, now in zip(before, after, strict=True))
 
-    @law
-    @given(st.lists(steps, min_size=1, max_size=5))
-    def test_nobody_alone_is_hidden_and_the_rest_is_no_few(
-        self, every: list[list[tuple[int, ...]]]
-    ) -> None:
-        shortest = min(len(one) for one in every)
-        groups = [one[:shortest] for one in every]
 
-        told, shown = curves_told(groups)
+class TestJointly:
+    """Two coordinates: three values (bits 0 to 2), and two (bits 3 and 4)."""
 
-        hidden = [one for one, is_shown in zip(groups, shown, strict=True) if not is_shown]
-        if told:
-            assert len(hidden) != 1
-        for seen in [one for one, is_shown in zip(groups, shown, strict=True) if is_shown]:
-            assert list(tellable([seen[place] for place in told])) == list(range(len(told)))
-        for place in told:
-            assert all(
-                may_be_told(sum(column))
-                for column in zip(*(one[place] for one in hidden), strict=True)
-            )
+    def test_what_is_left_of_a_part_that_is_told_is_no_few(self) -> None:
+        jointly = Jointly(1, [0b00111, 0b11000], lambda core: core)
+
+        assert jointly.tell(part(0b11111, 50)) == [True]
+        assert jointly.tell(part(0b11110, 45)) == [False]
+        assert jointly.tell(part(0b11100, 39)) == [True]
+        assert jointly.tell(part(0b10111, 36)) == [True]
+        # 39 - 28 could be told, and 36 - 28 could not.
+        assert jointly.tell(part(0b10100, 28)) == [False]
+
+    def test_nor_what_two_differences_leave_of_each_other(self) -> None:
+        jointly = Jointly(1, [0b00111, 0b11000], lambda core: core)
+        for core, count in ((0b11111, 60), (0b10111, 40), (0b11110, 45)):
+            assert jointly.tell(part(core, count)) == [True]
+
+        # 45 - 30 and 40 - 30 may be told; of the 15 outside the first, 10 are of the second.
+        assert jointly.tell(part(0b10110, 30)) == [False]
+
+    def test_a_group_in_which_it_is_a_few_is_hidden_with_another(self) -> None:
+        jointly = Jointly(3, [0b1], lambda core: core)
+
+        assert jointly.tell(part(0b1, 5, 12, 40)) == [False, False, True]
+
+    def test_what_follows_in_each_group_and_in_the_hidden_ones_is_no_few(self) -> None:
+        jointly = Jointly(3, [0b11], lambda core: core)
+        assert jointly.tell(part(0b11, 20, 30, 40)) == [True, True, True]
+
+        # 20 - 15 may not be told; nor 5 + 5, so that the next is hidden as well.
+        assert jointly.tell(part(0b01, 15, 25, 20)) == [False, False, False]
+
+
+def part(core: int, *counts: int) -> Part:
+    return Part(core, core, counts)

@@ -254,6 +254,44 @@ class TestOutcomes:
                 page,
             )
 
+    def test_a_share_says_of_how_many_and_how_surely(
+        self, browser: Browser, world: World, many: None
+    ) -> None:
+        page = re.sub("<[^>]+>", "", browser.get("/console/outcomes").text)
+
+        visits = world.therapist.get("/v1/outcomes").json()["groups"][0]["visits"]
+        told = next(one for one in visits if one["response"] is not None)
+        counts, interval = told["counts"], told["response_interval"]
+        low, high = (round(interval[end] * 100) for end in ("low", "high"))
+        assert f"{counts['responded']} of {counts['assessed']}, {low} % to {high} %" in page
+
+    def test_that_little_is_told_of_a_small_clinic_is_explained(
+        self, browser: Browser, world: World, behind: Behind
+    ) -> None:
+        cohort = Cohort(world.here.id, behind)
+        cohort.patients(40, (-1, 20), (28, 3))
+        cohort.patients(9, (-1, 20), (28, 15))
+
+        page = browser.get("/console/outcomes").text
+
+        assert "fewer than 11 people could be made out" in page
+        assert "that takes 22 measured patients" in page
+
+    def test_nor_is_the_median_said_to_be_where_it_may_not_be(
+        self, browser: Browser, world: World, behind: Behind
+    ) -> None:
+        cohort = Cohort(world.here.id, behind)
+        for day in (14, 28):
+            cohort.patients(9, (-1, 20), (day, 8), (60, 8), dose_days_ago=90)
+        cohort.patients(12, (-1, 20), (60, 15), dose_days_ago=90)
+
+        page = browser.get("/console/outcomes").text
+
+        assert (
+            "Half or fewer are without a response by day 28 at the latest, and more than half"
+            " still on day 7." in page
+        )
+
     def test_by_stratum_the_charts_are_of_the_strata(self, browser: Browser, many: None) -> None:
         page = browser.get("/console/outcomes?stratum=country").text
 

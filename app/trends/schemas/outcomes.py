@@ -93,12 +93,27 @@ class CurveStepOut(Open):
 
 
 class CurveOut(Open):
-    """Time until something happens, told only at days at which enough people are in every count."""
+    """Time until something happens, told only at days at which enough people are in every count.
+
+    After the last of them was lost sight of nothing is known, and no day is told.
+    """
 
     group: str
     started: int | None
     half_by_day: Annotated[
-        int | None, Field(description="The first day told at which half or fewer are without it.")
+        int | None,
+        Field(
+            description="By this day at the latest half or fewer are without it: the first day told"
+            " of which that is true. It can be long after the median, where days before it are not"
+            " told."
+        ),
+    ]
+    half_after_day: Annotated[
+        int | None,
+        Field(
+            description="The last day told at which more than half were still without it; 0 if none"
+            " is. The median lies after it, and on `half_by_day` or before. Null where that is."
+        ),
     ]
     steps: list[CurveStepOut]
     is_suppressed: bool
@@ -110,6 +125,13 @@ class OutcomesOut(Open):
     instrument: str
     stratum: str | None
     as_of: datetime
+    left_out: Annotated[
+        int | None,
+        Field(
+            description="Answers to versions of the instrument whose points do not mean what those"
+            " of the newest do: they are in no count. Null where they are 1 to 10."
+        ),
+    ]
     levels: Annotated[list[str], Field(description="Of the counts that this instrument has.")]
     groups: list[OutcomeGroupOut]
     time_to_response: list[CurveOut]
@@ -117,5 +139,6 @@ class OutcomesOut(Open):
     cohort: str
     suppression: str
     caveat: str
+    slices: Annotated[str, Field(description="By what it can be told apart, and by what not.")]
     sources: list[str]
     conventions: list[str]
