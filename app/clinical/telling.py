@@ -285,5 +285,12 @@ def _curve(
         counts = zip(*(one.at(place) for one in looks), strict=True)
         yield (
             look(which, place),
-            [part(_only(began, times, one), had) for one, had in zip(allowed, counts, strict=True)],
+            [
+                *(
+                    part(_only(began, times, one), count)
+                    for one, count in zip(allowed, counts, strict=True)
+                ),
+                # The three together are all with whom the curve began.
+                part(began, [one.began for one in looks]),
+            ],
         )
