@@ -173,7 +173,16 @@ def tell_whole(group: Group, levels: int) -> Whole:
     """Of everybody. levels: how much of the chain there is on the scale."""
     jointly = Jointly(1, _BITS, _follows)
     told = {key for key, parts in _wanted([group], levels, _follows) if all(jointly.tell(*parts))}
-    return Whole(told, frozenset(jointly.of_nobody))
+    return Whole(told, _widest(jointly.of_nobody))
+
+
+def _widest(cores: Iterable[int]) -> frozenset[int]:
+    """Those that are not a part of another: they say the same."""
+    kept: list[int] = []
+    for core in sorted(cores, key=int.bit_count, reverse=True):
+        if all(core & ~one for one in kept):
+            kept.append(core)
+    return frozenset(kept)
 
 
 def tell_strata(groups: Sequence[Group], levels: int, whole: Whole) -> list[set[Key]]:
@@ -276,5 +285,12 @@ def _curve(
         counts = zip(*(one.at(place) for one in looks), strict=True)
         yield (
             look(which, place),
-            [part(_only(began, times, one), had) for one, had in zip(allowed, counts, strict=True)],
+            [
+                *(
+                    part(_only(began, times, one), count)
+                    for one, count in zip(allowed, counts, strict=True)
+                ),
+                # The three together are all with whom the curve began.
+                part(began, [one.began for one in looks]),
+            ],
         )

@@ -328,6 +328,11 @@ class TestNobodyIsMadeOut:
         assert ("all", "1w reached") not in told.numbers
         assert told.numbers["all", "response started"] == 105
 
+    def test_nor_are_those_of_a_curve_whose_beginning_is_not_told(self) -> None:
+        told = Attack("phq-9", {"AT": [TREATED] * 40 + [MILD] * 2}, by=False)
+
+        assert [name for _, name in told.numbers if name.startswith("response")] == []
+
     def test_nor_in_a_stratum(self) -> None:
         strata = {"AT": [TREATED] * 27 + [MILD] * 4, "DE": [TREATED] * 40 + [MILD] * 20}
 
