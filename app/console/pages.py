@@ -161,6 +161,7 @@ def _templates() -> Environment:
         "day": day,
         "ago": ago,
         "number": number,
+        "milligrams": milligrams,
         "signed": signed,
         "spoken": words.spoken,
         "reason": words.reason,
@@ -213,6 +214,11 @@ def number(value: float | None) -> str:
         return "\N{EN DASH}"
     text = f"{value:.1f}".removesuffix(".0")
     return text.replace("-", "\N{MINUS SIGN}")
+
+
+def milligrams(amount: float) -> str:
+    """What was given, to the thousandth that is kept: a rounded dose is another dose."""
+    return f"{amount:.3f}".rstrip("0").removesuffix(".")
 
 
 def signed(value: float | None) -> str:
