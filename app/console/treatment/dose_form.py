@@ -156,7 +156,7 @@ def _instants(stood: DosingSessionOut | None, zone: str) -> dict[tuple[str, str]
 
 
 def _rows(fields: Fields) -> list[int]:
-    """Rows with something in them; in the first, drug and route alone are what the form suggests."""
+    """Rows with something in them. What stands in the first without a dose is suggested there."""
     return [
         row
         for row in range(ROWS)
