@@ -82,6 +82,22 @@ class TestReadings:
         specification = browser.get(page + "/chart", accept="application/vnd.vegalite.v6+json")
         assert "Blood pressure" in specification.text
 
+    def test_of_however_many_alarms_the_newest_are_said(
+        self, browser: Browser, world: World, visit: str, page: str
+    ) -> None:
+        given = f"/v1/patients/{world.patient.patient_id}/dosing-sessions/{visit}/vital-signs"
+        calm = [a_reading(one, pulse=70) for one in (3, 2)]
+        early = [a_reading(130 - one, spo2=80) for one in range(105)]
+        world.therapist.post(
+            given, a_batch(*early, *calm, a_reading(1, systolic=233, diastolic=99))
+        )
+
+        notice = browser.get(page).text.partition("reached a threshold")[2].partition("</ul>")[0]
+
+        assert "Systolic 233" in notice
+        assert notice.count("<li>") == 5
+        assert notice.index("Systolic 233") < notice.index("Oxygen saturation 80")
+
     def test_there_is_no_chart_where_nothing_was_read(self, browser: Browser, page: str) -> None:
         assert browser.get(page + "/chart").status_code == 404
         assert "data-chart" not in browser.get(page).text
