@@ -216,6 +216,26 @@ class TestSideEffects:
         assert "of no visit" in visits
         assert "A taste of metal." not in browser.get(page).text
 
+    def test_that_there_are_more_than_stand_there_is_said(
+        self,
+        browser: Browser,
+        world: World,
+        visit: str,
+        page: str,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        monkeypatch.setattr("app.console.treatment.side_effects.SHOWN", 1)
+        monkeypatch.setattr("app.console.treatment.visits._EFFECTS", 1)
+        visits = page.rpartition("/")[0]
+
+        said = []
+        for _ in range(2):
+            effect = a_side_effect(dosing_session_id=visit)
+            world.therapist.post(f"/v1/patients/{world.patient.patient_id}/side-effects", effect)
+            said.append(["There are older ones" in browser.get(one).text for one in (page, visits)])
+
+        assert said == [[False, False], [True, True]]
+
     def test_one_of_another_visit_is_not_changed_from_here(
         self, browser: Browser, world: World, page: str
     ) -> None:
@@ -327,6 +347,24 @@ class TestLeaving:
         assert again.status_code == 409
         assert wrong(again.text) == ["Somebody recorded it in the meantime. It is on this page."]
 
+    def test_for_when_they_left_a_criterion_that_was_open_then_can_be_overridden(
+        self, browser: Browser, world: World, visit: str, page: str
+    ) -> None:
+        given = f"/v1/patients/{world.patient.patient_id}/dosing-sessions/{visit}/vital-signs"
+        world.therapist.post(given, a_batch(a_reading(1, dissociation=0)))
+        earlier = (now() - timedelta(minutes=10)).isoformat()[:16]
+        form = {"act": "leave", "left_at": earlier, "id": str(uuid4())}
+        form |= {f"attested-{key}": "yes" for key in ("alert", "escort", "instructions")}
+        form |= {f"reason-{key}": "Seen." for key in ("time", "blood-pressure", "risk-screen")}
+        assert 'name="reason-dissociation"' not in browser.get(page).text
+
+        refused = browser.submit(page, **form)
+        answer = browser.submit(page, **form, **{"reason-dissociation": "Spoke clearly."})
+
+        assert refused.status_code == 409
+        assert 'name="reason-dissociation"' in refused.text
+        assert answer.headers["location"] == f"{page}?done=left"
+
     def test_one_that_was_recorded_in_error_makes_room_for_another(
         self, browser: Browser, world: World, visit: str, page: str
     ) -> None:
@@ -339,10 +377,14 @@ class TestLeaving:
             {"overrides": overrides, "recorded_at": now().isoformat()},
         ).json()
 
+        said = "Recorded: they were let go."
+        assert said in browser.get(page + "?done=left").text
+
         answer = browser.submit(page, act="withdraw-leave", entry=made["id"], version="1")
 
         assert answer.status_code == 303
         assert "Let them go" in browser.get(page).text
+        assert said not in browser.get(page + "?done=left").text
 
     def test_a_reason_for_what_is_not_open_is_refused_at_its_field(
         self, browser: Browser, world: World, page: str
