@@ -1,5 +1,6 @@
 """A visit's page: what came before, during and after a dose, and taking it down."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -21,6 +22,7 @@ from tests.builders import (
     now,
 )
 from tests.console.browser import Browser, at_work, value_of, wrong
+from tests.contract.stage import A_PROTOCOL
 
 
 @pytest.fixture
@@ -402,6 +404,29 @@ class TestLeaving:
         assert wrong(answer.text) == [
             "Reason to let them go all the same: is no criterion that is open."
         ]
+
+
+class TestAnotherProtocol:
+    @pytest.mark.parametrize(
+        ("act", "session"), [("leave", a_dosing_session), ("check", a_planned_session)]
+    )
+    def test_put_in_force_meanwhile_nothing_is_recorded_that_was_asked_otherwise(
+        self, browser: Browser, world: World, act: str, session: Callable[[], dict[str, Any]]
+    ) -> None:
+        visit = a_visit(world, session())
+        page = f"/console/patients/{world.patient.patient_id}/treatment/{visit}"
+        form = {"act": act, "id": str(uuid4()), "note": "Calm.", "answer-medicines-reviewed": "yes"}
+        form |= {"protocol_version": value_of("protocol_version", browser.get(page).text)}
+        shipped = world.administrator.get("/v1/clinic/protocol").headers["etag"]
+        published = world.administrator.put("/v1/clinic/protocol", A_PROTOCOL, base=shipped)
+
+        answer = browser.submit(page, **form)
+
+        assert published.status_code == 200
+        assert answer.status_code == 409
+        assert "put another protocol in force since you opened this" in wrong(answer.text)[0]
+        assert told(world, "preparation-checks")["preparation_checks"] == []
+        assert "Let go " not in browser.get(page).text
 
 
 class TestAftercare:

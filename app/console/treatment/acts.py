@@ -25,6 +25,10 @@ _CHANGED: Final = (
     "Somebody changed this since you opened it. What holds now is on this page; what you typed is"
     " still in the form, and sent again it takes the place of what is there."
 )
+_ASKED_OTHERWISE: Final = (
+    "The clinic put another protocol in force since you opened this. Nothing was stored; look at"
+    " what is asked now."
+)
 _WORDS: Final = {
     Kind.ID_REUSED: "This was sent before with other values. Open the page again.",
     Kind.ALREADY_EXISTS: "Somebody recorded it in the meantime. It is on this page.",
@@ -73,6 +77,17 @@ def refusing(fields: Fields) -> Iterator[None]:
         if said is None:
             raise Refused(fields.refused(problem)) from None
         raise Refused(with_words(fields, "", said), problem.kind.status) from None
+
+
+def check_protocol(visit: Visit, fields: Fields, holds: int) -> None:
+    """What was asked on the page is what is asked now. holds: the protocol's version.
+
+    A question that is not asked any more would be dropped without a word, and one that reads
+    otherwise would be answered by whoever never saw it. Raises: Refused.
+    """
+    shown = visit.form["protocol_version"]
+    if shown and version(shown) != holds:
+        raise Refused(with_words(fields, "", _ASKED_OTHERWISE), 409)
 
 
 def with_words(fields: Fields, of: str, sentence: str) -> Fields:
