@@ -213,7 +213,7 @@ def number(value: float | None) -> str:
     if value is None:
         return "\N{EN DASH}"
     text = f"{value:.1f}".removesuffix(".0")
-    return text.replace("-", "\N{MINUS SIGN}")
+    return "0" if text == "-0" else text.replace("-", "\N{MINUS SIGN}")
 
 
 def milligrams(amount: float) -> str:
@@ -225,4 +225,5 @@ def signed(value: float | None) -> str:
     """A change: with its sign."""
     if value is None:
         return "\N{EN DASH}"
-    return ("+" if value > 0 else "") + number(value)
+    shown = number(value)
+    return f"+{shown}" if value > 0 and shown != "0" else shown
