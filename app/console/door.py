@@ -330,11 +330,8 @@ def problem_response(problem: Problem, path: str) -> Response | None:
 
 def is_safe_path(path: str) -> bool:
     """Whether a path that somebody sent leads to one of our pages and nowhere else."""
-    parts = urlsplit(path)
     return (
         len(path) <= 500
-        and not parts.scheme
-        and not parts.netloc
         and (path == "/console" or path.startswith("/console/"))
         and path.isascii()
         and path.isprintable()
@@ -425,10 +422,11 @@ def _comes_from_us(headers: Mapping[bytes, bytes], base_url: str) -> bool:
         return False
     if origin is None:
         return True
-    said, ours = urlsplit(origin.decode("latin-1")), urlsplit(base_url)
+    ours = urlsplit(base_url)
     # The host that was asked for may be a name of this machine that the settings do not know.
     asked = headers.get(b"host", b"").decode("latin-1")
-    return said.scheme == ours.scheme and said.netloc in {ours.netloc, asked} - {""}
+    hosts = {ours.netloc, asked} - {""}
+    return origin.decode("latin-1") in {f"{ours.scheme}://{host}" for host in hosts}
 
 
 def _cookie(headers: Mapping[bytes, bytes], base_url: str) -> str | None:

@@ -5,6 +5,7 @@ The sentences are those of the API, which never repeat what was sent; what was t
 the page it came from and nowhere else.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -19,6 +20,10 @@ from app.kernel.errors import Fault, Kind, Problem
 from app.kernel.strict import problem_of
 
 M = TypeVar("M", bound=BaseModel)
+_NO_INSTANT: Final = "is not a date and a time"
+_WALL_CLOCK: Final = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?"
+)
 REUSED: Final = "was sent before with other values; sent again, it makes another entry"
 """For a page that then gives its form a new id."""
 
@@ -106,12 +111,13 @@ def instant(typed: str, time_zone: str) -> str:
     """
     if not typed:
         return ""
+    # A date alone would be midnight, which nobody said.
+    if _WALL_CLOCK.fullmatch(typed) is None:
+        raise ValueError(_NO_INSTANT)
     try:
         local = datetime.fromisoformat(typed)
     except ValueError:
-        raise ValueError("is not a date and a time") from None
-    if local.tzinfo is not None:
-        raise ValueError("is not a date and a time")
+        raise ValueError(_NO_INSTANT) from None
     zone = ZoneInfo(time_zone)
     at = local.replace(tzinfo=zone)
     if at.astimezone(ZoneInfo("UTC")).astimezone(zone).replace(tzinfo=None) != local:

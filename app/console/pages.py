@@ -161,6 +161,7 @@ def _templates() -> Environment:
         "day": day,
         "ago": ago,
         "number": number,
+        "milligrams": milligrams,
         "signed": signed,
         "spoken": words.spoken,
         "reason": words.reason,
@@ -212,11 +213,17 @@ def number(value: float | None) -> str:
     if value is None:
         return "\N{EN DASH}"
     text = f"{value:.1f}".removesuffix(".0")
-    return text.replace("-", "\N{MINUS SIGN}")
+    return "0" if text == "-0" else text.replace("-", "\N{MINUS SIGN}")
+
+
+def milligrams(amount: float) -> str:
+    """What was given, to the thousandth that is kept: a rounded dose is another dose."""
+    return f"{amount:.3f}".rstrip("0").removesuffix(".")
 
 
 def signed(value: float | None) -> str:
     """A change: with its sign."""
     if value is None:
         return "\N{EN DASH}"
-    return ("+" if value > 0 else "") + number(value)
+    shown = number(value)
+    return f"+{shown}" if value > 0 and shown != "0" else shown

@@ -207,7 +207,16 @@ def _consented(visit: Visit, patient: UUID, here: str) -> Answer:
     if fields.chosen("seen") != ["yes"]:
         wrong = fields.wrong_at("seen", "has to be so")
         return _patient(visit, patient, consent=wrong, status=422)
-    care.record_consent(visit.db, visit.caller, patient, visit.now)
+    try:
+        with visit.db.tried():
+            # Of the notice that was on the page: another may be in use since then.
+            notice = visit.form["notice_version"]
+            care.record_consent(visit.db, visit.caller, patient, notice, visit.now)
+    except Problem as problem:
+        if problem.kind is not Kind.INVALID:
+            raise
+        wrong = fields.wrong_at("seen", "another notice is in use since this page was opened")
+        return _patient(visit, patient, consent=wrong, status=422)
     return GoTo(f"{here}?done=consent-recorded")
 
 

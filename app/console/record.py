@@ -134,13 +134,19 @@ def contact_of(db: Db, chart: Chart) -> Contact:
 
 
 def head(db: Db, chart: Chart, page: str, now: datetime) -> Head:
-    """What stands over a page of this patient. page: its key."""
+    """What stands over a page of this patient. page: its key.
+
+    Whoever sees no summary (a coach) is told the name, and not how to reach anybody.
+    """
     tabs, pages = _links(chart, _PARTS.get(page, page))
+    contact = contact_of(db, chart)
+    if not READ_SUMMARY.is_granted(chart):
+        contact = Contact(contact.name, None, None, [])
     sees_flags = cases.READ_STATE.is_granted(chart)
     flags = db.all(cases.FLAGS_OF_PATIENT, patient_id=chart.patient_id) if sees_flags else []
     return Head(
         patient_id=chart.patient_id,
-        contact=contact_of(db, chart),
+        contact=contact,
         time_zone=chart.time_zone,
         local_time=f"{now.astimezone(schedule.zone_of(chart.time_zone)):%H:%M}",
         enrolled_at=chart.enrolled_at,

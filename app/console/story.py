@@ -162,6 +162,8 @@ def thread_page(
             bounds[name] = _midnight(typed, zone, after)
         except ValueError:
             fields = fields.wrong_at(name, "is not a date")
+    if not fields.errors and since and until and until < since:
+        fields = fields.wrong_at("until", "is before the first of these dates")
     if fields.errors:
         empty = Thread([], [], fields, is_cut=False, since_at=None, older=None, sees_visits=False)
         return shown(visit, chart, "thread", "Thread", empty, status=422)
@@ -311,7 +313,8 @@ def _midnight(typed: str, zone: ZoneInfo, days_after: int) -> datetime | None:
     if not typed:
         return None
     day = date.fromisoformat(typed)
-    if not 2000 <= day.year < 2100:
+    # It is compared as text, so that it has to be written as we write it.
+    if not 2000 <= day.year < 2100 or day.isoformat() != typed:
         raise ValueError
     return datetime.combine(day + timedelta(days=days_after), datetime.min.time(), zone)
 

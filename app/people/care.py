@@ -287,15 +287,20 @@ def withdraw_consent(db: Db, caller: Caller, patient_id: UUID, now: datetime) ->
     announce_care(db, patient_id)
 
 
-def record_consent(db: Db, caller: Caller, patient_id: UUID, now: datetime) -> None:
-    """The patient consented again, elsewhere than in their app, to the notice the clinic uses now.
+def record_consent(
+    db: Db, caller: Caller, patient_id: UUID, notice_version: str, now: datetime
+) -> None:
+    """The patient consented again, elsewhere than in their app, to this version of the notice.
 
-    Where a consent holds nothing changes. Raises: Problem FORBIDDEN, NOT_SIGNED_IN, NOT_FOUND.
+    Where a consent holds nothing changes.
+    Raises: Problem FORBIDDEN, NOT_SIGNED_IN, NOT_FOUND, INVALID (the clinic uses another notice).
     """
     row = _one(db, caller, patient_id, now)
-    if not row.has_consented:
-        notice_version = db.one(CLINIC_FACTS).notice_version
-        give_consent(db, _page(db, caller, row), notice_version, now)
+    if row.has_consented:
+        return
+    if notice_version != db.one(CLINIC_FACTS).notice_version:
+        raise invalid("/notice_version", "is not the notice this clinic uses now")
+    give_consent(db, _page(db, caller, row), notice_version, now)
 
 
 def _one(db: Db, caller: Caller, patient_id: UUID, now: datetime) -> _Patient:

@@ -8,6 +8,7 @@ from uuid import uuid4
 import pytest
 
 from app.kernel.db import Direct
+from app.people.clinics import NOTICE_VERSION
 from tests.builders import PASSWORD, World, a_check_in, an_acceptance, now, phq_9
 from tests.conftest import Behind
 from tests.console.browser import Browser, at_work, value_of, wrong
@@ -368,18 +369,34 @@ class TestConsent:
         path = self.path(world)
         boss.submit(path, act="withdraw")
 
-        unseen = boss.submit(path, act="consent")
-        seen = boss.submit(path, act="consent", seen="yes")
+        notice = value_of("notice_version", boss.get(path).text)
+        unseen = boss.submit(path, act="consent", notice_version=notice)
+        seen = boss.submit(path, act="consent", seen="yes", notice_version=notice)
 
         assert unseen.status_code == 422
         assert wrong(unseen.text) == ["Their consent: has to be so."]
         assert seen.status_code == 303
         assert world.therapist.get(f"{world.patient.record}/check-ins").status_code == 200
 
+    def test_to_a_notice_that_is_not_in_use_any_more_none_is_recorded(
+        self, boss: Browser, world: World
+    ) -> None:
+        path = self.path(world)
+        boss.submit(path, act="withdraw")
+
+        answer = boss.submit(path, act="consent", seen="yes", notice_version="of-long-ago")
+
+        assert answer.status_code == 422
+        assert wrong(answer.text) == [
+            "Their consent: another notice is in use since this page was opened."
+        ]
+        assert value_of("notice_version", answer.text) == NOTICE_VERSION
+        assert world.therapist.get(f"{world.patient.record}/check-ins").status_code == 404
+
     def test_where_one_holds_another_is_not_recorded(
         self, boss: Browser, world: World, behind: Behind
     ) -> None:
-        boss.submit(self.path(world), act="consent", seen="yes")
+        boss.submit(self.path(world), act="consent", seen="yes", notice_version=NOTICE_VERSION)
 
         assert behind.rows(
             "SELECT count(*) FROM consent WHERE patient_id = %s", world.patient.patient_id

@@ -411,6 +411,40 @@ class TestBesides:
         assert "Not taken any more" in after
         assert "It warns, and decides nothing" not in after
 
+    def test_however_many_were_written_since_what_is_taken_stands_there_with_its_warning(
+        self, browser: Browser, world: World, record: str, screening: str
+    ) -> None:
+        first = sent(world, f"{record}/medications", a_medication(name="Tranylcypromine"))
+        for number in range(51):
+            status = "stopped" if number % 2 else "active"
+            name = f"Tea, kind {number}"
+            sent(world, f"{record}/medications", a_medication(name=name, status=status))
+
+        page = browser.get(screening)
+
+        assert page.status_code == 200
+        assert "<strong>Tranylcypromine</strong>: " in page.text
+        assert f'name="entry" value="{first["id"]}"' in page.text
+        assert "Older ones that are not taken any more are not listed." in page.text
+
+    def test_a_list_without_end_says_how_many_do_not_stand_there(
+        self,
+        browser: Browser,
+        world: World,
+        record: str,
+        screening: str,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        monkeypatch.setattr("app.console.treatment.screening._TAKEN", 2)
+        for name in ("Tranylcypromine", "Tea", "Coffee", "Water"):
+            sent(world, f"{record}/medications", a_medication(name=name))
+
+        page = browser.get(screening).text
+
+        assert "1 more that are taken do not stand here." in page
+        assert "<strong>Tranylcypromine</strong>: " in page
+        assert "4 looked at" in page
+
     def test_what_the_patient_wrote_on_the_list_is_there(
         self, browser: Browser, world: World, record: str, screening: str
     ) -> None:

@@ -274,11 +274,15 @@ class TestRating:
         self, world: World, direct: Direct, goal: str
     ) -> None:
         browser = at_work(direct, world.here.coach, now())
+        me = world.patient.get("/v1/me").headers["etag"]
+        changed = world.patient.patch("/v1/me", {"phone": "+1 555 0123"}, headers={"If-Match": me})
 
         page = browser.get(goal)
 
-        assert page.status_code == 200
+        assert page.status_code == changed.status_code == 200
         assert "Call my sister." in page.text
+        assert "555 0123" not in page.text
+        assert "555 0123" in at_work(direct, world.therapist, now()).get(goal).text
         assert "Keep the rating" not in page.text
         assert browser.submit(goal, **typed()).status_code == 403
 

@@ -137,6 +137,28 @@ class TestWords:
         assert heading(page) == "Rosa Amadou"
 
 
+class TestNumbers:
+    @pytest.mark.parametrize(
+        ("value", "shown", "change"),
+        [
+            (0.04, "0", "0"),
+            (-0.04, "0", "0"),
+            (-3.0, "\N{MINUS SIGN}3", "\N{MINUS SIGN}3"),
+            (2.5, "2.5", "+2.5"),
+            (None, "\N{EN DASH}", "\N{EN DASH}"),
+        ],
+    )
+    def test_nothing_has_no_sign(self, value: float | None, shown: str, change: str) -> None:
+        assert (pages.number(value), pages.signed(value)) == (shown, change)
+
+    @pytest.mark.parametrize(
+        ("amount", "shown"),
+        [(40.0, "40"), (0.075, "0.075"), (37.25, "37.25"), (4999.999, "4999.999")],
+    )
+    def test_an_amount_is_not_rounded(self, amount: float, shown: str) -> None:
+        assert pages.milligrams(amount) == shown
+
+
 class TestSummary:
     def test_it_says_what_matters_today(self, browser: Browser, record: str) -> None:
         page = browser.get(record).text

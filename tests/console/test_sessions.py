@@ -104,6 +104,7 @@ class TestSigningIn:
         [
             "https://evil.example/console",
             "//evil.example/console",
+            "//[",
             "/\\evil.example",
             "/console/../v1/me",
             "javascript:alert(1)",
@@ -333,6 +334,7 @@ class TestForms:
             {"Origin": "null"},
             {"Origin": "https://testserver"},
             {"Origin": "https://testserver.evil.example"},
+            {"Origin": "http://["},
             {"Sec-Fetch-Site": "cross-site"},
             {"Sec-Fetch-Site": "same-site"},
             {"Sec-Fetch-Site": "none"},

@@ -266,7 +266,9 @@ class TestThread:
         assert "I was never the reason." in then
         assert "I was never the reason." not in after
 
-    @pytest.mark.parametrize("typed", ["soon", "2026-02-30", "1999-01-01", "20260101T"])
+    @pytest.mark.parametrize(
+        "typed", ["soon", "2026-02-30", "1999-01-01", "20260101", "2026-W10-1"]
+    )
     def test_what_is_no_date_is_said_at_its_field_and_stays_there(
         self, browser: Browser, root: str, typed: str
     ) -> None:
@@ -275,6 +277,15 @@ class TestThread:
         assert answer.status_code == 422
         assert wrong(answer.text) == ["From: is not a date."]
         assert f'value="{typed}"' in answer.text
+
+    def test_dates_in_the_wrong_order_are_said_to_be_and_not_that_nothing_is_shared(
+        self, browser: Browser, root: str
+    ) -> None:
+        answer = browser.get(f"{root}/thread?from=2026-03-02&until=2026-03-01")
+
+        assert answer.status_code == 422
+        assert wrong(answer.text) == ["Until: is before the first of these dates."]
+        assert "Nothing is shared with you" not in answer.text
 
     def test_a_page_that_has_no_room_for_more_says_so_and_leads_to_what_is_before(
         self, browser: Browser, world: World, root: str

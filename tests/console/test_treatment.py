@@ -8,6 +8,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from app.console import forms
+from app.console.treatment import acts
 from app.kernel.db import Direct
 from tests.builders import World, a_clinic, a_dosing_session, an_administration, now
 from tests.console.browser import Browser, at_work, value_of, wrong
@@ -69,6 +70,20 @@ class TestRecording:
         [visit] = visits(world)
         assert [one["dose_mg"] for one in visit["administrations"]] == [40, 12.5]
 
+    def test_a_dose_is_shown_as_it_was_given_to_the_thousandth(
+        self, browser: Browser, world: World, path: str
+    ) -> None:
+        form = typed(drug0="clonidine", route0="oral", dose_mg0="0.075")
+
+        browser.submit(path, **form)
+
+        [visit] = visits(world)
+        assert visit["administrations"][0]["dose_mg"] == 0.075
+        one = browser.get(f"{path}/{visit['id']}").text
+        assert field_of("dose_mg0", one) == "0.075"
+        for page in (one, browser.get(path).text, browser.get(path.rpartition("/")[0]).text):
+            assert "0.075 mg clonidine" in page
+
     def test_what_the_page_refuses_because_another_visit_goes_on_is_not_stored(
         self, browser: Browser, world: World, path: str
     ) -> None:
@@ -90,11 +105,16 @@ class TestRecording:
     @pytest.mark.parametrize(
         ("changes", "sentences"),
         [
-            ({"dose_mg0": "much"}, ["Dose in mg: must be a number."]),
-            ({"dose_mg0": ""}, ["Dose in mg: must be a number."]),
+            *(
+                ({"dose_mg0": dose}, [f"Dose in mg: {acts.NO_NUMBER}."])
+                for dose in ("much", "", "nan", "1e999", "7_5", "1,000", "٣٥", "1.0.0")
+            ),
             ({"dose_mg0": "0"}, ["Dose in mg: is too small."]),
-            ({"dose_mg0": "nan"}, ["Dose in mg: must be a finite number."]),
-            ({"dose_mg0": "1e999"}, ["Dose in mg: must be a finite number."]),
+            (
+                {"drug1": "midazolam"},
+                [f"Dose in mg (2): {acts.NO_NUMBER}.", "Given at (2): is required."],
+            ),
+            ({"given_at0": "2026-03-01"}, ["Given at: is not a date and a time."]),
             ({"given_at0": ""}, ["Given at: is required."]),
             ({"given_at0": "yesterday"}, ["Given at: is not a date and a time."]),
             ({"given_at0": "2999-01-01T10:00"}, ["Given at: must lie in the years 2000 to 2099."]),
@@ -187,6 +207,35 @@ class TestChanging:
         assert after["version"] == 2
         assert after["administrations"][0] == before["administrations"][0] | {"dose_mg": 45}
         assert "Version 1" in browser.get(visit).text
+
+    def test_two_times_of_one_minute_stay_two(
+        self, browser: Browser, world: World, path: str
+    ) -> None:
+        at = (now() - timedelta(hours=2)).replace(second=0, microsecond=0)
+        given = [
+            an_administration(given_at=(at + timedelta(seconds=after)).isoformat())
+            for after in (10, 50)
+        ]
+        session = a_dosing_session(started_at=at.isoformat(), administrations=given)
+        record = f"/v1/patients/{world.patient.patient_id}/dosing-sessions"
+        visit = f"{path}/{world.therapist.post(record, session).json()['id']}"
+        [before] = visits(world)
+        page = browser.get(visit).text
+        rows = {
+            name: field_of(name, page)
+            for row in "01"
+            for name in (f"drug{row}", f"dose_mg{row}", f"given_at{row}")
+        }
+        form = {**self.filled_in(browser, visit), **rows, "route1": "im"}
+
+        answer = browser.submit(visit, **{**form, "dose_mg1": "15"})
+
+        assert answer.status_code == 303
+        [after] = visits(world)
+        assert after["started_at"] == before["started_at"]
+        assert [one["given_at"] for one in after["administrations"]] == [
+            one["given_at"] for one in before["administrations"]
+        ]
 
     def test_somebody_else_s_change_came_first_and_nothing_typed_is_lost(
         self, browser: Browser, world: World, visit: str

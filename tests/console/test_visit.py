@@ -1,5 +1,6 @@
 """A visit's page: what came before, during and after a dose, and taking it down."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -21,6 +22,7 @@ from tests.builders import (
     now,
 )
 from tests.console.browser import Browser, at_work, value_of, wrong
+from tests.contract.stage import A_PROTOCOL
 
 
 @pytest.fixture
@@ -81,6 +83,22 @@ class TestReadings:
         assert "reached a threshold" in told
         specification = browser.get(page + "/chart", accept="application/vnd.vegalite.v6+json")
         assert "Blood pressure" in specification.text
+
+    def test_of_however_many_alarms_the_newest_are_said(
+        self, browser: Browser, world: World, visit: str, page: str
+    ) -> None:
+        given = f"/v1/patients/{world.patient.patient_id}/dosing-sessions/{visit}/vital-signs"
+        calm = [a_reading(one, pulse=70) for one in (3, 2)]
+        early = [a_reading(130 - one, spo2=80) for one in range(105)]
+        world.therapist.post(
+            given, a_batch(*early, *calm, a_reading(1, systolic=233, diastolic=99))
+        )
+
+        notice = browser.get(page).text.partition("reached a threshold")[2].partition("</ul>")[0]
+
+        assert "Systolic 233" in notice
+        assert notice.count("<li>") == 5
+        assert notice.index("Systolic 233") < notice.index("Oxygen saturation 80")
 
     def test_there_is_no_chart_where_nothing_was_read(self, browser: Browser, page: str) -> None:
         assert browser.get(page + "/chart").status_code == 404
@@ -200,6 +218,26 @@ class TestSideEffects:
         assert "of no visit" in visits
         assert "A taste of metal." not in browser.get(page).text
 
+    def test_that_there_are_more_than_stand_there_is_said(
+        self,
+        browser: Browser,
+        world: World,
+        visit: str,
+        page: str,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        monkeypatch.setattr("app.console.treatment.side_effects.SHOWN", 1)
+        monkeypatch.setattr("app.console.treatment.visits._EFFECTS", 1)
+        visits = page.rpartition("/")[0]
+
+        said = []
+        for _ in range(2):
+            effect = a_side_effect(dosing_session_id=visit)
+            world.therapist.post(f"/v1/patients/{world.patient.patient_id}/side-effects", effect)
+            said.append(["There are older ones" in browser.get(one).text for one in (page, visits)])
+
+        assert said == [[False, False], [True, True]]
+
     def test_one_of_another_visit_is_not_changed_from_here(
         self, browser: Browser, world: World, page: str
     ) -> None:
@@ -311,6 +349,24 @@ class TestLeaving:
         assert again.status_code == 409
         assert wrong(again.text) == ["Somebody recorded it in the meantime. It is on this page."]
 
+    def test_for_when_they_left_a_criterion_that_was_open_then_can_be_overridden(
+        self, browser: Browser, world: World, visit: str, page: str
+    ) -> None:
+        given = f"/v1/patients/{world.patient.patient_id}/dosing-sessions/{visit}/vital-signs"
+        world.therapist.post(given, a_batch(a_reading(1, dissociation=0)))
+        earlier = (now() - timedelta(minutes=10)).isoformat()[:16]
+        form = {"act": "leave", "left_at": earlier, "id": str(uuid4())}
+        form |= {f"attested-{key}": "yes" for key in ("alert", "escort", "instructions")}
+        form |= {f"reason-{key}": "Seen." for key in ("time", "blood-pressure", "risk-screen")}
+        assert 'name="reason-dissociation"' not in browser.get(page).text
+
+        refused = browser.submit(page, **form)
+        answer = browser.submit(page, **form, **{"reason-dissociation": "Spoke clearly."})
+
+        assert refused.status_code == 409
+        assert 'name="reason-dissociation"' in refused.text
+        assert answer.headers["location"] == f"{page}?done=left"
+
     def test_one_that_was_recorded_in_error_makes_room_for_another(
         self, browser: Browser, world: World, visit: str, page: str
     ) -> None:
@@ -323,10 +379,14 @@ class TestLeaving:
             {"overrides": overrides, "recorded_at": now().isoformat()},
         ).json()
 
+        said = "Recorded: they were let go."
+        assert said in browser.get(page + "?done=left").text
+
         answer = browser.submit(page, act="withdraw-leave", entry=made["id"], version="1")
 
         assert answer.status_code == 303
         assert "Let them go" in browser.get(page).text
+        assert said not in browser.get(page + "?done=left").text
 
     def test_a_reason_for_what_is_not_open_is_refused_at_its_field(
         self, browser: Browser, world: World, page: str
@@ -344,6 +404,29 @@ class TestLeaving:
         assert wrong(answer.text) == [
             "Reason to let them go all the same: is no criterion that is open."
         ]
+
+
+class TestAnotherProtocol:
+    @pytest.mark.parametrize(
+        ("act", "session"), [("leave", a_dosing_session), ("check", a_planned_session)]
+    )
+    def test_put_in_force_meanwhile_nothing_is_recorded_that_was_asked_otherwise(
+        self, browser: Browser, world: World, act: str, session: Callable[[], dict[str, Any]]
+    ) -> None:
+        visit = a_visit(world, session())
+        page = f"/console/patients/{world.patient.patient_id}/treatment/{visit}"
+        form = {"act": act, "id": str(uuid4()), "note": "Calm.", "answer-medicines-reviewed": "yes"}
+        form |= {"protocol_version": value_of("protocol_version", browser.get(page).text)}
+        shipped = world.administrator.get("/v1/clinic/protocol").headers["etag"]
+        published = world.administrator.put("/v1/clinic/protocol", A_PROTOCOL, base=shipped)
+
+        answer = browser.submit(page, **form)
+
+        assert published.status_code == 200
+        assert answer.status_code == 409
+        assert "put another protocol in force since you opened this" in wrong(answer.text)[0]
+        assert told(world, "preparation-checks")["preparation_checks"] == []
+        assert "Let go " not in browser.get(page).text
 
 
 class TestAftercare:

@@ -1,5 +1,6 @@
 """What the forms of these pages have in common: when something was, and what a refusal says."""
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -17,9 +18,16 @@ from app.kernel.entries import Known
 from app.kernel.errors import Kind, Problem, not_found
 from app.people.chart import Chart, Right, entry_id
 
+NO_NUMBER: Final = "must be a number, such as 40 or 37.5"
+_NUMBER: Final = re.compile(r"-?[0-9]{1,9}([.,][0-9]{1,9})?")
+_THOUSANDS: Final = re.compile(r"-?[1-9][0-9]*,[0-9]{3}")
 _CHANGED: Final = (
     "Somebody changed this since you opened it. What holds now is on this page; what you typed is"
     " still in the form, and sent again it takes the place of what is there."
+)
+_ASKED_OTHERWISE: Final = (
+    "The clinic put another protocol in force since you opened this. Nothing was stored; look at"
+    " what is asked now."
 )
 _WORDS: Final = {
     Kind.ID_REUSED: "This was sent before with other values. Open the page again.",
@@ -71,6 +79,17 @@ def refusing(fields: Fields) -> Iterator[None]:
         raise Refused(with_words(fields, "", said), problem.kind.status) from None
 
 
+def check_protocol(visit: Visit, fields: Fields, holds: int) -> None:
+    """What was asked on the page is what is asked now. holds: the protocol's version.
+
+    A question that is not asked any more would be dropped without a word, and one that reads
+    otherwise would be answered by whoever never saw it. Raises: Refused.
+    """
+    shown = visit.form["protocol_version"]
+    if shown and version(shown) != holds:
+        raise Refused(with_words(fields, "", _ASKED_OTHERWISE), 409)
+
+
 def with_words(fields: Fields, of: str, sentence: str) -> Fields:
     """The same form with one whole sentence."""
     return replace(fields, errors={**fields.errors, of: sentence})
@@ -108,18 +127,17 @@ def at_as_it_was(fields: Fields, name: str, chart: Chart, stood: datetime | None
 
 
 def numeric(typed: str) -> int | float | str | None:
-    """A number that was typed; what is none as it is, for the model to refuse; None for nothing."""
-    plain = typed.strip().replace(",", ".")
+    """A number that was typed; what is none as it is, for the model to refuse; None for nothing.
+
+    Digits with a point or a comma, and nothing that Python reads besides: 7_5 is a slip and no 75.
+    A comma before three digits may be of thousands or of thousandths, and is not guessed at.
+    """
+    plain = typed.strip()
     if not plain:
         return None
-    try:
-        return int(plain)
-    except ValueError:
-        pass
-    try:
-        return float(plain)
-    except ValueError:
+    if _NUMBER.fullmatch(plain) is None or _THOUSANDS.fullmatch(plain) is not None:
         return typed
+    return int(plain) if plain.lstrip("-").isdigit() else float(plain.replace(",", "."))
 
 
 def choices(form: Fields, prefix: str) -> dict[str, str]:

@@ -12,6 +12,7 @@ from app.console.forms import Fields, read
 from app.console.treatment.acts import (
     Act,
     at,
+    check_protocol,
     choices,
     first_sent,
     made_with,
@@ -101,6 +102,7 @@ def record(visit: Visit, chart: Chart, session_id: UUID) -> None:
     told = service.read_preparation(visit.db, chart, session_id, visit.now)
     held = schedule.protocol_of_version(visit.db, told.protocol_version).protocol
     fields = Fields("check", _labels(held.sections.preparation.items)).typed(visit.form)
+    check_protocol(visit, fields, told.protocol_version)
     new_id = entry_id(visit.form["id"])
     shelf = service.CHECKS
     known = entries.known_before(visit.db, chart, shelf.kind, shelf.to_change, new_id)

@@ -5,7 +5,8 @@ from typing import Any, Final
 from uuid import UUID
 
 from app.console.forms import Fields, instant, read, wall
-from app.console.treatment.acts import Refused
+from app.console.pages import milligrams
+from app.console.treatment.acts import NO_NUMBER, Refused, numeric
 from app.console.words import spoken
 from app.course.courses.schemas import CourseOut
 from app.kernel.errors import Kind, Problem
@@ -75,7 +76,7 @@ def filled_in(session: DosingSessionOut, chart: Chart) -> Fields:
         values |= {
             f"drug{row}": one.drug,
             f"route{row}": one.route,
-            f"dose_mg{row}": f"{one.dose_mg:g}",
+            f"dose_mg{row}": milligrams(one.dose_mg),
             f"given_at{row}": wall(one.given_at, zone),
         }
     return replace(empty("visit"), values=values)
@@ -94,20 +95,21 @@ def read_visit(
     status = fields.value("status")
     zone = chart.clinic.time_zone
     at: dict[str, str] = {}
-    kept = _instants(stood, zone)
+    own = _instants(stood, zone)
+    # A row that was taken out moves the ones behind it.
+    kept = {written: said for (_, written), said in own.items()}
     for name in [*_OF_VISIT, *(f"given_at{row}" for row in range(ROWS))]:
         if name in {"status", "course_id"}:
             continue
         try:
-            at[name] = kept.get(fields.value(name)) or instant(fields.value(name), zone)
+            written = fields.value(name)
+            at[name] = own.get((name, written)) or kept.get(written) or instant(written, zone)
         except ValueError as error:
             wrong = wrong.wrong_at(name, str(error))
     for row in _rows(fields):
-        dose: float | None = None
-        try:
-            dose = float(fields.value(f"dose_mg{row}").replace(",", "."))
-        except ValueError:
-            wrong = wrong.wrong_at(f"dose_mg{row}", "must be a number")
+        dose = numeric(fields.value(f"dose_mg{row}"))
+        if dose is None or isinstance(dose, str):
+            wrong = wrong.wrong_at(f"dose_mg{row}", NO_NUMBER)
         if not fields.value(f"given_at{row}"):
             wrong = wrong.wrong_at(f"given_at{row}", "is required")
         given.append(
@@ -144,20 +146,23 @@ def _course(fields: Fields, stood: DosingSessionOut | None) -> str | None:
     return None if chosen == NO_COURSE else chosen
 
 
-def _instants(stood: DosingSessionOut | None, zone: str) -> dict[str, str]:
-    """What a visit says, by how the form writes it."""
+def _instants(stood: DosingSessionOut | None, zone: str) -> dict[tuple[str, str], str]:
+    """What a visit says, by field and how the form writes it."""
     if stood is None:
         return {}
-    said = [stood.started_at, stood.ended_at, *(one.given_at for one in stood.administrations)]
-    return {wall(at, zone): at.isoformat() for at in said if at is not None}
+    said = {"started_at": stood.started_at, "ended_at": stood.ended_at}
+    said |= {f"given_at{row}": one.given_at for row, one in enumerate(stood.administrations)}
+    return {(name, wall(at, zone)): at.isoformat() for name, at in said.items() if at is not None}
 
 
 def _rows(fields: Fields) -> list[int]:
-    """Rows with a dose in them; a drug or a route alone is what the form suggests."""
+    """Rows with something in them. What stands in the first without a dose is suggested there."""
     return [
         row
         for row in range(ROWS)
-        if fields.value(f"dose_mg{row}").strip() or fields.value(f"given_at{row}").strip()
+        if fields.value(f"dose_mg{row}").strip()
+        or fields.value(f"given_at{row}").strip()
+        or (row and fields.value(f"drug{row}").strip())
     ]
 
 

@@ -14,6 +14,7 @@ from app.console.treatment.acts import (
     Act,
     Refused,
     at,
+    check_protocol,
     choices,
     first_sent,
     made_with,
@@ -111,6 +112,7 @@ def let_go(visit: Visit, chart: Chart, session_id: UUID) -> None:
     """Every criterion is met, or overridden with a reason. Raises: Refused."""
     held = schedule.protocol_in_force(visit.db)
     fields = Fields("leave", _labels(_criteria(visit.db, held.version))).typed(visit.form)
+    check_protocol(visit, fields, held.version)
     new_id = entry_id(visit.form["id"])
     shelf = DISCHARGES
     known = entries.known_before(visit.db, chart, shelf.kind, shelf.to_change, new_id)

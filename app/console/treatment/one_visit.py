@@ -163,13 +163,16 @@ def _visit(
         is_it = refused is not None and refused.name.partition("-")[0] == name
         return refused if is_it else None
 
+    gate = leaving.show_gate(visit, chart, session, typed("leave"))
+    if done == "left" and (gate is None or gate.gate.discharge is None):
+        done = ""  # the page was loaded again, and somebody took it back since
     view = OneVisit(
         session=session,
         course=course,
         checklist=checklist.show(visit, chart, session, typed("check")),
         readings=readings.show(visit, chart, session, typed("reading")),
         effects=side_effects.show(visit, chart, session, typed("effect")),
-        leaving=leaving.show_gate(visit, chart, session, typed("leave")),
+        leaving=gate,
         home=leaving.show_home(visit, chart, session, typed("home")),
         versions=service.session_versions(visit.db, chart, session.id, visit.now).versions[::-1],
         form=dose_form.form_of(fields, session.id, session.version, chart, one_each)

@@ -10,15 +10,16 @@ from markupsafe import Markup
 
 from app.checkins import schedule
 from app.clinical.protocol import Alarm
-from app.clinical.vitals import KINDS, Sign
+from app.clinical.vitals import KINDS, Sign, alarms
 from app.console import charts
 from app.console.door import Answer, Inside, Visit, page_router
 from app.console.forms import Fields, read, version
 from app.console.record import PATIENT
 from app.console.treatment.acts import Act, at, made_with, numeric, refusing
 from app.course.vital_signs import service, statements
-from app.course.vital_signs.schemas import VitalSeriesOut, VitalSignsIn
+from app.course.vital_signs.schemas import AlarmOut, VitalSeriesOut, VitalSignsIn
 from app.kernel import entries
+from app.kernel.clock import instant_of
 from app.kernel.db import Db
 from app.kernel.errors import not_found
 from app.kernel.negotiation import Accept
@@ -33,6 +34,7 @@ from app.trends.charts.room import Read, Room, Threshold
 routes = page_router()
 SHOWN: Final = 60
 """Readings in the table: the newest. The chart has the extremes of all."""
+_ALARMS: Final = 5
 _NAMES: Final = {
     Sign.SYSTOLIC: "Systolic",
     Sign.DIASTOLIC: "Diastolic",
@@ -67,9 +69,13 @@ class Line(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Readings:
-    """What was read. form: None for whoever may not add to it. left_out: rows of the table."""
+    """What was read. form: None for whoever may not add to it. left_out: rows of the table.
+
+    alarms: the newest, newest first; the series tells the first ones.
+    """
 
     told: VitalSeriesOut
+    alarms: list[AlarmOut]
     figure: Markup | None
     lines: list[Line]
     names: dict[str, str]
@@ -94,6 +100,7 @@ def show(
     may = service.RECORD_VITAL_SIGNS.is_granted(chart)
     return Readings(
         told=told,
+        alarms=_newest_alarms(visit.db, chart, session, told),
         figure=figure,
         lines=_lines(session),
         names={sign.value: name for sign, name in _NAMES.items()},
@@ -105,10 +112,6 @@ def show(
 
 def room_of(db: Db, chart: Chart, session: DosingSessionOut, told: VitalSeriesOut) -> Room:
     """A visit as it is drawn, with the thresholds that were held against it."""
-    alarms: tuple[Alarm, ...] = ()
-    if session.vitals is not None:
-        held = schedule.protocol_of_version(db, session.vitals.protocol_version)
-        alarms = held.protocol.sections.monitoring.alarms
     return Room(
         signs=[
             Read(sign.value, f"{name}, {UNITS[sign]}", _read(told, sign))
@@ -116,7 +119,7 @@ def room_of(db: Db, chart: Chart, session: DosingSessionOut, told: VitalSeriesOu
         ],
         thresholds=[
             Threshold(one.vital.value, value, is_high)
-            for one in alarms
+            for one in _thresholds(db, session)
             for value, is_high in ((one.low, False), (one.high, True))
             if value is not None
         ],
@@ -181,6 +184,33 @@ def _read(told: VitalSeriesOut, sign: Sign) -> list[tuple[datetime, int]]:
     column: list[int | None] = getattr(told.readings, sign.value)
     pairs = zip(told.readings.at, column, strict=True)
     return [(when, value) for when, value in pairs if value is not None]
+
+
+def _thresholds(db: Db, session: DosingSessionOut) -> tuple[Alarm, ...]:
+    """That were held against what was read."""
+    if session.vitals is None:
+        return ()
+    held = schedule.protocol_of_version(db, session.vitals.protocol_version)
+    return held.protocol.sections.monitoring.alarms
+
+
+def _newest_alarms(
+    db: Db, chart: Chart, session: DosingSessionOut, told: VitalSeriesOut
+) -> list[AlarmOut]:
+    """Newest first: how somebody is now, and not how a monitor's long series began."""
+    if told.alarm_count == len(told.alarms):
+        return told.alarms[: -_ALARMS - 1 : -1]
+    raised = alarms(service.series_of(db, chart, session.id), _thresholds(db, session))
+    return [
+        AlarmOut(
+            at=instant_of(one.at),
+            vital=one.vital.value,
+            value=one.value,
+            threshold=one.threshold,
+            is_high=one.is_high,
+        )
+        for one in raised[: -_ALARMS - 1 : -1]
+    ]
 
 
 def _lines(session: DosingSessionOut) -> list[Line]:

@@ -5,6 +5,7 @@ taken.
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Final
+from uuid import UUID
 
 from fastapi import Query
 
@@ -33,6 +34,7 @@ from app.course.eligibility.schemas import (
 )
 from app.course.eligibility.service import MEDICATIONS, RESOLUTIONS, SCREENINGS, TRIALS
 from app.course.eligibility.tables import TRIAL_KINDS
+from app.journal.reading import Listed
 from app.journal.shelf import Shelf
 from app.kernel import entries
 from app.kernel.errors import Fault, Problem, not_found
@@ -41,6 +43,8 @@ from app.people.chart import Chart, Right, entry_id, open_chart
 routes = page_router()
 _SCREENING: Final = PATIENT + "/screening"
 _SHOWN: Final = 50
+_TAKEN: Final = 100
+"""Medicines that are taken and stand on the page, the newest; one that is warned of always does."""
 _RESOLUTION: Final = {"reason": "Why it does not stop this patient"}
 _TRIAL: Final = {
     "kind": "What kind",
@@ -72,7 +76,11 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Screening:
-    """Everything that is weighed. screen, correct, trial, medication: forms, for those who may."""
+    """Everything that is weighed. screen, correct, trial, medication: forms, for those who may.
+
+    medications: those that are taken first. left_out: more that are taken. names: of medicines, by
+    id. has_more_stopped, has_more_trials: there are older ones than stand here.
+    """
 
     told: EligibilityOut
     screening: ScreeningOut | None
@@ -80,6 +88,10 @@ class Screening:
     conditions: tuple[Condition, ...]
     trials: list[TrialHistoryOut]
     medications: list[MedicationOut]
+    left_out: int
+    names: dict[UUID, str]
+    has_more_stopped: bool
+    has_more_trials: bool
     screen: Fields | None
     correct: Fields | None
     trial: Fields | None
@@ -262,12 +274,16 @@ def _page(
         values = {f"answer-{key}": answer for key, answer in screening.answers.items()}
         values |= {f"note-{key}": note for key, note in screening.notes.items()}
         correct = replace(correct, values=values)
-    trials: list[TrialHistoryOut] = []
+    trials: Listed[TrialHistoryOut] = Listed([], None)
     if TRIALS.read_right.is_granted(chart):
-        trials = TRIALS.page(db, chart, cursor=None, limit=_SHOWN).entries
-    medications: list[MedicationOut] = []
+        trials = TRIALS.page(db, chart, cursor=None, limit=_SHOWN)
+    taken: list[MedicationOut] = []
+    newest: Listed[MedicationOut] = Listed([], None)
     if MEDICATIONS.read_right.is_granted(chart):
-        medications = MEDICATIONS.page(db, chart, cursor=None, limit=_SHOWN).entries
+        taken = MEDICATIONS.found(db, chart, service.TAKEN_NOW)
+        newest = MEDICATIONS.page(db, chart, cursor=None, limit=_SHOWN)
+    warned = {one.medication_id for one in told.interactions}
+    listed = [one for place, one in enumerate(taken) if place < _TAKEN or one.id in warned]
     asked = _asked(visit, chart, told, screening, refused)
     names = ["screen", "trial", "medication", *(one.form.name for one in asked if one.form)]
     view = Screening(
@@ -275,8 +291,12 @@ def _page(
         screening=screening,
         asked=asked,
         conditions=eligibility.conditions(),
-        trials=trials,
-        medications=medications,
+        trials=trials.entries,
+        medications=[*listed, *(one for one in newest.entries if one.status != "active")],
+        left_out=len(taken) - len(listed),
+        names={one.id: one.name for one in listed},
+        has_more_stopped=newest.next_cursor is not None,
+        has_more_trials=trials.next_cursor is not None,
         screen=form(SCREENINGS, "screen", _questions()) if correct is None else None,
         correct=correct,
         trial=form(TRIALS, "trial", _TRIAL),

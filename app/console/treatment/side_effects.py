@@ -52,9 +52,10 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class SideEffects:
-    """Those of a visit, newest first, and the form for another."""
+    """Those of a visit, newest first, and the form for another. has_more: than stand here."""
 
     told: list[Told]
+    has_more: bool
     form: Fields | None
     form_id: str
     codes: Sequence[str]
@@ -67,11 +68,12 @@ def show(
     """The part of a visit's page; None for whoever may not read it."""
     if not SHELF.read_right.is_granted(chart):
         return None
-    found = SHELF.page(visit.db, chart, cursor=None, limit=SHOWN, of=session.id).entries
+    found = SHELF.page(visit.db, chart, cursor=None, limit=SHOWN, of=session.id)
     may = SHELF.write_right.is_granted(chart)
     is_new = typed is not None and typed.name == "effect"
     return SideEffects(
-        told=[Told(one, _change(one, chart, typed) if may else None) for one in found],
+        told=[Told(one, _change(one, chart, typed) if may else None) for one in found.entries],
+        has_more=found.next_cursor is not None,
         form=((typed if is_new else None) or Fields("effect", _LABELS)) if may else None,
         form_id=made_with(visit, typed if is_new else None),
         codes=CODES,

@@ -17,6 +17,7 @@ from app.course.courses import service as courses
 from app.course.sessions import service as sessions
 from app.course.side_effects.schemas import SideEffectOut
 from app.course.side_effects.service import SIDE_EFFECTS
+from app.journal.reading import Listed
 from app.kernel import entries
 from app.kernel.errors import Problem
 from app.kernel.paging import Cursor
@@ -34,13 +35,14 @@ class Visits:
     """A patient's visits and the form for a new one.
 
     effects: the newest side effects, also those that belong to no visit; empty for whoever may not
-    read them.
+    read them. has_more_effects: there are older ones.
     """
 
     sessions: list[DosingSessionOut]
     next_page: str | None
     form: VisitForm
     effects: list[SideEffectOut]
+    has_more_effects: bool
 
 
 @routes.get(VISITS)
@@ -91,17 +93,19 @@ def _visits(
     page = listing.read_sessions(visit.db, chart, cursor=cursor, limit=20, now=visit.now)
     here = f"/console/patients/{chart.patient_id}/treatment"
     course = courses.open_course(visit.db, chart)
+    effects = _effects(visit, chart)
     view = Visits(
         sessions=page.dosing_sessions,
         next_page=page.next_cursor and with_query(here, cursor=page.next_cursor),
         form=dose_form.form_of(fields, new_id, 0, chart, [course] if course else []),
-        effects=_effects(visit, chart),
+        effects=effects.entries,
+        has_more_effects=effects.next_cursor is not None,
     )
     return shown(visit, chart, "treatment", "Treatment", view, status=status, done=done)
 
 
-def _effects(visit: Visit, chart: Chart) -> list[SideEffectOut]:
+def _effects(visit: Visit, chart: Chart) -> Listed[SideEffectOut]:
     """What was noticed at home has no other page than this."""
     if not SIDE_EFFECTS.read_right.is_granted(chart):
-        return []
-    return SIDE_EFFECTS.page(visit.db, chart, cursor=None, limit=_EFFECTS).entries
+        return Listed([], None)
+    return SIDE_EFFECTS.page(visit.db, chart, cursor=None, limit=_EFFECTS)
