@@ -165,7 +165,7 @@ VERSIONS = Query(
 
 # A course keeps the version that it was begun with, whatever the clinic publishes meanwhile.
 _first_doses = (
-    select(_session.patient_id, _session.course_id)
+    select(_session.clinic_id, _session.patient_id, _session.course_id)
     .ext(distinct_on(_session.patient_id))
     .where(
         _session.clinic_id == bindparam("clinic_id"),
@@ -181,6 +181,7 @@ FIRST_COURSES = Query(
         _first_doses,
         table(Course),
         and_(
+            _course.clinic_id == _first_doses.c.clinic_id,
             _course.patient_id == _first_doses.c.patient_id,
             _course.id == _first_doses.c.course_id,
         ),

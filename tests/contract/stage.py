@@ -49,6 +49,7 @@ from tests.builders import (
     a_trigger,
     a_world,
     amended,
+    an_administration,
     an_aftercare,
     an_attachment,
     an_insight,
@@ -237,8 +238,10 @@ def live(patient: Person, carer: Person) -> dict[str, str]:
     path = f"/v1/patients/{patient.patient_id}"
     canary = f"canary {patient.patient_id}"
     later = (now() + timedelta(days=7)).isoformat()
+    # After those of the course, so that the first dose belongs to one.
+    second = an_administration(given_at=(now() - timedelta(minutes=30)).isoformat())
     sent = {
-        "dosing-sessions": (carer, a_dosing_session()),
+        "dosing-sessions": (carer, a_dosing_session(administrations=[second])),
         "check-ins": (patient, a_check_in(answers=[2, 2, 1, 2, 1, 2, 1, 1, 2])),
         "notes": (patient, a_note(words=canary)),
         "goals": (patient, a_goal(words=canary, levels=LEVELS)),

@@ -6,8 +6,9 @@ answered about them, who asked, and its keys, which are of this test and open no
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from datetime import UTC, datetime
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
@@ -30,7 +31,7 @@ from app.main import create_app
 from app.operations import audit
 from app.operations.stack import ROOT
 from migrations.keeping import WouldLose, keep_what_is_written
-from tests.builders import PASSWORD, Person, a_check_in, a_goal, a_note, amended, withdrawn
+from tests.builders import PASSWORD, Person, a_check_in, a_goal, a_note, amended, now, withdrawn
 from tests.conftest import KEYRING, SIGNING_KEYS, Postgres, a_database
 from tests.contract.stage import a_stage
 
@@ -104,11 +105,15 @@ def alembic(url: str) -> Config:
     return config
 
 
+THEN: Final = datetime(2026, 11, 22, 9, 59, tzinfo=UTC)
+"""When it was told; what an answer reckons from the present day would be another every day."""
+
+
 @contextmanager
-def serving(settings: Settings) -> Iterator[People]:
+def serving(settings: Settings, clock: Callable[[], datetime] = now) -> Iterator[People]:
     """The application as it is now, and who was there then, signed in."""
     keyring = Keyring.parse(told()["keyring"])
-    application = create_app(settings, keyring, SigningKeys.parse(SIGNING_KEYS))
+    application = create_app(settings, keyring, SigningKeys.parse(SIGNING_KEYS), now=clock)
     with TestClient(application, raise_server_exceptions=False) as client:
         yield People(client)
 
@@ -119,7 +124,10 @@ def readers(
 ) -> Iterator[People]:
     """Everybody, on a database that nobody changes."""
     folder = tmp_path_factory.mktemp("read")
-    with a_database(postgres, filled, folder) as settings, serving(settings) as people:
+    with (
+        a_database(postgres, filled, folder) as settings,
+        serving(settings, lambda: THEN) as people,
+    ):
         yield people
 
 
