@@ -82,6 +82,7 @@ _TABS: Final = (
 _PARTS: Final = {
     "visit": "treatment",
     "goal": "goals",
+    "gone": "goals",
     "session": "integration",
     "entry": "thread",
 }
