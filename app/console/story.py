@@ -7,7 +7,7 @@ that they may not see is linked to nothing and counted nowhere.
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -19,19 +19,12 @@ from app.console.door import SIGN_IN, Answer, Inside, Visit, page_router, with_q
 from app.console.forms import Fields
 from app.console.record import PATIENT, shown
 from app.console.session import IDLE
-from app.experience.intentions import INTENTIONS
-from app.experience.notes import NOTES
-from app.goals.service import GOALS, STEPS
-from app.integration.insights import INSIGHTS
 from app.journal.schemas import LinkOut
-from app.journal.shelf import Shelf
 from app.kernel.edge import Awaited, Reply
 from app.kernel.errors import Kind as Kinds
 from app.kernel.errors import Problem, not_found
 from app.kernel.pages import HTML
 from app.people.chart import Chart, entry_id, open_chart
-from app.practices.coping import STRATEGIES
-from app.practices.practice import PRACTICES
 from app.story import page as paper
 from app.story import thread, week
 from app.story.schemas import StoryEntryOut, ThreadOut, ToldEntryOut, WeekOut
@@ -50,15 +43,6 @@ KIND_NAMES: Final = {
 TIER_NAMES: Final = {
     "care-team": "shared with the care team",
     "health-record": "shared with the care team and with health-record systems",
-}
-_SHELVES: Final[dict[str, Shelf[Any, Any]]] = {
-    Kind.INTENTION: INTENTIONS,
-    Kind.EXPERIENCE: NOTES,
-    Kind.INSIGHT: INSIGHTS,
-    Kind.GOAL: GOALS,
-    Kind.STEP: STEPS,
-    Kind.PRACTICE: PRACTICES,
-    Kind.COPING: STRATEGIES,
 }
 MOST: Final = 100
 """Entries on one page, the newest: what can be read, and weighs little enough for a phone."""
@@ -185,9 +169,9 @@ def thread_page(
 @routes.get(PATIENT + "/thread/{kind}/{told_id}")
 def entry_page(visit: Inside, patient_id: str, kind: str, told_id: str) -> Answer:
     """One entry of the thread, with all its words and versions."""
-    if kind not in _SHELVES:
+    if kind not in thread.SHELVES:
         raise not_found()
-    shelf = _SHELVES[Kind(kind)]
+    shelf = thread.SHELVES[Kind(kind)]
     chart = open_chart(visit.db, visit.caller, patient_id, shelf.read_right, visit.now)
     entry = shelf.read(visit.db, chart, entry_id(told_id))
     versions = [

@@ -56,7 +56,7 @@ FIRST_WORDS: Final = 160
 """Characters of an entry that are told."""
 ALWAYS: Final = (datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC))
 
-_SHELVES: Final[Mapping[Kind, Shelf[Any, Any]]] = {
+SHELVES: Final[Mapping[Kind, Shelf[Any, Any]]] = {
     Kind.INTENTION: INTENTIONS,
     Kind.EXPERIENCE: NOTES,
     Kind.INSIGHT: INSIGHTS,
@@ -65,6 +65,7 @@ _SHELVES: Final[Mapping[Kind, Shelf[Any, Any]]] = {
     Kind.PRACTICE: PRACTICES,
     Kind.COPING: STRATEGIES,
 }
+"""Where the entries of each kind of the thread are kept."""
 
 _KINDS: Final = {kind.value: kind for kind in Kind}
 _goal = columns(Goal)
@@ -113,7 +114,7 @@ def _branch(
     of: what it is read from, where that is more than its table. tier, source, visible: for what has
     no tier of its own; source: the kind and the id of what it came from. more: of `_MORE`.
     """
-    shelf = _SHELVES[kind]
+    shelf = SHELVES[kind]
     kept = shelf.table
     if source is None:
         said = kept.c.came_from
@@ -282,7 +283,7 @@ class Told(NamedTuple):
 
 def read_told(db: Db, chart: Chart, since: datetime | None, until: datetime | None) -> Told:
     """The newest entries that this reader may see. since: included; until: not."""
-    kinds = [kind.value for kind, shelf in _SHELVES.items() if shelf.read_right.is_granted(chart)]
+    kinds = [kind.value for kind, shelf in SHELVES.items() if shelf.read_right.is_granted(chart)]
     rows = db.all(
         THREAD,
         patient_id=chart.patient_id,
@@ -328,7 +329,7 @@ def _in_time(row: _Row) -> tuple[datetime, str, str]:
 
 
 def _told(chart: Chart, kind: Kind, row: _Row) -> dict[str, Any]:
-    members = _SHELVES[kind].members(chart, row.row, row.words)
+    members = SHELVES[kind].members(chart, row.row, row.words)
     words, is_shortened = first_words(members["words"])
     told: dict[str, Any] = {
         "kind": row.kind,
