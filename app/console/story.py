@@ -6,7 +6,7 @@ that they may not see is linked to nothing and counted nowhere.
 """
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -79,6 +79,7 @@ class Thread:
     """stories: what hangs together. alone: entries that are linked to nothing, oldest first.
 
     older: the address of what is before, where there is more; since_at: the first that is shown.
+    before: where the page after this one began; None on the newest.
     """
 
     stories: list[list[Told]]
@@ -87,6 +88,7 @@ class Thread:
     is_cut: bool
     since_at: datetime | None
     older: str | None
+    before: datetime | None
     sees_visits: bool
 
 
@@ -134,8 +136,12 @@ def thread_page(
     patient_id: str,
     since: Annotated[str, Query(alias="from", max_length=10)] = "",
     until: _Day = "",
+    before: Annotated[str, Query(max_length=40)] = "",
 ) -> Answer:
-    """From intention to what somebody does differently. from, until: dates, both included."""
+    """From intention to what somebody does differently.
+
+    from, until: dates, both included. before: an instant, where a page before it ended.
+    """
     chart = open_chart(visit.db, visit.caller, patient_id, thread.READ, visit.now)
     zone = ZoneInfo(visit.signed_in.time_zone)
     labels = {"from": "From", "until": "Until"}
@@ -147,9 +153,19 @@ def thread_page(
         except ValueError:
             fields = fields.wrong_at(name, "is not a date")
     if fields.errors:
-        empty = Thread([], [], fields, is_cut=False, since_at=None, older=None, sees_visits=False)
+        empty = Thread(
+            [],
+            [],
+            fields,
+            is_cut=False,
+            since_at=None,
+            older=None,
+            before=None,
+            sees_visits=False,
+        )
         return shown(visit, chart, "thread", "Thread", empty, status=422)
-    told, cut_at = _read(visit, chart, bounds["from"], bounds["until"])
+    ends = [at for at in (bounds["until"], _instant(before)) if at is not None]
+    told, cut_at = _read(visit, chart, bounds["from"], min(ends, default=None))
     entries = [entry for story in told.stories for entry in story.entries]
     is_cut = told.is_truncated or cut_at is not None
     since_at = min((entry.effective_at for entry in entries), default=None) if is_cut else None
@@ -160,7 +176,8 @@ def thread_page(
         fields=fields,
         is_cut=is_cut,
         since_at=since_at,
-        older=_older(chart, zone, since, until, since_at),
+        older=_older(chart, since, until, since_at),
+        before=_instant(before),
         sees_visits=treatment.READ_SESSIONS.is_granted(chart),
     )
     return shown(visit, chart, "thread", "Thread", view)
@@ -277,17 +294,28 @@ def _anchor(entry: StoryEntryOut | LinkOut) -> str:
     return f"{entry.kind}-{entry.id}"
 
 
-def _older(
-    chart: Chart, zone: ZoneInfo, since: str, until: str, since_at: datetime | None
-) -> str | None:
-    """Where what is before them is, as far as dates can say it."""
+def _older(chart: Chart, since: str, until: str, since_at: datetime | None) -> str | None:
+    """Where what is before them is: by the instant, because one day may have more entries than a
+    page has room for.
+    """
     if since_at is None:
         return None
-    last = since_at.astimezone(zone).date().isoformat()
-    if until and last >= until:
-        return None  # one day with more entries than a page has room for
     here = f"/console/patients/{chart.patient_id}/thread"
-    return with_query(here, **{"from": since or None, "until": last})
+    at = since_at.astimezone(UTC).isoformat()
+    return with_query(here, **{"from": since or None, "until": until or None, "before": at})
+
+
+def _instant(typed: str) -> datetime | None:
+    """An instant that one of our links named. Raises: Problem NOT_FOUND."""
+    if not typed:
+        return None
+    try:
+        at = datetime.fromisoformat(typed)
+    except ValueError:
+        raise not_found() from None
+    if at.tzinfo is None or not 2000 <= at.year < 2100:
+        raise not_found()
+    return at
 
 
 def _midnight(typed: str, zone: ZoneInfo, days_after: int) -> datetime | None:
