@@ -82,7 +82,6 @@ _TABS: Final = (
 _PARTS: Final = {
     "visit": "treatment",
     "goal": "goals",
-    "gone": "goals",
     "session": "integration",
     "entry": "thread",
 }
