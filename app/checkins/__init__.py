@@ -21,6 +21,8 @@ Decided:
   at reading: a dose that is recorded later moves both.
 - A check-in is amended or withdrawn in place, by its version; the ledger keeps every one. Neither
   clears a flag, and an amendment that adds a sign of danger raises one.
+- A rise between two checks (`rises`) is looked for on both sides of whatever was sent, amended,
+  moved or withdrawn: checks arrive in any order, and none may hide that the next one rose.
 - Of an instrument whose questions may not be shipped only scores are kept, recorded by a clinician.
 - A definition is never changed under old answers: a clinic adds a new version. Switching an
   instrument off stops offering it; answers given before the phone heard of that are still taken.

@@ -315,6 +315,9 @@ class RiseOut(Open):
 
     items: list[str]
     points: int
+    raises: Annotated[
+        str | None, Field(description="How urgently, where it tells of a danger to the body.")
+    ]
     source: str
     convention: bool
 

@@ -8,7 +8,8 @@ from uuid import UUID, uuid5
 from sqlalchemy import ARRAY, Uuid, any_, bindparam, insert, literal_column, select, update
 from uuid_utils.compat import uuid7
 
-from app.checkins import packs
+from app.checkins import packs, rises
+from app.checkins.rises import Check, Rises
 from app.checkins.schemas import (
     CheckInIn,
     CheckInOut,
@@ -136,7 +137,6 @@ def submit(db: Db, chart: Chart, sent: CheckInIn, known: Known[CheckInRow], now:
     instrument = _instrument(db, sent)
     score, finding = _read_answers(instrument, sent, chart)
     body = risk.assess_body(instrument, score.criteria)
-    told = _to_tell(finding, body)
     earlier = entries.created_before(known, lambda entry: _says(entry, sent))
     if earlier is not None:
         # What was never amended and found nothing has no flag to look for.
@@ -144,18 +144,22 @@ def submit(db: Db, chart: Chart, sent: CheckInIn, known: Known[CheckInRow], now:
             earlier.version == 1
             and earlier.level == NOT_ASSESSED.level
             and not (earlier.results or {}).get("criteria")
+            and instrument.rise is None
         )
-        flag = None if has_none else _flag_of(db, chart, earlier.id, finding)
-        return Kept(earlier, told, flag, False)
+        as_sent = _check(earlier)._replace(answers=sent.answers)
+        seen = rises.look(db, chart, instrument, None, as_sent)
+        flag = None if has_none else _flag_of(db, chart, earlier.id, finding, seen)
+        return Kept(earlier, _to_tell(finding, _of_body(body, seen)), flag, False)
     if not packs.is_taken(instrument, chart.clinic.instruments):
         raise invalid("/instrument", "is not switched on at this clinic")
     row = _row(sent.id or uuid7(), 1, instrument, sent, score, finding, now)
     db.add(ADD_CHECK_IN, **row._asdict(), patient_id=chart.patient_id)
     _record(db, chart, "check_in.submitted", row, known, now)
-    flag = _raise_flag(db, chart, row, body, now, "physical") if body.flagged else None
+    seen = rises.look(db, chart, instrument, None, _check(row))
+    flag = _flag_body(db, chart, row, risk.together(body, seen.after), seen, now)
     if finding.flagged:
         flag = _raise_flag(db, chart, row, finding, now)
-    return Kept(row, told, flag, True)
+    return Kept(row, _to_tell(finding, _of_body(body, seen)), flag, True)
 
 
 def amend(
@@ -177,12 +181,13 @@ def amend(
     instrument = _instrument(db, sent)
     score, finding = _read_answers(instrument, sent, chart)
     body = risk.assess_body(instrument, score.criteria)
-    told = _to_tell(finding, body)
     changing = entries.to_change(known, base_version, lambda entry: _says(entry, sent))
     if changing is None:
         assert standing is not None
-        flag = _flag_of(db, chart, standing.id, finding)
-        return Kept(standing, told, flag, False)
+        as_sent = _check(standing)._replace(answers=sent.answers)
+        seen = rises.look(db, chart, instrument, None, as_sent)
+        flag = _flag_of(db, chart, standing.id, finding, seen)
+        return Kept(standing, _to_tell(finding, _of_body(body, seen)), flag, False)
     row = _row(changing.id, base_version + 1, instrument, sent, score, finding, now)
     row = row._replace(received_at=changing.received_at)
     if row.recorded_at == changing.recorded_at:
@@ -193,17 +198,21 @@ def amend(
     _change(db, chart, row)
     _record(db, chart, "check_in.amended", row, known, now)
     met = (changing.results or {}).get("criteria", {})
-    if body.flagged and set(body.reasons) - set(risk.assess_body(instrument, met).reasons):
-        flag = _raise_flag(db, chart, row, body, now, "physical")
-        if not finding.flagged:
-            return Kept(row, body, flag, True)
+    seen = rises.look(db, chart, instrument, _check(changing), _check(row))
+    of_row = risk.together(body, seen.after)
+    of_body_before = risk.together(risk.assess_body(instrument, met), seen.before)
+    is_new = of_row.flagged and set(of_row.reasons) - set(of_body_before.reasons)
+    flag = _flag_body(db, chart, row, of_row if is_new else NOT_ASSESSED, seen, now)
+    told = _to_tell(finding, _of_body(body, seen))
+    if flag is not None and not finding.flagged:
+        return Kept(row, told, flag, True)
     before = finding_of(db, changing, chart)
     # An answer that was taken back is no new sign.
     signs = set(finding.reasons) - {*before.reasons, *NOT_ASSESSED.reasons}
     is_worse = finding.level > before.level or signs
     if finding.flagged and is_worse:
         return Kept(row, finding, _raise_flag(db, chart, row, finding, now), True)
-    return Kept(row, told, _flag_of(db, chart, row.id, finding), True)
+    return Kept(row, told, _flag_of(db, chart, row.id, finding, seen), True)
 
 
 def flag_overtaken(
@@ -217,7 +226,10 @@ def flag_overtaken(
     assert known.row is not None
     instrument = _instrument(db, sent)
     score, of_answers = _read_answers(instrument, sent, chart)
-    body = risk.assess_body(instrument, score.criteria)
+    effective_at = place(sent.recorded_at, sent.sent_at, now).effective_at
+    as_sent = Check(known.row.id, instrument.version, sent.recorded_at, effective_at, sent.answers)
+    rise = rises.look(db, chart, instrument, None, as_sent).after
+    body = risk.together(risk.assess_body(instrument, score.criteria), rise)
     finding = _to_tell(of_answers, body)
     if not finding.flagged or known.was_said(lambda entry: _says(entry, sent)):
         return finding, None
@@ -225,7 +237,6 @@ def flag_overtaken(
     source_id = uuid5(known.row.id, db.vault.blind_index(said, purpose="overtaken").hex())
     flag = safety.flag_of(db, chart, OVERTAKEN, source_id)
     if flag is None:
-        effective_at = place(sent.recorded_at, sent.sent_at, now).effective_at
         for one, kind in ((body, "physical"), (of_answers, "suicide-risk")):
             if one.flagged:
                 sign = Sign(OVERTAKEN, source_id, sent.recorded_at, effective_at, kind)
@@ -236,7 +247,8 @@ def flag_overtaken(
 def withdraw(
     db: Db, chart: Chart, known: Known[CheckInRow], base_version: int, now: datetime
 ) -> Kept:
-    """Entered in error: it stays readable and counts for nothing, and its flag stays.
+    """Entered in error: it stays readable and counts for nothing, and its flag stays. Without it
+    the check after it may have risen since the one before, and flags.
 
     Raises: Problem as `entries.to_change`, FORBIDDEN (the answers are another's to withdraw).
     """
@@ -250,7 +262,10 @@ def withdraw(
     row = changing._replace(version=base_version + 1, status=ENTERED_IN_ERROR)
     _change(db, chart, row)
     _record(db, chart, "check_in.withdrawn", row, known, now)
-    return Kept(row, NOT_ASSESSED, None, True)
+    instrument = packs.find(db, row.instrument, row.instrument_version)
+    seen = rises.look(db, chart, instrument, _check(changing), None)
+    flag = _flag_body(db, chart, row, NOT_ASSESSED, seen, now)
+    return Kept(row, _of_body(NOT_ASSESSED, seen), flag, True)
 
 
 def submitted(
@@ -394,10 +409,28 @@ def _read_answers(
     return score, _assess(instrument, sent.answers, chart)
 
 
-def _flag_of(db: Db, chart: Chart, check_in_id: UUID, finding: Finding) -> FlagRef | None:
-    """The flag of a check-in to tell of; finding: of its answers, as for `_to_tell`."""
+def _flag_of(
+    db: Db, chart: Chart, check_in_id: UUID, finding: Finding, seen: Rises
+) -> FlagRef | None:
+    """The flag of a check-in to tell of, or of one that it shows to have risen.
+
+    finding: of its answers, as for `_to_tell`.
+    """
     kind = "suicide-risk" if finding.flagged else "physical"
-    return safety.flag_of(db, chart, KIND, check_in_id, kind)
+    for source_id in (check_in_id, *(check.id for check, _ in seen.others)):
+        if (flag := safety.flag_of(db, chart, KIND, source_id, kind)) is not None:
+            return flag
+    return None
+
+
+def _of_body(body: Finding, seen: Rises) -> Finding:
+    """All the danger to the body that a check-in shows, in itself and in the one after it."""
+    return risk.together(body, seen.after, *(finding for _, finding in seen.others))
+
+
+def _check(row: CheckInRow) -> Check:
+    """A check-in among those it may have risen from."""
+    return Check(*(getattr(row, name) for name in Check._fields))
 
 
 def _to_tell(finding: Finding, body: Finding) -> Finding:
@@ -499,6 +532,17 @@ def _raise_flag(
 ) -> FlagRef:
     sign = Sign(KIND, row.id, row.recorded_at, row.effective_at, kind)
     return safety.raise_flag(db, chart, finding, sign, now)
+
+
+def _flag_body(
+    db: Db, chart: Chart, row: CheckInRow, finding: Finding, seen: Rises, now: datetime
+) -> FlagRef | None:
+    """Raise what is new of a danger to the body: of this check-in, and of others that it shows."""
+    flag = _raise_flag(db, chart, row, finding, now, "physical") if finding.flagged else None
+    for check, rise in seen.others:
+        sign = Sign(KIND, check.id, check.recorded_at, check.effective_at, "physical")
+        flag = safety.raise_flag(db, chart, rise, sign, now)
+    return flag
 
 
 def members(db: Db, row: CheckInRow, doses: Sequence[int]) -> dict[str, Any]:

@@ -22,7 +22,9 @@ __all__ = [
     "RaisedRefused",
     "assess",
     "assess_body",
+    "assess_rise",
     "check_raised",
+    "together",
     "without_follow_up",
 ]
 
@@ -30,6 +32,8 @@ _NOT_ASSESSED_CODE = "not-assessed"
 INCOMPLETE = "incomplete"
 RAISED_BY_CLINIC = "raised-by-clinic"
 NO_FOLLOW_UP = "no-follow-up"
+RISEN = "rise"
+"""How the reason ends of an item that rose since the check before."""
 _NEXT = {
     Level.LOW: Level.MODERATE,
     Level.MODERATE: Level.HIGH,
@@ -121,6 +125,26 @@ def assess_body(instrument: Instrument, criteria: Mapping[str, bool | None]) -> 
         return NOT_ASSESSED
     level = max(criterion.raises for criterion in met if criterion.raises is not None)
     return Finding(level, False, tuple(f"{instrument.key}.{one.key}" for one in met))
+
+
+def assess_rise(instrument: Instrument, risen: Sequence[str]) -> Finding:
+    """A danger to the body in what rose from one check to the next.
+
+    risen: codes of items, as `scoring.risen` found them.
+    """
+    rise = instrument.rise
+    if rise is None or rise.raises is None or not risen:
+        return NOT_ASSESSED
+    return Finding(rise.raises, False, tuple(f"{code}.{RISEN}" for code in risen))
+
+
+def together(*of_body: Finding) -> Finding:
+    """Dangers to the body that one entry tells of, as one: the gravest level, every reason."""
+    flagged = [one for one in of_body if one.flagged]
+    if not flagged:
+        return NOT_ASSESSED
+    reasons = dict.fromkeys(reason for one in flagged for reason in one.reasons)
+    return Finding(max(one.level for one in flagged), False, tuple(reasons))
 
 
 def without_follow_up(finding: Finding) -> Finding:

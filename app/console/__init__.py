@@ -4,12 +4,19 @@
     door       from a browser to a plain function and back: cookies, forms, problems as pages
     pages      templates, what stands around every page, the files beside them
     forms      what was typed, read strictly, and what is wrong with it by field
-    figures    where a trajectory is drawn
+    charts     where a page gets its charts, and where they are attached
+    figures    small figures that a page draws by itself
     words      the codes of the record in words
-    sign_in | second_factor | caseload | flags | clinic | people | account
+    sign_in | second_factor | account
+               one's own: signing in and out, the second factor, where one is told of flags
+    caseload | flags | outcomes
+               all patients: who is first, who may be in danger, what became of them together
+    clinic | escalation | texts | people
+               the clinic: its hours and protocol, who is told of a flag, what
+               patients read, who is who
     record     what stands over every page of a patient
     patient | summary | trajectories | treatment | story | goals | practices | integration
-               pages by subject, each with the models of its views
+               a patient's pages by subject, each with the models of its views
     routes     all of them
     tables     who is signed in
 

@@ -351,6 +351,8 @@ def _chrome(db: Db, signed_in: SignedIn, now: datetime) -> Chrome:
 
 
 def _shown(shown: Shown, chrome: Chrome | None, base_url: str) -> _Rendered:
+    if shown.status == Kind.NOT_FOUND.status:
+        chrome = None  # as on the page of what is not there
     body = render(
         shown.template,
         chrome,

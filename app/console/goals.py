@@ -147,18 +147,33 @@ def goal_page(
 @routes.post(_GOALS + "/{goal_id}")
 def rate_goal(visit: Inside, patient_id: str, goal_id: str) -> Answer:
     """A therapist says how far it was attained, or that their own rating was entered in error."""
-    chart = open_chart(visit.db, visit.caller, patient_id, RATINGS.write_right, visit.now)
-    goal = GOALS.read(visit.db, chart, entry_id(goal_id))
     act = visit.form["act"]
+    try:
+        with visit.db.tried():
+            chart = open_chart(visit.db, visit.caller, patient_id, RATINGS.write_right, visit.now)
+    except Problem as problem:
+        if problem.kind is not Kind.NOT_FOUND or act != "rate":
+            raise
+        return _gone(_empty().typed(visit.form))
     if act == "withdraw":
-        return _withdraw(visit, chart, goal)
+        return _withdraw(visit, chart, GOALS.read(visit.db, chart, entry_id(goal_id)))
     if act != "rate":
         raise not_found()
+    return _rate(visit, chart, entry_id(goal_id))
+
+
+def _rate(visit: Visit, chart: Chart, goal_id: UUID) -> Answer:
     fields = _empty().typed(visit.form)
     new_id = entry_id(visit.form["id"])
+    goal = _if_read(visit, chart, goal_id)
+    if goal is None:
+        return _gone(fields)
+    is_there = goal.status != ENTERED_IN_ERROR
     try:
         at = instant(fields.value("recorded_at"), chart.clinic.time_zone)
     except ValueError as error:
+        if not is_there:
+            return _gone(fields)
         wrong = fields.wrong_at("recorded_at", str(error))
         return _goal(visit, chart, goal, wrong, new_id, status=422)
     try:
@@ -176,6 +191,8 @@ def rate_goal(visit: Inside, patient_id: str, goal_id: str) -> Answer:
             known = entries.known_before(visit.db, chart, RATINGS.kind, RATINGS.to_change, sent.id)
             RATINGS.create(visit.db, chart, sent, known, visit.now)
     except Problem as problem:
+        if not is_there:
+            return _gone(fields)
         wrong = fields.refused(problem)
         kept_id = uuid7() if problem.kind is Kind.ID_REUSED else new_id
         return _goal(visit, chart, goal, wrong, kept_id, status=422)
@@ -191,6 +208,24 @@ def why_not(told: TScoreOut, rater: Rater) -> str:
     if told.baseline_t is not None:
         return f"the {rater.value} has rated none of them yet"
     return f"no goal has both a baseline level and a rating by the {rater.value}"
+
+
+def _if_read(visit: Visit, chart: Chart, goal_id: UUID) -> GoalOut | None:
+    try:
+        with visit.db.tried():
+            return GOALS.read(visit.db, chart, goal_id)
+    except Problem:
+        return None
+
+
+def _gone(fields: Fields) -> Shown:
+    """Gives back what was typed for a goal that was withdrawn, is private, or never was, or whose
+    patient is in this reader's care no more: one page, so that it tells none of them from another.
+    """
+    level = fields.value("level")
+    name = LEVEL_NAMES.get(_BY_TYPED.get(level, EXPECTED), "") if level in _BY_TYPED else ""
+    told = replace(fields, values={**fields.values, "level": f"{level}, {name}" if name else level})
+    return Shown("gone.html", "Not there", told, section="caseload", status=404)
 
 
 def _withdraw(visit: Visit, chart: Chart, goal: GoalOut) -> Answer:

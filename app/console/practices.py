@@ -1,11 +1,12 @@
 """What a patient does for themselves: practices and how they go; coping strategies and triggers."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence, Set
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Final
 from uuid import UUID
 
+from app.clinical.practice import Kind, Pause, Schedule
 from app.console.door import Answer, Inside, page_router, with_query
 from app.console.record import PATIENT, shown
 from app.kernel.db import Db
@@ -31,7 +32,10 @@ _WEEKDAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 @dataclass(frozen=True, slots=True)
 class OneDay:
-    """What became of a practice on one date. state: done, skipped, or nothing."""
+    """What became of a practice on one date.
+
+    state: done, skipped, nothing (was said), or rest: nothing was, and nothing was expected.
+    """
 
     on: date
     state: str
@@ -129,17 +133,35 @@ def _one(
     # A date in both was done, as it is counted.
     skipped = {tick.on: tick.reason or "" for tick in own if tick.status == "skipped"}
     skips = sorted(((on, why) for on, why in skipped.items() if on not in done), reverse=True)
+    plan = _plan(kept.schedule)
     dates = [today - timedelta(days=back) for back in range(practice.MONTH - 1, -1, -1)]
     return OnePractice(
         practice=kept,
         schedule=in_words(kept.schedule),
         goes=goes,
-        days=[
-            OneDay(on, "done" if on in done else "skipped" if on in skipped else "nothing")
-            for on in dates
-        ],
+        days=[OneDay(on, _state(on, done, skipped, plan)) for on in dates],
         skips=[one for one in skips if one[0] <= today],
     )
+
+
+def _plan(schedule: ScheduleOut) -> Schedule:
+    return Schedule(
+        kind=Kind(schedule.kind),
+        from_on=schedule.from_on,
+        until_on=schedule.until_on,
+        weekdays=frozenset(schedule.weekdays),
+        every=schedule.every,
+        times=schedule.times,
+        pauses=tuple(Pause(one.first_on, one.last_on) for one in schedule.pauses),
+    )
+
+
+def _state(on: date, done: Set[date], skipped: Container[date], plan: Schedule) -> str:
+    if on in done:
+        return "done"
+    if on in skipped:
+        return "skipped"
+    return "nothing" if plan.is_expected(on) else "rest"
 
 
 def _coping(db: Db, chart: Chart, cursor: str | None) -> Coping:

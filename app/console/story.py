@@ -6,8 +6,8 @@ that they may not see is linked to nothing and counted nowhere.
 """
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
-from typing import Annotated, Any, Final
+from datetime import UTC, date, datetime, timedelta
+from typing import Annotated, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -19,21 +19,14 @@ from app.console.door import SIGN_IN, Answer, Inside, Visit, page_router, with_q
 from app.console.forms import Fields
 from app.console.record import PATIENT, shown
 from app.console.session import IDLE
-from app.experience.intentions import INTENTIONS
-from app.experience.notes import NOTES
-from app.goals.service import GOALS, STEPS
-from app.integration.insights import INSIGHTS
 from app.journal.schemas import LinkOut
-from app.journal.shelf import Shelf
 from app.kernel.edge import Awaited, Reply
 from app.kernel.errors import Kind as Kinds
 from app.kernel.errors import Problem, not_found
 from app.kernel.pages import HTML
 from app.people.chart import Chart, entry_id, open_chart
-from app.practices.coping import STRATEGIES
-from app.practices.practice import PRACTICES
 from app.story import page as paper
-from app.story import thread, week
+from app.story import statements, thread, week
 from app.story.schemas import StoryEntryOut, ThreadOut, ToldEntryOut, WeekOut
 from app.treatment import service as treatment
 
@@ -50,15 +43,6 @@ KIND_NAMES: Final = {
 TIER_NAMES: Final = {
     "care-team": "shared with the care team",
     "health-record": "shared with the care team and with health-record systems",
-}
-_SHELVES: Final[dict[str, Shelf[Any, Any]]] = {
-    Kind.INTENTION: INTENTIONS,
-    Kind.EXPERIENCE: NOTES,
-    Kind.INSIGHT: INSIGHTS,
-    Kind.GOAL: GOALS,
-    Kind.STEP: STEPS,
-    Kind.PRACTICE: PRACTICES,
-    Kind.COPING: STRATEGIES,
 }
 MOST: Final = 100
 """Entries on one page, the newest: what can be read, and weighs little enough for a phone."""
@@ -95,6 +79,7 @@ class Thread:
     """stories: what hangs together. alone: entries that are linked to nothing, oldest first.
 
     older: the address of what is before, where there is more; since_at: the first that is shown.
+    before: where the page after this one began; None on the newest.
     """
 
     stories: list[list[Told]]
@@ -103,6 +88,7 @@ class Thread:
     is_cut: bool
     since_at: datetime | None
     older: str | None
+    before: datetime | None
     sees_visits: bool
 
 
@@ -150,8 +136,12 @@ def thread_page(
     patient_id: str,
     since: Annotated[str, Query(alias="from", max_length=10)] = "",
     until: _Day = "",
+    before: Annotated[str, Query(max_length=40)] = "",
 ) -> Answer:
-    """From intention to what somebody does differently. from, until: dates, both included."""
+    """From intention to what somebody does differently.
+
+    from, until: dates, both included. before: an instant, where a page before it ended.
+    """
     chart = open_chart(visit.db, visit.caller, patient_id, thread.READ, visit.now)
     zone = ZoneInfo(visit.signed_in.time_zone)
     labels = {"from": "From", "until": "Until"}
@@ -165,9 +155,19 @@ def thread_page(
     if not fields.errors and since and until and until < since:
         fields = fields.wrong_at("until", "is before the first of these dates")
     if fields.errors:
-        empty = Thread([], [], fields, is_cut=False, since_at=None, older=None, sees_visits=False)
+        empty = Thread(
+            [],
+            [],
+            fields,
+            is_cut=False,
+            since_at=None,
+            older=None,
+            before=None,
+            sees_visits=False,
+        )
         return shown(visit, chart, "thread", "Thread", empty, status=422)
-    told, cut_at = _read(visit, chart, bounds["from"], bounds["until"])
+    ends = [at for at in (bounds["until"], _instant(before)) if at is not None]
+    told, cut_at = _read(visit, chart, bounds["from"], min(ends, default=None))
     entries = [entry for story in told.stories for entry in story.entries]
     is_cut = told.is_truncated or cut_at is not None
     since_at = min((entry.effective_at for entry in entries), default=None) if is_cut else None
@@ -178,7 +178,8 @@ def thread_page(
         fields=fields,
         is_cut=is_cut,
         since_at=since_at,
-        older=_older(chart, zone, since, until, since_at),
+        older=_older(chart, since, until, since_at),
+        before=_instant(before),
         sees_visits=treatment.READ_SESSIONS.is_granted(chart),
     )
     return shown(visit, chart, "thread", "Thread", view)
@@ -187,9 +188,9 @@ def thread_page(
 @routes.get(PATIENT + "/thread/{kind}/{told_id}")
 def entry_page(visit: Inside, patient_id: str, kind: str, told_id: str) -> Answer:
     """One entry of the thread, with all its words and versions."""
-    if kind not in _SHELVES:
+    if kind not in statements.SHELVES:
         raise not_found()
-    shelf = _SHELVES[Kind(kind)]
+    shelf = statements.SHELVES[Kind(kind)]
     chart = open_chart(visit.db, visit.caller, patient_id, shelf.read_right, visit.now)
     entry = shelf.read(visit.db, chart, entry_id(told_id))
     versions = [
@@ -295,17 +296,28 @@ def _anchor(entry: StoryEntryOut | LinkOut) -> str:
     return f"{entry.kind}-{entry.id}"
 
 
-def _older(
-    chart: Chart, zone: ZoneInfo, since: str, until: str, since_at: datetime | None
-) -> str | None:
-    """Where what is before them is, as far as dates can say it."""
+def _older(chart: Chart, since: str, until: str, since_at: datetime | None) -> str | None:
+    """Where what is before them is: by the instant, because one day may have more entries than a
+    page has room for.
+    """
     if since_at is None:
         return None
-    last = since_at.astimezone(zone).date().isoformat()
-    if until and last >= until:
-        return None  # one day with more entries than a page has room for
     here = f"/console/patients/{chart.patient_id}/thread"
-    return with_query(here, **{"from": since or None, "until": last})
+    at = since_at.astimezone(UTC).isoformat()
+    return with_query(here, **{"from": since or None, "until": until or None, "before": at})
+
+
+def _instant(typed: str) -> datetime | None:
+    """An instant that one of our links named. Raises: Problem NOT_FOUND."""
+    if not typed:
+        return None
+    try:
+        at = datetime.fromisoformat(typed)
+    except ValueError:
+        raise not_found() from None
+    if at.tzinfo is None or not 2000 <= at.year < 2100:
+        raise not_found()
+    return at
 
 
 def _midnight(typed: str, zone: ZoneInfo, days_after: int) -> datetime | None:

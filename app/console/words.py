@@ -5,6 +5,7 @@ from typing import Final
 
 from app.clinical import instruments
 from app.clinical.instruments import Instrument, UnknownInstrument
+from app.clinical.risk import RISEN
 
 _SPOKEN: Final = {
     # flags
@@ -230,9 +231,11 @@ def instrument_name(key: str) -> str:
 def reason(code: str) -> str:
     """Why a flag was raised: a question by its own words, where it is one of those that ship."""
     key, _, part = code.partition(".")
+    item, _, has_risen = part.partition(".")
     try:
         instrument = instruments.find(key)
-        return f"{short_title(instrument)}: {instrument.item(part).text}"
+        asked = f"{short_title(instrument)}: {instrument.item(item).text}"
+        return f"{asked} (more than at the check before)" if has_risen == RISEN else asked
     except (UnknownInstrument, KeyError):
         return spoken(code)
 

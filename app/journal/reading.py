@@ -92,6 +92,10 @@ class Readable(Generic[O]):
             raise not_found()
         return self.told(chart, found)
 
+    def _is_read(self, db: Db, chart: Chart, entry_id: UUID) -> bool:
+        reading = self._reading(chart)
+        return db.first(self.one, patient_id=chart.patient_id, id=entry_id, **reading) is not None
+
     def page(
         self, db: Db, chart: Chart, *, cursor: str | None, limit: int, of: UUID | None = None
     ) -> Listed[O]:

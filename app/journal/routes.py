@@ -21,6 +21,7 @@ from pydantic import BaseModel, create_model
 from app.journal.shelf import Shelf
 from app.kernel import entries
 from app.kernel.edge import Reply, Signed, Visit
+from app.kernel.errors import Problem
 from app.kernel.etag import IfMatch, etag, version_named
 from app.kernel.paging import Cursor, Limit, next_link
 from app.kernel.strict import Open
@@ -107,7 +108,7 @@ class _Routes:
             pages.insert(0, _parameter(self.shelf.listed_by, UUID | None, None))
 
         def declare(
-            verb: Callable[..., Reply],
+            verb: Callable[..., Reply | Problem],
             method: str,
             path: str,
             operation: str,
@@ -119,7 +120,7 @@ class _Routes:
             visit = _parameter("visit", Signed)
             patient = _parameter("patient_id", str)
 
-            def endpoint(**given: Any) -> Reply:
+            def endpoint(**given: Any) -> Reply | Problem:
                 return verb(**given)
 
             endpoint.__name__ = operation
@@ -218,13 +219,20 @@ class _Routes:
 
     def amend(
         self, visit: Visit, patient_id: str, sent: Any, if_match: str | None, **named: str
-    ) -> Reply:
+    ) -> Reply | Problem:
         base_version = version_named(if_match)
         chart = self._open(visit, patient_id, self.shelf.write_right)
         shelf = self.shelf
         which = entries.same_id(entry_id(named[self.key]), sent.id)
         known = entries.look_up(visit.db, chart, shelf.kind, shelf.to_change, which)
-        entry, _ = shelf.amend(visit.db, chart, sent, known, base_version, visit.now)
+        try:
+            with visit.db.tried():
+                entry, _ = shelf.amend(visit.db, chart, sent, known, base_version, visit.now)
+        except Problem as problem:
+            if problem.kind not in entries.CONFLICTS:
+                raise
+            shelf.flag_overtaken(visit.db, chart, sent, known, visit.now)
+            return problem  # and not raised: a flag is kept
         return self._answer(visit, chart, entry, 200)
 
     def withdraw(self, visit: Visit, patient_id: str, if_match: str | None, **named: str) -> Reply:

@@ -140,11 +140,8 @@ class Shelf(Readable[O], Generic[S, O]):
         known: what there is under its id already. also: what it says besides, over `derive`.
         Raises: Problem ID_REUSED, and what `derive` raises.
         """
-        earlier = entries.created_before(known, lambda entry: self._says(chart, entry, sent))
-        if earlier is not None:
-            if not self._is_author(chart, earlier):
-                raise Problem(Kind.ID_REUSED)
-            return self.told(chart, earlier), False
+        if (earlier := self._created_before(chart, sent, known)) is not None:
+            return earlier, False
         entry_id = sent.id or uuid7()
         arrival = place(sent.recorded_at, sent.sent_at, now)
         row = Kept(
@@ -158,7 +155,17 @@ class Shelf(Readable[O], Generic[S, O]):
             clock_ahead_seconds=arrival.clock_ahead_seconds,
             plain={},
         )
-        row = self._filled(db, chart, row, sent, None, now, also or {})
+        try:
+            with db.tried():
+                row = self._filled(db, chart, row, sent, None, now, also or {})
+        except Problem:
+            # A retry is answered as it was at first, whatever would be against it by now.
+            before = known.looked_up()
+            if before.row is None or not self._is_read(db, chart, before.row.id):
+                raise
+            earlier = self._created_before(chart, sent, before)
+            assert earlier is not None
+            return earlier, False
         db.add(self.add, patient_id=chart.patient_id, **self.form.columns_of(row))
         told = self._record(db, chart, row, self._created, known, now)
         self._flag(db, chart, row, None, now)
@@ -245,6 +252,15 @@ class Shelf(Readable[O], Generic[S, O]):
     def made_private(self, action: str) -> bool:
         """Whether a row of the ledger took an entry out of some readers' sight."""
         return action == self._made_private
+
+    def _created_before(self, chart: Chart, sent: S, known: Known[Kept]) -> O | None:
+        """The entry, if this very one was sent before. Raises: Problem ID_REUSED."""
+        earlier = entries.created_before(known, lambda entry: self._says(chart, entry, sent))
+        if earlier is None:
+            return None
+        if not self._is_author(chart, earlier):
+            raise Problem(Kind.ID_REUSED)
+        return self.told(chart, earlier)
 
     def _is_author(self, chart: Chart, row: Kept) -> bool:
         return not self._has_author or row.plain[AUTHOR] == chart.actor_id

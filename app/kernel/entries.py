@@ -46,17 +46,30 @@ Says = Callable[[dict[str, Any]], bool]
 
 
 class Known(Generic[R]):
-    """What the server has of one entry. row: None if there is nothing."""
+    """What the server has of one entry. row: None if there is nothing, or nobody looked yet.
 
-    __slots__ = ("_failed_at", "_read", "_said", "row")
+    look: where nobody did, to do so.
+    """
+
+    __slots__ = ("_failed_at", "_look", "_read", "_said", "row")
 
     def __init__(
-        self, row: R | None = None, read: Callable[[], dict[int, dict[str, Any]]] = dict
+        self,
+        row: R | None = None,
+        read: Callable[[], dict[int, dict[str, Any]]] = dict,
+        look: "Callable[[], Known[R]] | None" = None,
     ) -> None:
         self.row = row
         self._failed_at: int | None = None
         self._read = read
+        self._look = look
         self._said: dict[int, dict[str, Any]] | None = None
+
+    def looked_up(self) -> "Known[R]":
+        """The same, if anybody looked; else what there is. For who is about to refuse a new entry:
+        it may be a retry of one that was taken when nothing was against it.
+        """
+        return self if self._look is None else self._look()
 
     def said(self, version: int) -> dict[str, Any]:
         """The entry as it was in this version."""
@@ -101,8 +114,10 @@ def known_before(
     """For a new entry: nothing, until its id turned out to be taken. So the first sending pays
     nothing for those that come twice.
     """
-    if entry_id is None or not db.after_collision:
+    if entry_id is None:
         return Known()
+    if not db.after_collision:
+        return Known(look=lambda: look_up(db, page, kind, query, entry_id))
     return look_up(db, page, kind, query, entry_id)
 
 

@@ -271,7 +271,10 @@ def _live(db: Db, course: _Course, patient: Caller, therapist: Caller, began_at:
         is_first = day == course.dose_days[0]
         visit_id = story.visit(course_id, dose, given_at, is_first=is_first)
         if is_first:
-            story.write(visit_id, given_at + timedelta(hours=5))
+            note_id = story.write(visit_id, given_at + timedelta(hours=5))
+            now = began_at + timedelta(weeks=_WEEKS, hours=3)
+            last_at = began_at + timedelta(days=course.dose_days[-1], hours=1)
+            story.integrate(note_id, last_at, now)
 
 
 def _weekly(db: Db, course: _Course, patient: Caller, began_at: datetime) -> None:

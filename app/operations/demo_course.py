@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from app.checkins import service as checkins
 from app.checkins.schemas import CheckInIn
@@ -27,12 +28,19 @@ from app.course.side_effects.schemas import SideEffectIn
 from app.course.side_effects.service import SIDE_EFFECTS
 from app.course.vital_signs import service as vital_signs
 from app.course.vital_signs.schemas import VitalSignsIn
+from app.experience.intentions import INTENTIONS
 from app.experience.notes import NOTES
-from app.experience.schemas import NoteIn
+from app.experience.schemas import IntentionIn, NoteIn
 from app.goals.schemas import GoalIn, GoalRatingIn
 from app.goals.service import GOALS, RATINGS
 from app.integration.insights import INSIGHTS
-from app.integration.schemas import InsightIn
+from app.integration.schemas import (
+    InsightIn,
+    IntegrationSessionIn,
+    SessionSummaryIn,
+    SummaryAgreementIn,
+)
+from app.integration.sessions import AGREEMENTS, SESSIONS, SUMMARIES
 from app.journal.shelf import Shelf
 from app.kernel import entries
 from app.kernel.db import Db
@@ -57,6 +65,9 @@ _LEVELS: Final = (
     "I call her every Sunday.",
     "We call each other, also in between.",
 )
+_SKIPPED: Final = {3: "It rained all day.", 12: "A cold."}
+"""By days before today."""
+_NOTHING_SAID: Final = frozenset({5, 9, 17, 18})
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,11 +167,18 @@ class Story:
         self._leave(visit_id, left_at)
         return visit_id
 
-    def write(self, visit_id: UUID, at: datetime) -> None:
-        """What the patient made of it, in the weeks after."""
+    def write(self, visit_id: UUID, at: datetime) -> UUID:
+        """What the patient hoped for, and made of it in the weeks after. Returns: the note."""
+        intention = {
+            "dosing_session_id": visit_id,
+            "words": "To look at why I keep people away, and to be kind about it.",
+        }
+        before = at - timedelta(hours=8)
+        intention_id = self._keep(INTENTIONS, IntentionIn, self.patient, before, intention)
         note = {
             "dosing_session_id": visit_id,
             "tier": "care-team",
+            "came_from": {"kind": "intention", "id": intention_id},
             "words": "The room went very quiet and I could look at it all from further away.",
         }
         note_id = self._keep(NOTES, NoteIn, self.patient, at, note)
@@ -186,7 +204,6 @@ class Story:
             rating = {"goal_id": goal_id, "level": level}
             later = at + timedelta(weeks=weeks)
             self._keep(RATINGS, GoalRatingIn, self.patient, later, rating)
-        self._practise(at + day)
         strategy = {"words": "Feet on the floor, and name five things I see."}
         strategy_id = self._keep(STRATEGIES, CopingStrategyIn, self.patient, at + day, strategy)
         trigger = {
@@ -196,6 +213,38 @@ class Story:
             "tried": [{"strategy_id": strategy_id, "helped": 3}],
         }
         self._keep(TRIGGERS, TriggerIn, self.patient, at + timedelta(days=4), trigger)
+        return note_id
+
+    def integrate(self, note_id: UUID, given_at: datetime, now: datetime) -> None:
+        """What is made of it until today. given_at: the last dose.
+
+        A talk two days after it, with a summary that the patient agreed to, and the next one in two
+        days; an insight of this week to talk about; a walk, every day but some.
+        """
+        day = timedelta(days=1)
+        talked_at = given_at + 2 * day
+        talk = {"scheduled_at": talked_at, "status": "attended", "place": "Room 2"}
+        talk_id = self._keep(
+            SESSIONS, IntegrationSessionIn, self.therapist, talked_at + timedelta(hours=1), talk
+        )
+        summary = {
+            "integration_session_id": talk_id,
+            "words": "You call your sister on Sundays and walk before work. "
+            "When a door slams: feet on the floor first, then decide whether to leave.",
+        }
+        summary_id = self._keep(
+            SUMMARIES, SessionSummaryIn, self.therapist, talked_at + timedelta(hours=2), summary
+        )
+        agreement = {"session_summary_id": summary_id, "summary_version": 1}
+        self._keep(AGREEMENTS, SummaryAgreementIn, self.patient, talked_at + day, agreement)
+        self._practise(talked_at, now)
+        insight = {
+            "words": "I can say that I need an hour alone, and come back.",
+            "came_from": {"kind": "note", "id": note_id},
+        }
+        self._keep(INSIGHTS, InsightIn, self.patient, now - 2 * day, insight)
+        planned = {"scheduled_at": now + 2 * day, "status": "scheduled", "place": "Room 2"}
+        self._keep(SESSIONS, IntegrationSessionIn, self.therapist, now - day, planned)
 
     @property
     def _record(self) -> str:
@@ -285,14 +334,22 @@ class Story:
         later = at + timedelta(hours=1)
         self._keep(RECEIPTS, AftercareReceiptIn, self.patient, later, read)
 
-    def _practise(self, at: datetime) -> None:
+    def _practise(self, at: datetime, now: datetime) -> None:
+        """A walk each day from then until yesterday, where the patient is."""
+        zone = ZoneInfo(open_chart(self.db, self.patient, "me", TICKS.write_right, at).time_zone)
+        today = now.astimezone(zone).date()
         walk = {
             "words": "Walk to the river before work.",
             "activity": "walk",
-            "schedule": {"kind": "daily", "from_on": at.date()},
+            "schedule": {"kind": "daily", "from_on": at.astimezone(zone).date()},
         }
         walk_id = self._keep(PRACTICES, PracticeIn, self.patient, at, walk)
-        for days in (0, 1, 2, 4, 5):
-            later = at + timedelta(days=days)
-            tick = {"practice_id": walk_id, "on": later.date(), "minutes": 20}
-            self._keep(TICKS, PracticeTickIn, self.patient, later, tick)
+        for back in range((today - at.astimezone(zone).date()).days, 0, -1):
+            on = today - timedelta(days=back)
+            tick: dict[str, Any] = {"practice_id": walk_id, "on": on, "minutes": 20}
+            if back in _SKIPPED:
+                skip = {"status": "skipped", "reason": _SKIPPED[back], "minutes": None}
+                self._keep(TICKS, PracticeTickIn, self.patient, at, tick | skip)
+            elif back not in _NOTHING_SAID:
+                self._keep(TICKS, PracticeTickIn, self.patient, at, tick)
+            at += timedelta(days=1)

@@ -132,6 +132,23 @@ class TestReport:
 
 
 class TestChange:
+    def test_a_change_that_came_too_late_is_not_kept_and_its_danger_is_told_all_the_same(
+        self, world: World
+    ) -> None:
+        told = reported(world.patient, world)
+        one = f"{path(world)}/{told['id']}"
+        amended(world.therapist, one, a_side_effect(action="Water."), 1)
+
+        worse = a_side_effect(severity="life-threatening")
+        late = world.patient.put(one, worse, base=1)
+        again = world.patient.put(one, worse, base=1)
+
+        assert (late.status_code, again.status_code) == (412, 412)
+        (flag,) = flags(world)
+        assert flag["level"] == "high"
+        assert [of["source_kind"] for of in flag["evidence"]] == ["side_effect_overtaken"]
+        assert world.patient.get(one).json()["severity"] == "mild"
+
     def test_one_that_gets_worse_raises_a_flag_and_better_takes_none_back(
         self, world: World
     ) -> None:

@@ -220,6 +220,11 @@ steps = [
         (ITEMS + f'[rise]\nitems = ["x"]\npoints = 2\n{SOURCE}', "rise.items", "some of a, b, c"),
         (ITEMS + f'[rise]\nitems = ["a"]\npoints = 5\n{SOURCE}', "rise.points", "from 1 to 4"),
         (ITEMS + f'[rise]\nitems = ["a"]\npoints = 2\nby = 1\n{SOURCE}', "rise.by", "not a key"),
+        (
+            ITEMS + f'[rise]\nitems = ["a"]\npoints = 2\nraises = "none"\n{SOURCE}',
+            "rise.raises",
+            "one of",
+        ),
         # A triage.
         (ITEMS + TRIAGE, "triage", "1 for yes and 0 for no"),
         (YES_NO + TRIAGE.replace('["a"]', '["x"]'), "triage.always", "some of a, b, c"),

@@ -211,6 +211,7 @@ def test_the_bladder_check_says_that_it_is_not_validated_and_how_it_is_read() ->
     assert as_dict["rise"] == {
         "items": ["frequency", "urgency", "night", "pain-or-burning"],
         "points": 2,
+        "raises": "low",
         "source": "Our own rule",
         "convention": True,
     }

@@ -8,7 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.clinical.instruments import Level, find
-from app.clinical.risk import Finding, RaisedRefused, assess, check_raised
+from app.clinical.risk import (
+    Finding,
+    RaisedRefused,
+    assess,
+    assess_rise,
+    check_raised,
+    together,
+)
 from app.clinical.scoring import AnswersRefused, score
 
 law = settings(deadline=None)
@@ -169,3 +176,22 @@ def test_a_setting_that_is_accepted_is_followed_to_the_letter(
 
     expected = raised.get(str(answer), assess(PHQ_9, [0] * 8 + [answer]).level)
     assert assess(PHQ_9, [0] * 8 + [answer], raised).level == expected
+
+
+def test_a_rise_of_the_bladder_check_is_a_low_danger_to_the_body() -> None:
+    found = assess_rise(find("bladder"), ("bladder.night",))
+
+    assert found == Finding(Level.LOW, False, ("bladder.night.rise",))
+    assert assess_rise(find("bladder"), ()) == NOT_ASSESSED
+
+
+def test_a_rise_is_no_danger_where_the_questionnaire_has_no_such_rule() -> None:
+    assert assess_rise(PHQ_9, ("phq-9.item-1",)) == NOT_ASSESSED
+
+
+def test_dangers_to_the_body_are_one_with_every_reason_and_the_gravest_level() -> None:
+    low = Finding(Level.LOW, False, ("a", "b"))
+    high = Finding(Level.HIGH, False, ("b", "c"))
+
+    assert together(low, NOT_ASSESSED, high) == Finding(Level.HIGH, False, ("a", "b", "c"))
+    assert together(NOT_ASSESSED, NOT_ASSESSED) == NOT_ASSESSED

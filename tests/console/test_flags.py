@@ -6,6 +6,7 @@ from uuid import uuid4
 
 import pytest
 
+from app.console.words import reason
 from app.kernel.db import Direct
 from tests.builders import World, now
 from tests.conftest import Behind
@@ -205,3 +206,11 @@ class TestConcern:
         assert heading(browser.get(path).text) == "A patient"
         inbox = world.therapist.get("/v1/flags").json()["flags"]
         assert [len(one["evidence"]) for one in inbox] == [1]
+
+
+def test_a_rise_is_told_in_the_words_of_its_question() -> None:
+    told = reason("bladder.frequency.rise")
+
+    assert "I had to urinate more often than usual" in told
+    assert told.endswith("(more than at the check before)")
+    assert reason("bladder.frequency") + " (more than at the check before)" == told

@@ -15,6 +15,7 @@ from tests.builders import (
     a_coping_strategy,
     a_practice,
     a_practice_tick,
+    a_schedule,
     a_trigger,
     amended,
     now,
@@ -81,9 +82,27 @@ class TestPractices:
         assert days.count("<li") == 28
         assert days.count(": done</span>") == 3
         assert days.count(": skipped</span>") == 1
-        assert days.count(": nothing</span>") == 24
+        assert days.count(": nothing was said</span>") == 24
         assert "I was ill." in page
         assert "Not counted" not in page
+
+    def test_the_strip_tells_what_was_not_expected_from_what_nobody_spoke_to(
+        self, browser: Browser, world: World, path: str
+    ) -> None:
+        today = now().date()
+        schedule = a_schedule(
+            kind="every-n-days",
+            every=2,
+            weekdays=[],
+            from_on=(today - timedelta(days=9)).isoformat(),
+        )
+        kept(world.patient, "practices", a_practice(schedule=schedule))
+
+        page = browser.get(path).text
+
+        days = page.partition('<ol class="strip"')[2].partition("</ol>")[0]
+        assert days.count(": nothing was said</span>") == 5
+        assert days.count(": not expected</span>") == 23
 
     def test_a_private_practice_leaves_no_trace(
         self, browser: Browser, world: World, path: str

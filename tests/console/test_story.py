@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from html import unescape
 from typing import Any
 from uuid import uuid4
 from zoneinfo import ZoneInfo
@@ -305,6 +306,29 @@ class TestThread:
         before = browser.get(older[1].replace("&amp;", "&")).text
         assert "Insight 4." in before
         assert "There is more than one page" not in before
+
+    def test_a_day_with_more_entries_than_a_page_has_room_for_is_read_to_its_first(
+        self, browser: Browser, world: World, root: str
+    ) -> None:
+        for number in range(2 * story.MOST + 5):
+            seconds = 2 * story.MOST + 5 - number
+            kept(world.patient, "insights", an_insight(words=f"Number {number}."), seconds / 86_400)
+
+        pages, path = [], f"{root}/thread"
+        while path:
+            pages.append(browser.get(path).text)
+            older = re.search(r'<a href="([^"]+)">Show what is before', pages[-1])
+            path = unescape(older[1]) if older else ""
+
+        assert [page.count("<li id=") for page in pages] == [story.MOST, story.MOST, 5]
+        found = [int(one) for page in pages for one in re.findall(r">Number (\d+)\.<", page)]
+        assert sorted(set(found)) == list(range(2 * story.MOST + 5))
+
+    @pytest.mark.parametrize("typed", ["soon", "2026-01-01T00:00:00", "1999-01-01T00:00:00Z"])
+    def test_an_instant_that_no_link_of_ours_names_is_not_there(
+        self, browser: Browser, root: str, typed: str
+    ) -> None:
+        assert browser.get(f"{root}/thread?before={typed}").status_code == 404
 
     def test_no_words_are_in_an_address_or_a_title(
         self, browser: Browser, world: World, root: str

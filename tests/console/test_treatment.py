@@ -58,6 +58,39 @@ class TestRecording:
         assert visit["administrations"][0]["dose_mg"] == 40
         assert "40 mg ketamine, into the muscle" in browser.get(path).text
 
+    def test_a_visit_elsewhere_needs_a_recorder_and_a_plan_and_keeps_them(
+        self, browser: Browser, world: World, path: str
+    ) -> None:
+        form = typed(setting="home", weight_kg="68,5")
+
+        refused = browser.submit(path, **form)
+
+        assert refused.status_code == 422
+        assert wrong(refused.text) == [
+            "Who records what happens: is required where the visit is not at the clinic.",
+            "What happens in an emergency: is required where the visit is not at the clinic.",
+        ]
+        assert 'type="text" value="68,5"' in refused.text
+
+        plan = {"recorded_by": "companion", "emergency_plan": "Jo calls 112."}
+        assert browser.submit(path, **form, **plan).status_code == 303
+        [visit] = visits(world)
+        assert (visit["setting"], visit["recorded_by"]) == ("home", "companion")
+        assert (visit["emergency_plan"], visit["weight_kg"]) == ("Jo calls 112.", 68.5)
+        page = browser.get(f"{path}/{visit['id']}").text
+        assert 'type="text" value="68.5"' in page
+        assert "Jo calls 112.</textarea>" in page
+
+    @pytest.mark.parametrize("weight", ["much", "0", "5000"])
+    def test_a_weight_that_cannot_be_is_said_at_its_field(
+        self, browser: Browser, world: World, path: str, weight: str
+    ) -> None:
+        answer = browser.submit(path, **typed(weight_kg=weight))
+
+        assert answer.status_code == 422
+        assert wrong(answer.text)[0].startswith("Weight in kg: ")
+        assert visits(world) == []
+
     def test_several_administrations_are_one_visit(
         self, browser: Browser, world: World, path: str
     ) -> None:

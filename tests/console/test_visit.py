@@ -227,7 +227,7 @@ class TestSideEffects:
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         monkeypatch.setattr("app.console.treatment.side_effects.SHOWN", 1)
-        monkeypatch.setattr("app.console.treatment.visits._EFFECTS", 1)
+        monkeypatch.setattr("app.console.treatment.side_effects.NEWEST", 1)
         visits = page.rpartition("/")[0]
 
         said = []
@@ -252,6 +252,69 @@ class TestSideEffects:
 
         assert answer.status_code == 404
         assert told(world, f"side-effects/{made['id']}")["version"] == 1
+
+
+class TestSideEffectsOfNoVisit:
+    @pytest.fixture
+    def visits(self, page: str) -> str:
+        """The page of all visits."""
+        return page.rpartition("/")[0]
+
+    def test_one_is_reported_beside_the_visits_and_raises_its_flag(
+        self, browser: Browser, world: World, visits: str
+    ) -> None:
+        form = {"act": "report", "id": str(uuid4()), "code": "chest-pain", "severity": "severe"}
+
+        answers = [browser.submit(visits, **form) for _ in range(2)]
+
+        assert [one.headers["location"] for one in answers] == [f"{visits}?done=reported"] * 2
+        [effect] = told(world, "side-effects")["side_effects"]
+        assert (effect["id"], effect["dosing_session_id"]) == (form["id"], None)
+        assert len(told(world, "flags")["flags"]) == 1
+        assert "Tell of a side effect outside a visit" in browser.get(visits).text
+
+    def test_what_cannot_be_comes_back_with_what_was_typed(
+        self, browser: Browser, world: World, visits: str
+    ) -> None:
+        form = {"code": "other", "severity": "mild", "action": "Water."}
+
+        answer = browser.submit(visits, act="report", id=str(uuid4()), **form)
+
+        assert answer.status_code == 422
+        assert wrong(answer.text) == ["In words: is required with other."]
+        assert "Water.</textarea>" in answer.text
+        assert told(world, "side-effects")["side_effects"] == []
+
+    def test_it_is_changed_and_taken_back_there_and_one_of_a_visit_is_not(
+        self, browser: Browser, world: World, visit: str, visits: str
+    ) -> None:
+        path = f"/v1/patients/{world.patient.patient_id}/side-effects"
+        made = world.patient.post(path, a_side_effect()).json()
+        other = world.patient.post(path, a_side_effect(dosing_session_id=visit)).json()
+        change = {"act": "change-effect", "version": "1", "severity": "mild", "action": "Rest."}
+        assert browser.get(visits).text.count('value="change-effect"') == 1
+
+        changed = browser.submit(visits, entry=made["id"], **change)
+        overtaken = browser.submit(visits, entry=made["id"], **{**change, "action": "A walk."})
+        not_here = browser.submit(visits, entry=other["id"], **change)
+        back = browser.submit(visits, act="withdraw-effect", entry=made["id"], version="2")
+
+        assert changed.headers["location"] == f"{visits}?done=changed"
+        assert (overtaken.status_code, not_here.status_code) == (412, 404)
+        assert "A walk.</textarea>" in overtaken.text
+        assert back.headers["location"] == f"{visits}?done=in-error"
+        assert told(world, f"side-effects/{made['id']}")["action"] == "Rest."
+        [left] = told(world, "side-effects")["side_effects"]
+        assert (left["id"], left["version"]) == (other["id"], 1)
+
+    def test_who_may_not_tell_of_any_has_no_form(
+        self, world: World, direct: Direct, visits: str
+    ) -> None:
+        coach = at_work(direct, world.here.coach, now())
+
+        assert coach.get(visits).status_code == 403
+        assert coach.submit(visits, act="report", code="nausea").status_code == 403
+        assert coach.submit(visits, act="dance").status_code == 404
 
 
 class TestBefore:

@@ -147,7 +147,7 @@ def listed(package: Path) -> set[str]:
     """What the indented lists of a package's docstring name."""
     said = ast.get_docstring(ast.parse((package / "__init__.py").read_text("utf-8"))) or ""
     named: set[str] = set()
-    for names in re.findall(r"^    (\w+/?(?: \| \w+)*)  +\S", said, re.MULTILINE):
+    for names in re.findall(r"^    (\w+/?(?: \| \w+)*)(?:  +|\n {5,})\S", said, re.MULTILINE):
         named |= {name.rstrip("/") for name in names.split(" | ")}
     return named
 
@@ -252,6 +252,11 @@ class TestTheHouse:
     )
     def test_a_package_that_lists_its_modules_lists_them_all(self, package: str) -> None:
         assert listed(APP / package) == contained(APP / package)
+
+    def test_the_console_lists_all_of_its_modules_and_its_one_table(self) -> None:
+        console = APP / "console"
+
+        assert listed(console) == contained(console) | {"console_session"}
 
     def test_its_map_lists_every_package_and_module_and_nothing_else(self) -> None:
         there = {f"{package.parent.name}/" for package in APP.glob("*/__init__.py")}

@@ -337,13 +337,15 @@ class Skip:
 class Rise:
     """A rise from one check to the next that somebody should look at.
 
-    points: on any one of the items at `positions`.
+    points: on any one of the items at `positions`. raises: how urgently, where it tells of a danger
+        to the body; None for all others.
     """
 
     positions: tuple[int, ...]
     points: int
     source: str
     convention: bool
+    raises: Level | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -496,6 +498,7 @@ class Instrument:
             and {
                 "items": self._keys(self.rise.positions),
                 "points": self.rise.points,
+                "raises": self.rise.raises and self.rise.raises.value,
                 "source": self.rise.source,
                 "convention": self.rise.convention,
             },

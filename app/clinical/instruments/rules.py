@@ -243,6 +243,7 @@ def read_rise(questionnaire: Table, items: Sequence[Item]) -> Rise | None:
         ),
         source=table.text("source"),
         convention=table.truth("convention"),
+        raises=Level(table.one_of("raises", _RAISING)) if table.has("raises") else None,
     )
     table.close()
     return rise

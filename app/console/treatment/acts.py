@@ -67,6 +67,14 @@ class Act(NamedTuple):
     send: Callable[[Visit, Chart, UUID], None]
 
 
+class ActAnywhere(NamedTuple):
+    """The same for what may also be of no visit."""
+
+    right: Right
+    done: str
+    send: Callable[[Visit, Chart, UUID | None], None]
+
+
 @contextmanager
 def refusing(fields: Fields) -> Iterator[None]:
     """A service's refusal, said at the form. Raises: Refused."""
@@ -149,8 +157,11 @@ def choices(form: Fields, prefix: str) -> dict[str, str]:
     }
 
 
-def withdraw(shelf: Shelf[Any, Any], visit: Visit, chart: Chart, visit_id: UUID) -> None:
-    """Say that an entry of this visit was entered in error. Raises: Refused, Problem NOT_FOUND."""
+def withdraw(shelf: Shelf[Any, Any], visit: Visit, chart: Chart, visit_id: UUID | None) -> None:
+    """Say that an entry of this visit, or of none, was entered in error.
+
+    Raises: Refused, Problem NOT_FOUND.
+    """
     which = entry_id(visit.form["entry"])
     known = entries.look_up(visit.db, chart, shelf.kind, shelf.to_change, which)
     if known.row is None or known.row.plain["dosing_session_id"] != visit_id:

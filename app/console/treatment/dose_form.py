@@ -23,7 +23,14 @@ _OF_VISIT: Final = {
     "course_id": "Course",
     "started_at": "Begin of the visit",
     "ended_at": "End of the visit",
+    "weight_kg": "Weight in kg",
+    "setting": "Where",
+    "recorded_by": "Who records what happens",
+    "emergency_plan": "What happens in an emergency",
 }
+_TIMES: Final = ("started_at", "ended_at")
+SETTINGS: Final = ("clinic", "home", "practitioner-home")
+RECORDERS: Final = ("clinician", "companion", "patient")
 _OF_DOSE: Final = {
     "drug": "Drug",
     "route": "Route",
@@ -45,13 +52,15 @@ class VisitForm:
     rows: range
     routes: tuple[str, ...]
     statuses: tuple[str, ...]
+    settings: tuple[str, ...]
+    recorders: tuple[str, ...]
     courses: list[tuple[str, str]]
     zone: str
 
 
 _NOT_SHOWN: Final = {
     name for name in DosingSessionIn.model_fields if name in DosingSessionOut.model_fields
-} - {"id", "status", "started_at", "ended_at", "administrations", "course_id"}
+} - {"id", "administrations", *_OF_VISIT}
 
 
 def empty(name: str) -> Fields:
@@ -71,6 +80,10 @@ def filled_in(session: DosingSessionOut, chart: Chart) -> Fields:
         "course_id": str(session.course_id or NO_COURSE),
         "started_at": wall(session.started_at, zone),
         "ended_at": wall(session.ended_at, zone),
+        "weight_kg": "" if session.weight_kg is None else f"{session.weight_kg:g}",
+        "setting": session.setting or "",
+        "recorded_by": session.recorded_by or "",
+        "emergency_plan": session.emergency_plan or "",
     }
     for row, one in enumerate(session.administrations[:ROWS]):
         values |= {
@@ -98,9 +111,7 @@ def read_visit(
     own = _instants(stood, zone)
     # A row that was taken out moves the ones behind it.
     kept = {written: said for (_, written), said in own.items()}
-    for name in [*_OF_VISIT, *(f"given_at{row}" for row in range(ROWS))]:
-        if name in {"status", "course_id"}:
-            continue
+    for name in [*_TIMES, *(f"given_at{row}" for row in range(ROWS))]:
         try:
             written = fields.value(name)
             at[name] = own.get((name, written)) or kept.get(written) or instant(written, zone)
@@ -133,6 +144,10 @@ def read_visit(
             "course_id": _course(fields, stood),
             "started_at": at["started_at"],
             "ended_at": at["ended_at"],
+            "weight_kg": numeric(fields.value("weight_kg")),
+            "setting": fields.value("setting"),
+            "recorded_by": fields.value("recorded_by"),
+            "emergency_plan": fields.value("emergency_plan").strip(),
             "administrations": given,
         },
     )
@@ -192,4 +207,15 @@ def form_of(
     if named:
         named.append((NO_COURSE, "No course"))
     zone = chart.clinic.time_zone
-    return VisitForm(fields, form_id, of_version, range(ROWS), ROUTES, STATUSES, named, zone)
+    return VisitForm(
+        fields=fields,
+        id=form_id,
+        version=of_version,
+        rows=range(ROWS),
+        routes=ROUTES,
+        statuses=STATUSES,
+        settings=SETTINGS,
+        recorders=RECORDERS,
+        courses=named,
+        zone=zone,
+    )

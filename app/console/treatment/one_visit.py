@@ -10,7 +10,7 @@ from app.console.door import Answer, GoTo, Inside, Shown, Visit, page_router
 from app.console.forms import Fields, version
 from app.console.record import PATIENT, shown
 from app.console.treatment import checklist, dose_form, leaving, readings, side_effects
-from app.console.treatment.acts import Act, Refused
+from app.console.treatment.acts import Act, ActAnywhere, Refused
 from app.console.treatment.checklist import Checklist
 from app.console.treatment.dose_form import ROWS, VisitForm
 from app.console.treatment.leaving import Leaving, TakenHome
@@ -28,7 +28,7 @@ from app.treatment.schemas import DosingSessionOut, DosingSessionVersion
 
 routes = page_router()
 _ONE: Final = PATIENT + "/treatment/{dosing_session_id}"
-_ACTS: Final[dict[str, Act]] = {
+_ACTS: Final[dict[str, Act | ActAnywhere]] = {
     **readings.ACTS,
     **side_effects.ACTS,
     **checklist.ACTS,

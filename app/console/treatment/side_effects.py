@@ -1,4 +1,4 @@
-"""Side effects of a visit: what was noticed, telling of one, and that it passed."""
+"""Side effects of a visit, or of none: what was noticed, telling of one, and that it passed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -9,7 +9,7 @@ from app.clinical.side_effects import SEVERITIES, SIDE_EFFECTS
 from app.console.door import Visit
 from app.console.forms import Fields, read, version, wall
 from app.console.treatment.acts import (
-    Act,
+    ActAnywhere,
     at,
     at_as_it_was,
     first_sent,
@@ -20,12 +20,14 @@ from app.console.treatment.acts import (
 from app.console.words import spoken
 from app.course.side_effects.schemas import SideEffectIn, SideEffectOut
 from app.course.side_effects.service import SIDE_EFFECTS as SHELF
+from app.journal.reading import Listed
 from app.kernel import entries
 from app.kernel.errors import not_found
 from app.people.chart import Chart, entry_id
 from app.treatment.schemas import DosingSessionOut
 
 SHOWN: Final = 50
+NEWEST: Final = 20
 CODES: Final = [*sorted(set(SIDE_EFFECTS) - {"other"}, key=spoken), "other"]
 _CHANGED: Final = {
     "severity": "How severe",
@@ -52,7 +54,10 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class SideEffects:
-    """Those of a visit, newest first, and the form for another. has_more: than stand here."""
+    """Those of a visit, or of a patient, newest first, and the form for another.
+
+    has_more: than stand here.
+    """
 
     told: list[Told]
     has_more: bool
@@ -69,10 +74,37 @@ def show(
     if not SHELF.read_right.is_granted(chart):
         return None
     found = SHELF.page(visit.db, chart, cursor=None, limit=SHOWN, of=session.id)
+    return _shown(visit, chart, found, session.id, typed)
+
+
+def show_all(visit: Visit, chart: Chart, typed: Fields | None) -> SideEffects | None:
+    """The newest of a patient; those of no visit have their forms here, as they have no other page.
+
+    None for whoever may not read them.
+    """
+    if not SHELF.read_right.is_granted(chart):
+        return None
+    found = SHELF.page(visit.db, chart, cursor=None, limit=NEWEST)
+    return _shown(visit, chart, found, None, typed)
+
+
+def _shown(
+    visit: Visit,
+    chart: Chart,
+    found: Listed[SideEffectOut],
+    session_id: UUID | None,
+    typed: Fields | None,
+) -> SideEffects:
     may = SHELF.write_right.is_granted(chart)
     is_new = typed is not None and typed.name == "effect"
     return SideEffects(
-        told=[Told(one, _change(one, chart, typed) if may else None) for one in found.entries],
+        told=[
+            Told(
+                one,
+                _change(one, chart, typed) if may and one.dosing_session_id == session_id else None,
+            )
+            for one in found.entries
+        ],
         has_more=found.next_cursor is not None,
         form=((typed if is_new else None) or Fields("effect", _LABELS)) if may else None,
         form_id=made_with(visit, typed if is_new else None),
@@ -81,7 +113,7 @@ def show(
     )
 
 
-def report(visit: Visit, chart: Chart, session_id: UUID) -> None:
+def report(visit: Visit, chart: Chart, session_id: UUID | None) -> None:
     """Tell of one. A severe one raises a flag with it. Raises: Refused."""
     fields = Fields("effect", _LABELS).typed(visit.form)
     new_id = entry_id(visit.form["id"])
@@ -94,13 +126,13 @@ def report(visit: Visit, chart: Chart, session_id: UUID) -> None:
         "recorded_at": first,
         "onset_at": at(fields, "onset_at", chart, began),
         "resolved_at": at(fields, "resolved_at", chart, ""),
-        "dosing_session_id": str(session_id),
+        "dosing_session_id": "" if session_id is None else str(session_id),
     }
     with refusing(fields):
         SHELF.create(visit.db, chart, read(SideEffectIn, members), known, visit.now)
 
 
-def change(visit: Visit, chart: Chart, session_id: UUID) -> None:
+def change(visit: Visit, chart: Chart, session_id: UUID | None) -> None:
     """How severe it was, that it passed, what was done. It takes no flag back. Raises: Refused."""
     which = entry_id(visit.form["entry"])
     stands = SHELF.read(visit.db, chart, which)
@@ -120,15 +152,15 @@ def change(visit: Visit, chart: Chart, session_id: UUID) -> None:
         SHELF.amend(visit.db, chart, sent, known, version(visit.form["version"]), visit.now)
 
 
-def take_back(visit: Visit, chart: Chart, session_id: UUID) -> None:
+def take_back(visit: Visit, chart: Chart, session_id: UUID | None) -> None:
     """It was entered in error. Raises: Refused."""
     withdraw(SHELF, visit, chart, session_id)
 
 
-ACTS: Final = {
-    "report": Act(SHELF.write_right, "reported", report),
-    "change-effect": Act(SHELF.write_right, "changed", change),
-    "withdraw-effect": Act(SHELF.write_right, "in-error", take_back),
+ACTS: Final[dict[str, ActAnywhere]] = {
+    "report": ActAnywhere(SHELF.write_right, "reported", report),
+    "change-effect": ActAnywhere(SHELF.write_right, "changed", change),
+    "withdraw-effect": ActAnywhere(SHELF.write_right, "in-error", take_back),
 }
 
 

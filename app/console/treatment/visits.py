@@ -10,16 +10,14 @@ from uuid_utils.compat import uuid7
 from app.console.door import Answer, GoTo, Inside, Shown, Visit, page_router, with_query
 from app.console.forms import Fields
 from app.console.record import PATIENT, shown
-from app.console.treatment import dose_form
+from app.console.treatment import dose_form, side_effects
 from app.console.treatment.acts import Refused
 from app.console.treatment.dose_form import VisitForm
+from app.console.treatment.side_effects import SideEffects
 from app.course.courses import service as courses
 from app.course.sessions import service as sessions
-from app.course.side_effects.schemas import SideEffectOut
-from app.course.side_effects.service import SIDE_EFFECTS
-from app.journal.reading import Listed
 from app.kernel import entries
-from app.kernel.errors import Problem
+from app.kernel.errors import Problem, not_found
 from app.kernel.paging import Cursor
 from app.people.chart import Chart, entry_id, open_chart
 from app.treatment import listing, service
@@ -27,22 +25,21 @@ from app.treatment.schemas import DosingSessionOut
 
 routes = page_router()
 VISITS: Final = PATIENT + "/treatment"
-_EFFECTS: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Visits:
     """A patient's visits and the form for a new one.
 
-    effects: the newest side effects, also those that belong to no visit; empty for whoever may not
-    read them. has_more_effects: there are older ones.
+    effects: the newest side effects, also those that belong to no visit; None for whoever may not
+    read them. refused: the form of one that could not be taken, if one was sent.
     """
 
     sessions: list[DosingSessionOut]
     next_page: str | None
     form: VisitForm
-    effects: list[SideEffectOut]
-    has_more_effects: bool
+    effects: SideEffects | None
+    refused: Fields | None
 
 
 @routes.get(VISITS)
@@ -54,16 +51,14 @@ def treatment_page(
 ) -> Answer:
     """Visits, newest first."""
     chart = open_chart(visit.db, visit.caller, patient_id, service.READ_SESSIONS, visit.now)
-    new = replace(
-        dose_form.empty("dose"),
-        values={"status": "completed", "drug0": "ketamine", "route0": "im"},
-    )
-    return _visits(visit, chart, new, uuid7(), cursor=cursor, done=done)
+    return _visits(visit, chart, _suggested(), uuid7(), cursor=cursor, done=done)
 
 
 @routes.post(VISITS)
 def record_visit(visit: Inside, patient_id: str) -> Answer:
-    """Record a visit and what was given, or plan one."""
+    """Record a visit and what was given, or plan one; tell of a side effect of no visit."""
+    if visit.form["act"]:
+        return _act(visit, patient_id, visit.form["act"])
     chart = open_chart(visit.db, visit.caller, patient_id, service.RECORD_SESSIONS, visit.now)
     fields = dose_form.empty("dose").typed(visit.form)
     new_id = entry_id(visit.form["id"])
@@ -80,12 +75,32 @@ def record_visit(visit: Inside, patient_id: str) -> Answer:
     return GoTo(f"/console/patients/{chart.patient_id}/treatment?done=recorded")
 
 
+def _act(visit: Visit, patient_id: str, name: str) -> Answer:
+    act = side_effects.ACTS.get(name)
+    if act is None:
+        raise not_found()
+    chart = open_chart(visit.db, visit.caller, patient_id, act.right, visit.now)
+    try:
+        with visit.db.tried():
+            act.send(visit, chart, None)
+    except Refused as refused:
+        told, status = refused.fields, refused.status
+        return _visits(visit, chart, _suggested(), uuid7(), effect=told, status=status)
+    return GoTo(f"/console/patients/{chart.patient_id}/treatment?done={act.done}")
+
+
+def _suggested() -> Fields:
+    values = {"status": "completed", "drug0": "ketamine", "route0": "im"}
+    return replace(dose_form.empty("dose"), values=values)
+
+
 def _visits(
     visit: Visit,
     chart: Chart,
     fields: Fields,
     new_id: UUID,
     *,
+    effect: Fields | None = None,
     cursor: str | None = None,
     status: int = 200,
     done: str = "",
@@ -93,19 +108,11 @@ def _visits(
     page = listing.read_sessions(visit.db, chart, cursor=cursor, limit=20, now=visit.now)
     here = f"/console/patients/{chart.patient_id}/treatment"
     course = courses.open_course(visit.db, chart)
-    effects = _effects(visit, chart)
     view = Visits(
         sessions=page.dosing_sessions,
         next_page=page.next_cursor and with_query(here, cursor=page.next_cursor),
         form=dose_form.form_of(fields, new_id, 0, chart, [course] if course else []),
-        effects=effects.entries,
-        has_more_effects=effects.next_cursor is not None,
+        effects=side_effects.show_all(visit, chart, effect),
+        refused=effect,
     )
     return shown(visit, chart, "treatment", "Treatment", view, status=status, done=done)
-
-
-def _effects(visit: Visit, chart: Chart) -> Listed[SideEffectOut]:
-    """What was noticed at home has no other page than this."""
-    if not SIDE_EFFECTS.read_right.is_granted(chart):
-        return Listed([], None)
-    return SIDE_EFFECTS.page(visit.db, chart, cursor=None, limit=_EFFECTS)
