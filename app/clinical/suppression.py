@@ -10,7 +10,7 @@ Services, which asks for 11 or more, and that no cell can be derived; ending a c
 count that breaks it, and hiding the smallest group beside a hidden one, is our convention.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from operator import sub
@@ -108,69 +108,64 @@ class Part:
     counts: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Known:
-    part: Part
-    hidden: int
-    """Bits: the groups in which it is not known by itself, but only of all of them together."""
-
-
 class Jointly:
-    """Counts that are told beside each other, of several groups and of all of them together.
+    """Counts that are told beside each other: of one group, or of several that make up a whole of
+    which more may be told.
 
-    A count is told after others only if nothing from 1 to 10 follows: from it, from what it leaves
-    of each count that it is a part of, from what each of its parts leaves of it, and from what
-    these differences leave of each other; in each group by itself, and in all groups together in
-    which it is hidden. Sums of what may be told are never few, so no more has to be looked at.
+    A count is told of every group or of none. It is told after others only if nothing from 1 to 10
+    follows: from it, from what it leaves of each count that it is a part of, from what each of its
+    parts leaves of it, and from what these differences leave of each other. Nor may anything follow
+    for what is told of the whole alone: that is known of a group in which it lies between two
+    counts that are the same there, and then few may not be left for the others.
     """
 
     def __init__(
-        self, groups: int, coordinates: Sequence[int], follows: Callable[[int], int]
+        self,
+        groups: int,
+        coordinates: Sequence[int],
+        follows: Callable[[int], int],
+        of_the_whole: Iterable[Part] = (),
     ) -> None:
-        """coordinates: the bits of each. follows: a core -> the full bits.
+        """coordinates: the bits of each. follows: a core -> the full bits. of_the_whole: what is
+        told of all groups together, if there are more than one.
 
         of_nobody: afterwards, cores that are known to be of nobody.
         """
         self.of_nobody: set[int] = set()
-        self._groups = groups
+        self._groups = range(groups)
         self._coordinates = coordinates
         self._follows = follows
-        self._told: list[_Known] = []
-        self._known: list[_Known] = []
+        self._told: list[Part] = []
+        self._known: list[Part] = []
+        self._untold = list({part.core: part for part in of_the_whole}.values())
 
-    def tell(self, *parts: Part) -> list[bool]:
-        """In which groups all of these may be told at once; from then on they are known there.
-
-        The groups make up a whole of which the same is told. With a single group, that is the
-        whole.
-        """
+    def tell(self, *parts: Part) -> bool:
+        """Whether all of these may be told at once; from then on they are known."""
         new = self._new(parts)
         checks, of_nobody = self._checks(new)
-        everywhere = (1 << self._groups) - 1
-        hidden = 0
-        while hidden != everywhere:
-            failing, is_rest_safe = self._failing(checks, hidden)
-            if not failing and is_rest_safe:
-                break
-            # Where nobody fails but the rest does, the smallest beside it tells least.
-            hidden |= failing or self._smallest(parts[0], hidden)
-        if hidden != everywhere:
-            self._told += [_Known(part, hidden) for part in parts]
-            self._known += [_Known(one.part, one.hidden | hidden) for one in new]
-            self.of_nobody |= of_nobody
-        return [not hidden >> group & 1 for group in range(self._groups)]
+        if not all(may_be_told(count) for counts in checks for count in counts):
+            return False
+        before = self._told, self._known, self._untold
+        self._told, self._known = [*self._told, *parts], [*self._known, *new]
+        cores = {part.core for part in parts}
+        self._untold = [one for one in self._untold if one.core not in cores]
+        if not self._is_the_rest_safe():
+            self._told, self._known, self._untold = before
+            return False
+        self.of_nobody |= of_nobody
+        return True
 
-    def _new(self, parts: Sequence[Part]) -> list[_Known]:
+    def _new(self, parts: Sequence[Part]) -> list[Part]:
         """These, and what they leave of what is told and differs from them in one thing."""
-        found = [_Known(part, 0) for part in parts]
-        seen = {(one.part.core, one.hidden) for one in self._known}
+        found = list(parts)
+        seen = {one.core for one in self._known}
         for part in parts:
             for told in self._told:
-                for inner, outer in ((part, told.part), (told.part, part)):
+                for inner, outer in ((part, told), (told, part)):
                     rest = self._rest(outer, inner)
-                    if rest is not None and (rest.core, told.hidden) not in seen:
-                        seen.add((rest.core, told.hidden))
-                        found.append(_Known(rest, told.hidden))
+                    if rest is not None and rest.core not in seen:
+                        seen.add(rest.core)
+                        found.append(rest)
         return found
 
     def _rest(self, outer: Part, inner: Part) -> Part | None:
@@ -182,46 +177,61 @@ class Jointly:
         core = outer.core & ~(inner.core & differing[0])
         return Part(core, self._follows(core), _left(outer, inner))
 
-    def _checks(self, new: Sequence[_Known]) -> tuple[set[tuple[tuple[int, ...], int]], set[int]]:
-        """Counts that would be known, and the groups in which they would not; and of whom it would
-        be known that there is nobody.
-        """
-        found = {(one.part.counts, one.hidden) for one in new}
-        of_nobody = {one.part.core for one in new if not any(one.part.counts)}
-        for place, one in enumerate(new):
-            part, hidden = one.part, one.hidden
-            outside, full, counts = ~part.core, part.full, part.counts
-            for other in (*self._known, *new[:place]):
-                beside = other.part
-                if not beside.full & outside:
+    def _checks(self, new: Sequence[Part]) -> tuple[set[tuple[int, ...]], set[int]]:
+        """Counts that would be known; and of whom it would be known that there is nobody."""
+        found = {part.counts for part in new}
+        of_nobody = {part.core for part in new if not any(part.counts)}
+        for place, part in enumerate(new):
+            for beside in (*self._known, *new[:place]):
+                if _is_within(beside, part):
                     outer, inner = part, beside
-                elif not full & ~beside.core:
+                elif _is_within(part, beside):
                     outer, inner = beside, part
                 else:
                     continue
-                found.add((_left(outer, inner), hidden | other.hidden))
-                if counts == beside.counts:
+                found.add(_left(outer, inner))
+                if part.counts == beside.counts:
                     rest = self._rest(outer, inner)
                     if rest is not None:
                         of_nobody.add(rest.core)
         return found, of_nobody
 
-    def _failing(self, checks: set[tuple[tuple[int, ...], int]], hidden: int) -> tuple[int, bool]:
-        failing, is_rest_safe = 0, True
-        for counts, before in checks:
-            unknown = before | hidden
-            rest = 0
-            for group, count in enumerate(counts):
-                if unknown >> group & 1:
-                    rest += count
-                elif not may_be_told(count):
-                    failing |= 1 << group
-            is_rest_safe = is_rest_safe and may_be_told(rest)
-        return failing, is_rest_safe
+    def _is_the_rest_safe(self) -> bool:
+        """Whether what is not told is nowhere left for a few, in the groups where it is unknown."""
+        unknown = {part.core: self._unknown(part) for part in self._untold}
+        for part in self._untold:
+            groups = unknown[part.core]
+            beside = [(one, groups) for one in self._known]
+            beside += [(one, groups | unknown[one.core]) for one in self._untold]
+            if not may_be_told(_among(part.counts, groups)):
+                return False
+            for other, among in beside:
+                for outer, inner in ((other, part), (part, other)):
+                    left = _left(outer, inner) if _is_within(inner, outer) else ()
+                    if left and not may_be_told(_among(left, among)):
+                        return False
+        return True
 
-    def _smallest(self, part: Part, hidden: int) -> int:
-        shown = [group for group in range(self._groups) if not hidden >> group & 1]
-        return 1 << min(shown, key=lambda group: (part.counts[group], group))
+    def _unknown(self, part: Part) -> set[int]:
+        """The groups in which it does not lie between two counts that are the same."""
+        above = [one.counts for one in self._known if _is_within(part, one)]
+        below = [one.counts for one in self._known if _is_within(one, part)]
+        nobody = (0,) * len(self._groups)
+        return {
+            group
+            for group in self._groups
+            if min((one[group] for one in above), default=-1)
+            != max(one[group] for one in (nobody, *below))
+        }
+
+
+def _is_within(inner: Part, outer: Part) -> bool:
+    """Whether whoever is counted in one is counted in the other."""
+    return not inner.full & ~outer.core
+
+
+def _among(counts: Sequence[int], groups: set[int]) -> int:
+    return sum(counts[group] for group in groups)
 
 
 def _left(outer: Part, inner: Part) -> tuple[int, ...]:

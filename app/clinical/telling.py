@@ -172,7 +172,7 @@ class Whole:
 def tell_whole(group: Group, levels: int) -> Whole:
     """Of everybody. levels: how much of the chain there is on the scale."""
     jointly = Jointly(1, _BITS, _follows)
-    told = {key for key, parts in _wanted([group], levels, _follows) if all(jointly.tell(*parts))}
+    told = {key for key, parts in _wanted([group], levels, _follows) if jointly.tell(*parts)}
     return Whole(told, _widest(jointly.of_nobody))
 
 
@@ -185,23 +185,19 @@ def _widest(cores: Iterable[int]) -> frozenset[int]:
     return frozenset(kept)
 
 
-def tell_strata(groups: Sequence[Group], levels: int, whole: Whole) -> list[set[Key]]:
-    """What may be told of each group, beside what is told of the whole that they make up."""
-    told: list[set[Key]] = [set() for _ in groups]
+def tell_strata(groups: Sequence[Group], levels: int, whole: Whole) -> set[Key]:
+    """What may be told of each of these groups, beside what is told of the whole they make up."""
     if not groups:
-        return told
+        return set()
 
     @cache
     def follows(core: int) -> int:
         return _without(_follows(core), whole.of_nobody)
 
-    jointly = Jointly(len(groups), _BITS, follows)
-    for key, parts in _wanted(groups, levels, follows):
-        if key in whole.told:
-            for own, may in zip(told, jointly.tell(*parts), strict=True):
-                if may:
-                    own.add(key)
-    return told
+    wanted = [one for one in _wanted(groups, levels, follows) if one[0] in whole.told]
+    of_the_whole = [part for _, parts in wanted for part in parts]
+    jointly = Jointly(len(groups), _BITS, follows, of_the_whole)
+    return {key for key, parts in wanted if jointly.tell(*parts)}
 
 
 def _without(full: int, of_nobody: Iterable[int]) -> int:

@@ -233,10 +233,7 @@ def what_is_told(
     if stratum is not None:
         groups = _large_enough(tally.groups)
         told = telling.tell_strata(list(groups.values()), tally.levels, known)
-        strata = [
-            _Shown(name, group, own)
-            for (name, group), own in zip(groups.items(), told, strict=True)
-        ]
+        strata = [_Shown(name, group, told) for name, group in groups.items()]
     out = OutcomesOut(
         instrument=instrument,
         stratum=stratum,

@@ -351,7 +351,10 @@ class TestTrips:
         sent(world.patient, world, "check-ins", a_check_in(instrument="gad-7", answers=[1] * 7))
         two = statements(world, between)
 
-        assert {who: (said + 1, trips) for who, (said, trips) in one.items()} == two
+        # In how many trips is a matter of what has to be known before the next is asked.
+        assert {who: said + 1 for who, (said, _) in one.items()} == {
+            who: said for who, (said, _) in two.items()
+        }
 
 
 def a_busy_week(patient: Person) -> None:

@@ -185,32 +185,39 @@ class TestJointly:
     def test_what_is_left_of_a_part_that_is_told_is_no_few(self) -> None:
         jointly = Jointly(1, [0b00111, 0b11000], lambda core: core)
 
-        assert jointly.tell(part(0b11111, 50)) == [True]
-        assert jointly.tell(part(0b11110, 45)) == [False]
-        assert jointly.tell(part(0b11100, 39)) == [True]
-        assert jointly.tell(part(0b10111, 36)) == [True]
+        assert jointly.tell(part(0b11111, 50))
+        assert not jointly.tell(part(0b11110, 45))
+        assert jointly.tell(part(0b11100, 39))
+        assert jointly.tell(part(0b10111, 36))
         # 39 - 28 could be told, and 36 - 28 could not.
-        assert jointly.tell(part(0b10100, 28)) == [False]
+        assert not jointly.tell(part(0b10100, 28))
 
     def test_nor_what_two_differences_leave_of_each_other(self) -> None:
         jointly = Jointly(1, [0b00111, 0b11000], lambda core: core)
         for core, count in ((0b11111, 60), (0b10111, 40), (0b11110, 45)):
-            assert jointly.tell(part(core, count)) == [True]
+            assert jointly.tell(part(core, count))
 
         # 45 - 30 and 40 - 30 may be told; of the 15 outside the first, 10 are of the second.
-        assert jointly.tell(part(0b10110, 30)) == [False]
+        assert not jointly.tell(part(0b10110, 30))
 
-    def test_a_group_in_which_it_is_a_few_is_hidden_with_another(self) -> None:
+    def test_it_is_told_of_every_group_or_of_none(self) -> None:
         jointly = Jointly(3, [0b1], lambda core: core)
 
-        assert jointly.tell(part(0b1, 5, 12, 40)) == [False, False, True]
+        assert not jointly.tell(part(0b1, 5, 12, 40))
+        assert jointly.tell(part(0b1, 15, 12, 40))
 
-    def test_what_follows_in_each_group_and_in_the_hidden_ones_is_no_few(self) -> None:
-        jointly = Jointly(3, [0b11], lambda core: core)
-        assert jointly.tell(part(0b11, 20, 30, 40)) == [True, True, True]
+    def test_what_the_whole_tells_is_left_for_no_few_in_the_groups_where_it_is_unknown(
+        self,
+    ) -> None:
+        of_the_whole = part(0b00111, 20, 20, 7)
+        jointly = Jointly(3, [0b11111], lambda core: core, [of_the_whole])
+        assert not jointly.tell(of_the_whole)
+        assert jointly.tell(part(0b01111, 20, 40, 30))
+        assert jointly.tell(part(0b10111, 40, 20, 30))
+        assert jointly.tell(part(0b00011, 20, 0, 0))
 
-        # 20 - 15 may not be told; nor 5 + 5, so that the next is hidden as well.
-        assert jointly.tell(part(0b01, 15, 25, 20)) == [False, False, False]
+        # It would be 20 of the second group, as of the first; and so 47 - 40 of the third.
+        assert not jointly.tell(part(0b00110, 0, 20, 0))
 
 
 def part(core: int, *counts: int) -> Part:

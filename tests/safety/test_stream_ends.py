@@ -21,7 +21,7 @@ from tests.safety.test_stream import play as play  # noqa: PLC0414  # a fixture
 class TestItsEnd:
     def test_it_ends_with_the_access_token(self, play: Any, world: World) -> None:
         async def story(streams: Streams) -> None:
-            nearly_over = datetime.now(UTC) - timedelta(minutes=10, seconds=-1)
+            nearly_over = datetime.now(UTC) - timedelta(minutes=10, seconds=-3)
             listener = await streams.follow(world.therapist.again(nearly_over))
 
             assert (await listener.next()).name == "sign-in-again"

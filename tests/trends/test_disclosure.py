@@ -7,6 +7,7 @@ but seen on thousands of made up patients, one at a time.
 """
 
 import functools
+import itertools
 import random
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
@@ -31,6 +32,8 @@ LIKE_THEM = 150
 law = settings(
     deadline=None,
     max_examples=6,
+    # The same clinics every time: an alarm needs judging, and a build is no place for it.
+    derandomize=True,
     suppress_health_check=[HealthCheck.too_slow],
     phases=(Phase.explicit, Phase.reuse, Phase.generate),
 )
@@ -137,7 +140,22 @@ def alone(key: str, one: Made) -> frozenset[str]:
 def kinds(key: str) -> list[frozenset[str]]:
     """Thousands of patients by the numbers that they count in, each kind once."""
     draw = random.Random(5)
-    return sorted({alone(key, some_patient(draw)) for _ in range(12_000)}, key=sorted)
+    some = {alone(key, some_patient(draw)) for _ in range(6_000)}
+    return sorted(some | {alone(key, one) for one in who_answered_when()}, key=sorted)
+
+
+def who_answered_when() -> Iterator[Made]:
+    """Whoever was measured at some visits and not at others, whichever those are, and how far they
+    came; what is too rare to be made up by chance would look as if it could not be.
+    """
+    within = (7, 15, 30, 56, 90, 180, 360)
+    over = (0, 12, 25, 50, 80, 130, 250, 430)
+    for reached, dosed in enumerate(over):
+        for asked in itertools.product((False, True), repeat=reached):
+            points = [(day, 16) for day, is_in in zip(within, asked, strict=False) if is_in]
+            last = points[-1][0] if points else 0
+            for heard in {last, dosed}:
+                yield Made(dosed, ((-1, 20), *points), heard)
 
 
 def telling_apart(kind: frozenset[str], names: Sequence[str]) -> Bits:
