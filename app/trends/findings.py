@@ -186,18 +186,19 @@ def _course(course: ResponseOut | None, scale: Scale, zone: ZoneInfo) -> Iterato
     value = _STATES.get(course.state, "not assessable")
     if course.unconfirmed_since is not None:
         value += f" since {_day(course.unconfirmed_since, zone)}, loss not established"
+    about = "Days from the first dose"
     if course.responded_at is not None and course.days_to_response is not None:
         value += f"; first on {_day(course.responded_at, zone)}, day {course.days_to_response:.0f}"
         if course.straddles_first_dose:
-            value += " (its answers also speak of time before the first dose)"
+            about += ", and those answers also speak of before it"
     if course.lost_at is not None and course.lost_rule is not None:
-        how = _LOST_BY.get(course.lost_rule, course.lost_rule)
-        value += f"; first lost on {_day(course.lost_at, zone)}, {how}"
+        value += f"; first lost on {_day(course.lost_at, zone)}"
+        about += f"; lost {_LOST_BY.get(course.lost_rule, course.lost_rule)}"
     yield ReportOutcome(
         key="response-course",
         label="Course of the response",
         value=value,
-        definition=f"Days from the first dose. {change.CONVENTIONS[1]}.",
+        definition=f"{about}. {change.CONVENTIONS[1]}.",
         convention=True,
     )
 
