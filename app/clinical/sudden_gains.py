@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from operator import sub
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from app.clinical.instruments import Direction, Scale
 from app.clinical.quantiles import student_t_95
@@ -91,13 +91,17 @@ def sudden_changes(
     large = {fall for fall in set(falls) if fall is not None and abs(fall) >= size}
     assessed = sum(assessable)
     found = []
+    distances = [None if one is None else abs(one - best) for one in totals]
+    # Where no step is left out nothing is missing and nothing far apart, as nearly always.
+    is_whole = assessed == max(0, steps - 2)
     for n in [n for n, fall in enumerate(falls) if fall in large and assessable[n]]:
-        before = [abs(one - best) for one in _near(at, totals, range(n, max(-1, n - AROUND), -1))]
-        after = [
-            abs(one - best)
-            for one in _near(at, totals, range(n + 1, min(len(totals), n + 1 + AROUND)))
-        ]
-        kind = judge(before[::-1], after, size=size)
+        if is_whole:
+            before: Any = distances[max(0, n + 1 - AROUND) : n + 1]
+            after: Any = distances[n + 1 : n + 1 + AROUND]
+        else:
+            before = _near(at, distances, range(n, max(-1, n - AROUND), -1))[::-1]
+            after = _near(at, distances, range(n + 1, min(len(totals), n + 1 + AROUND)))
+        kind = judge(before, after, size=size)
         if kind is not None:
             points = totals[n + 1] - totals[n]  # type: ignore[operator]
             found.append(SuddenChange(kind, n, n + 1, points))
