@@ -67,13 +67,6 @@ class Yardstick:
         """Whether these points are caseness; False where none is published."""
         return self.caseness is not None and total >= self.caseness
 
-    def has_fallen(self, best: float, total: float) -> bool:
-        """Whether these points are worse than the best by the reliable change or more, and
-        caseness. best: as `sign * points`.
-        """
-        fall = best - self.sign * total
-        return self.reliable is not None and fall >= self.reliable and self.is_case(total)
-
 
 @dataclass(frozen=True, slots=True)
 class Reading:
@@ -219,16 +212,18 @@ def response_course(
     first = next((index for index in range(since, len(totals)) if totals[index] in goods), None)
     if first is None:
         return ResponseCourse("never")
-    since_then = [
-        (index, total) for index, total in enumerate(totals[first:], first) if total is not None
-    ]
-    return _whether_it_lasts(by, at, since_then, goods)
+    return _whether_it_lasts(by, at, totals, first, goods)
 
 
 def _whether_it_lasts(
-    by: Yardstick, at: Sequence[int], scores: Sequence[tuple[int, float]], goods: set[float]
+    by: Yardstick,
+    at: Sequence[int],
+    totals: Sequence[float | None],
+    first: int,
+    goods: set[float],
 ) -> ResponseCourse:
-    """scores: (index, points), complete, from the first response on. goods: that are responses."""
+    """first: index of the first response. goods: points that are one."""
+    reliable = math.inf if by.reliable is None else by.reliable
     lost: int | None = None
     rule: LostRule | None = None
     best = -math.inf
@@ -236,11 +231,17 @@ def _whether_it_lasts(
     # Scores in a row that are no response: the first of them, the first since a long pause, and
     # the last.
     unconfirmed = begun = last = None
-    for index, total in scores:
-        is_fallen = by.has_fallen(best, total)
-        if total in goods and not is_fallen:
+    for index in range(first, len(totals)):
+        total = totals[index]
+        is_good = total in goods
+        if total is None or (state == "lost" and not is_good):
+            continue
+        worth = by.sign * total
+        # Worse than the best by the reliable change or more, and caseness.
+        is_fallen = best - worth >= reliable and by.is_case(total)
+        if is_good and not is_fallen:
             # The best before a loss is not what somebody falls from after it.
-            best = by.sign * total if state == "lost" else max(best, by.sign * total)
+            best = worth if state == "lost" or worth > best else best
             state, unconfirmed, begun = "responding", None, None
             continue
         if state == "lost":
@@ -255,7 +256,7 @@ def _whether_it_lasts(
                 lost, rule = index, "rise-from-best" if is_fallen else "two-assessments"
         else:
             state = "unconfirmed"
-    return ResponseCourse(state, scores[0][0], lost, rule, unconfirmed)
+    return ResponseCourse(state, first, lost, rule, unconfirmed)
 
 
 # There are few scores that a scale can have, and each is asked for again and again.
