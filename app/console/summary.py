@@ -18,7 +18,9 @@ from app.safety import plan
 from app.safety.schemas import SafetyPlanOut
 from app.treatment import listing
 from app.treatment.schemas import DosingSessionOut
+from app.trends import ideation
 from app.trends.schemas import TrajectoryOut
+from app.trends.schemas.ideation import IdeationSourceOut, IdeationStepOut
 
 routes = page_router()
 
@@ -46,6 +48,20 @@ class Answered:
 
 
 @dataclass(frozen=True, slots=True)
+class Thought:
+    """Suicidal thoughts as one source told of them last. step: None where that was not assessed;
+    known, known_at: then the last time before it that they were.
+    """
+
+    title: str
+    at: datetime
+    step: IdeationStepOut | None
+    known: IdeationStepOut | None
+    known_at: datetime | None
+    highest: int
+
+
+@dataclass(frozen=True, slots=True)
 class Summary:
     """What matters today. thoughts: suicidal thoughts, each source on its own.
 
@@ -53,7 +69,7 @@ class Summary:
     """
 
     scores: list[Latest]
-    thoughts: list[Answered]
+    thoughts: list[Thought]
     moments: list[Answered]
     due: DueOut
     sessions: list[DosingSessionOut]
@@ -83,10 +99,8 @@ def summary_page(visit: Inside, patient_id: str) -> Answer:
     view = Summary(
         scores=scores,
         thoughts=[
-            newest
-            for one in known
-            if one.suicide_item is not None
-            and (newest := _newest(db, chart, one, one.items[one.suicide_item.position], now))
+            _thought(one)
+            for one in ideation.read_ideation(db, chart, since=None, until=None).sources
         ],
         moments=[
             newest
@@ -100,6 +114,30 @@ def summary_page(visit: Inside, patient_id: str) -> Answer:
         safety_plan=plan.find_plan(db, chart),
     )
     return shown(visit, chart, "summary", "Summary", view)
+
+
+def _thought(source: IdeationSourceOut) -> Thought:
+    """The newest of one questionnaire that asks; one that was not answered is no "no"."""
+    steps = {step.value: step for step in source.scale}
+    told = [
+        (at, steps.get(value) if value is not None and is_assessed else None)
+        for at, value, is_assessed in zip(
+            source.points.effective_at,
+            source.points.value,
+            source.points.assessed,
+            strict=True,
+        )
+    ]
+    at, step = told[-1]
+    known_at, known = next(((at, one) for at, one in reversed(told) if one), (None, None))
+    return Thought(
+        words.instrument_name(source.instrument),
+        at,
+        step,
+        known if step is None else None,
+        known_at if step is None else None,
+        max(steps),
+    )
 
 
 def _newest(

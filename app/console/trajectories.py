@@ -264,7 +264,7 @@ def sentence(title: str, of: TrajectoryOut, chart: Chart) -> str:
     return (
         f"{title}, {len(known)} score{'' if len(known) == 1 else 's'}"
         f" from {moment(first_at, zone)} to {moment(last_at, zone)}:"
-        f" {number(first)} at first, {number(last)} now, between"
+        f" {number(first)} at first, {number(last)} at last, between"
         f" {number(min(score for _, score in known))} and"
         f" {number(max(score for _, score in known))}. {count} dose{'' if count == 1 else 's'}."
     )

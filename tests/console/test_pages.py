@@ -1,6 +1,7 @@
 """What every page keeps to: headers, escaping, problems as pages, files that may be kept."""
 
 import re
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
@@ -21,6 +22,7 @@ from tests.builders import (
     an_insight,
     an_integration_session,
     now,
+    phq_9,
 )
 from tests.console.browser import Browser, at_work, heading
 
@@ -168,6 +170,28 @@ class TestSummary:
         assert "More than half the days" in page
         assert "40 mg ketamine" in page
         assert "Signs I notice" in page
+
+    def test_suicidal_thoughts_are_told_by_every_source_and_what_was_not_asked_is_no_no(
+        self, world: World, direct: Direct
+    ) -> None:
+        browser = at_work(direct, world.therapist, now())
+        patient, nine = world.patient, phq_9(5)
+        for days, body in (
+            (3, a_check_in(answers=nine)),
+            (2, a_check_in(instrument="c-ssrs-since-last-contact", answers=[1, 1, 1, 0, 0, 0])),
+            (1, a_check_in(answers=[*nine[:8], None])),
+        ):
+            body["recorded_at"] = (now() - timedelta(days=days)).isoformat()
+            answer = patient.post("/v1/patients/me/check-ins", body)
+            assert answer.status_code == 201, answer.text
+
+        page = browser.get(f"/console/patients/{patient.patient_id}").text
+        told = page.partition('id="thoughts-title"')[2].partition("</dl>")[0]
+
+        assert "Not assessed" in told
+        assert "before that “Not at all" in told
+        assert "2 days ago" in told
+        assert told.count("<dt>") == 2
 
     def test_a_scale_that_nobody_answered_is_a_missing_page(
         self, browser: Browser, record: str
