@@ -107,10 +107,18 @@ def stories(entries: Iterable[Entry], links: Iterable[Link]) -> list[list[Told]]
     return [
         [
             Told(*in_order[one], tuple([in_order[source][0] for source in parents[one]]))
-            for one in _parents_first(story, parents)
+            for one in story
         ]
-        for story in _together(parents)
+        for story in laid_out(parents)
     ]
+
+
+def laid_out(parents: Sequence[Sequence[int]]) -> list[list[int]]:
+    """`stories`, of entries that stand in time already and are named by their place there.
+
+    parents: of each entry the places of those that it came from, ascending, each once.
+    """
+    return [list(_parents_first(story, parents)) for story in _together(parents)]
 
 
 def _in_time(entry: tuple[Ref, int]) -> tuple[int, int, str]:

@@ -404,7 +404,8 @@ def _words(visit: Visit, chart: Chart, talk: AgendaOut | None) -> dict[UUID, str
     }
     told = thread.read_told(visit.db, chart, None, None).entries
     return {
-        UUID(ref.id): entry["words"] + ("\N{HORIZONTAL ELLIPSIS}" if entry["is_shortened"] else "")
-        for ref, entry in told
-        if ref.id in named.get(ref.kind, ())
+        UUID(entry["id"]): entry["words"]
+        + ("\N{HORIZONTAL ELLIPSIS}" if entry["is_shortened"] else "")
+        for entry in told
+        if entry["id"] in named.get(entry["kind"], ())
     }

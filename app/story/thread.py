@@ -11,8 +11,7 @@ from uuid import UUID
 
 from app.clinical import attainment, thread
 from app.clinical.attainment import Rater, State
-from app.clinical.thread import Entry, Kind, Link, Ref
-from app.kernel.clock import microseconds
+from app.clinical.thread import Kind
 from app.kernel.db import Db
 from app.people.chart import EVERYONE, Chart, Right
 from app.story.statements import MOST, SHELVES, SOURCES_SEEN, THREAD, Row
@@ -22,17 +21,21 @@ READ: Final = Right("thread.read", privileges=EVERYONE)
 FIRST_WORDS: Final = 160
 """Characters of an entry that are told."""
 ALWAYS: Final = (datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC))
+_PLACE: Final = {kind.value: place for place, kind in enumerate(Kind)}
 _KINDS: Final = {kind.value: kind for kind in Kind}
+_Key = tuple[str, str]
+"""The kind of an entry, and its id as text: quick to look up, for there are hundreds."""
 
 
 class Told(NamedTuple):
-    """What a reader may see, opened: entries as `schemas.ToldEntryOut`, the newest first.
+    """What a reader may see, opened: entries as `schemas.ToldEntryOut`, in time.
 
-    is_truncated: there were more than `MOST`.
+    sources: of each the one that it came from, whether or not it is among them.
+    is_truncated: there were more than `MOST`; these are the newest.
     """
 
-    entries: list[tuple[Ref, dict[str, Any]]]
-    links: list[Link]
+    entries: list[dict[str, Any]]
+    sources: list[_Key | None]
     is_truncated: bool
 
 
@@ -46,14 +49,13 @@ def read_told(db: Db, chart: Chart, since: datetime | None, until: datetime | No
         since=since or ALWAYS[0],
         until=until or ALWAYS[1],
     )
-    rows.sort(key=_in_time, reverse=True)
-    shown = [(Ref(_KINDS[row.kind], row.id), row) for row in rows[:MOST]]
+    rows.sort(key=_in_time)
+    shown = rows[-MOST:]
     return Told(
-        [(ref, _told(chart, ref.kind, row)) for ref, row in shown],
+        [_told(chart, _KINDS[row.kind], row) for row in shown],
         [
-            Link(Ref(_KINDS[row.source_kind], row.source_id), ref)
-            for ref, row in shown
-            if row.source_kind is not None and row.source_id is not None
+            (row.source_kind, row.source_id) if row.source_kind and row.source_id else None
+            for row in shown
         ],
         len(rows) > MOST,
     )
@@ -64,41 +66,45 @@ def read_thread(
 ) -> dict[str, Any]:
     """The stories of this record, as `schemas.ThreadOut`."""
     told = read_told(db, chart, since, until)
-    by_ref = dict(told.entries)
-    entries = [Entry(ref, microseconds(entry["effective_at"])) for ref, entry in told.entries]
-    stories = []
-    for story in thread.stories(entries, told.links):
-        in_order = []
-        for one in story:
-            entry = by_ref[one.ref]
-            # The plain text of a kind: an enum's member takes JSON ten times as long.
-            entry["came_from"] = [{"kind": it.kind.value, "id": it.id} for it in one.comes_from]
-            entry["has_earlier"] = False
-            in_order.append(entry)
-        stories.append({"entries": in_order})
+    entries = told.entries
+    place = {(entry["kind"], entry["id"]): index for index, entry in enumerate(entries)}
+    parents = [
+        [found] if source is not None and (found := place.get(source)) is not None else []
+        for source in told.sources
+    ]
+    # Plain texts: an enum's member takes JSON ten times as long.
+    links = [{"kind": entry["kind"], "id": entry["id"]} for entry in entries]
+    for entry, own in zip(entries, parents, strict=True):
+        entry["came_from"] = [links[one] for one in own]
+        entry["has_earlier"] = False
     if told.is_truncated or since is not None or until is not None:
-        for ref in _from_outside(db, chart, told, by_ref):
-            by_ref[ref]["has_earlier"] = True
+        for index in _from_outside(db, chart, told, place):
+            entries[index]["has_earlier"] = True
+    stories = [
+        {"entries": [entries[index] for index in story]} for story in thread.laid_out(parents)
+    ]
     return {"stories": stories, "is_truncated": told.is_truncated}
 
 
-def _from_outside(
-    db: Db, chart: Chart, told: Told, by_ref: Mapping[Ref, dict[str, Any]]
-) -> set[Ref]:
+def _from_outside(db: Db, chart: Chart, told: Told, place: Mapping[_Key, int]) -> list[int]:
     """Entries that came from one which is not told here, and which this reader may see.
 
     It is asked whether or not there is one, so that the number of statements tells of nothing.
     """
-    links = [link for link in told.links if link.source not in by_ref]
+    outside = {
+        index: source
+        for index, source in enumerate(told.sources)
+        if source is not None and source not in place
+    }
     seen = db.all(
         SOURCES_SEEN,
         patient_id=chart.patient_id,
         kinds=_kinds_read(chart),
         sees_closed=chart.is_own,
-        ids=[UUID(link.source.id) for link in links],
+        ids=[UUID(entry_id) for _, entry_id in outside.values()],
     )
-    known = {Ref(_KINDS[one.kind], one.id) for one in seen}
-    return {link.entry for link in links if link.source in known}
+    known = {(one.kind, one.id) for one in seen}
+    return [index for index, source in outside.items() if source in known]
 
 
 def _kinds_read(chart: Chart) -> list[str]:
@@ -106,8 +112,8 @@ def _kinds_read(chart: Chart) -> list[str]:
     return [kind.value for kind, shelf in SHELVES.items() if shelf.read_right.is_granted(chart)]
 
 
-def _in_time(row: Row) -> tuple[datetime, str, str]:
-    return row.effective_at, row.id, row.kind
+def _in_time(row: Row) -> tuple[datetime, int, str]:
+    return row.effective_at, _PLACE[row.kind], row.id
 
 
 def _told(chart: Chart, kind: Kind, row: Row) -> dict[str, Any]:

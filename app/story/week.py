@@ -260,8 +260,8 @@ def read_week(db: Db, chart: Chart, of: date | None, now: datetime) -> WeekOut:
     told = thread.read_told(db, chart, starts_at, ends_at)
     written = [
         entry
-        for ref, entry in reversed(told.entries)
-        if ref.kind is not Kind.STEP  # those have a place of their own
+        for entry in told.entries
+        if entry["kind"] != Kind.STEP  # those have a place of their own
     ]
     by_id = {str(one.id): one for one in steps}
     return WeekOut(
