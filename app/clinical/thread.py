@@ -37,7 +37,6 @@ COMES_FROM: Final[Mapping[Kind, frozenset[Kind]]] = {
     _K.PRACTICE: frozenset({_K.EXPERIENCE, _K.INSIGHT, _K.GOAL, _K.STEP}),
     _K.COPING: frozenset({_K.EXPERIENCE, _K.INSIGHT, _K.GOAL, _K.STEP, _K.PRACTICE}),
 }
-_PLACE: Final = {kind: place for place, kind in enumerate(Kind)}
 
 
 class Ref(NamedTuple):
@@ -52,21 +51,6 @@ class Link(NamedTuple):
 
     source: Ref
     entry: Ref
-
-
-class Entry(NamedTuple):
-    """at: the time it speaks for, whole microseconds since 1970-01-01T00:00Z."""
-
-    ref: Ref
-    at: int
-
-
-class Told(NamedTuple):
-    """One entry of a story. comes_from: those that the reader may see, the earliest first."""
-
-    ref: Ref
-    at: int
-    comes_from: tuple[Ref, ...]
 
 
 def first_fault(links: Iterable[Link], entry: Ref, comes_from: Sequence[Ref]) -> Fault | None:
@@ -91,39 +75,15 @@ def first_fault(links: Iterable[Link], entry: Ref, comes_from: Sequence[Ref]) ->
     return None
 
 
-def stories(entries: Iterable[Entry], links: Iterable[Link]) -> list[list[Told]]:
+def laid_out(parents: Sequence[Sequence[int]]) -> list[list[int]]:
     """Everything that hangs together, each as one story; what is linked to nothing stands alone.
 
-    entries: those that the reader may see, and no others.
-    links: any; one with an end that is not among the entries is as if it were not there.
-    Returns: the story that begins earliest first. In a story time goes forward, except that
-        no entry comes before one that it came from. Every entry once; the same whatever the
-        order of the arguments. Beside the sorting, about linear in entries and links.
-    """
-    in_order = sorted(dict(entries).items(), key=_in_time)
-    # From here on by place in that order.
-    place = {ref: index for index, (ref, _) in enumerate(in_order)}
-    parents = _parents(links, place)
-    return [
-        [
-            Told(*in_order[one], tuple([in_order[source][0] for source in parents[one]]))
-            for one in story
-        ]
-        for story in laid_out(parents)
-    ]
-
-
-def laid_out(parents: Sequence[Sequence[int]]) -> list[list[int]]:
-    """`stories`, of entries that stand in time already and are named by their place there.
-
-    parents: of each entry the places of those that it came from, ascending, each once.
+    parents: of each entry, in time, the places of those that it came from, ascending, each once.
+        Entries of one instant stand in the order of `Kind`. Only those that the reader may see.
+    Returns: places; the story that begins earliest first. In a story time goes forward, except
+        that no entry comes before one that it came from. Every entry once. About linear.
     """
     return [list(_parents_first(story, parents)) for story in _together(parents)]
-
-
-def _in_time(entry: tuple[Ref, int]) -> tuple[int, int, str]:
-    ref, at = entry
-    return at, _PLACE[ref.kind], ref.id
 
 
 def _reached_from(entry: Ref, links: Iterable[Link]) -> set[Ref]:
@@ -139,18 +99,6 @@ def _reached_from(entry: Ref, links: Iterable[Link]) -> set[Ref]:
                 reached.add(child)
                 waiting.append(child)
     return reached
-
-
-def _parents(links: Iterable[Link], place: Mapping[Ref, int]) -> list[list[int]]:
-    """For each entry those that it came from, in order and each once."""
-    parents: list[list[int]] = [[] for _ in place]
-    for source, entry in links:
-        from_, to = place.get(source), place.get(entry)
-        if from_ is not None and to is not None and from_ != to and from_ not in parents[to]:
-            parents[to].append(from_)
-    for sources in parents:
-        sources.sort()
-    return parents
 
 
 def _together(parents: Sequence[Sequence[int]]) -> list[list[int]]:

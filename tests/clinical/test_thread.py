@@ -1,7 +1,9 @@
 """The thread from an intention to a practice: what may be linked, and how it is told."""
 
+from collections.abc import Iterable
 from itertools import pairwise
 from random import Random
+from typing import NamedTuple
 from uuid import UUID
 
 import pytest
@@ -9,9 +11,44 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.clinical.faults import Fault
-from app.clinical.thread import COMES_FROM, Entry, Kind, Link, Ref, Told, first_fault, stories
+from app.clinical.thread import COMES_FROM, Kind, Link, Ref, first_fault, laid_out
 
 law = settings(deadline=None)
+
+
+class Entry(NamedTuple):
+    """at: the time it speaks for."""
+
+    ref: Ref
+    at: int
+
+
+class Told(NamedTuple):
+    """One entry of a story. comes_from: the earliest first."""
+
+    ref: Ref
+    at: int
+    comes_from: tuple[Ref, ...]
+
+
+def stories(entries: Iterable[Entry], links: Iterable[Link]) -> list[list[Told]]:
+    """`laid_out`, by what is told and not by its place. A link with an end that is not among the
+    entries is as if it were not there.
+    """
+    order = list(Kind)
+    in_time = sorted(set(entries), key=lambda one: (one.at, order.index(one.ref.kind), one.ref.id))
+    place = {entry.ref: index for index, entry in enumerate(in_time)}
+    parents: list[set[int]] = [set() for _ in in_time]
+    for source, entry in links:
+        if source in place and entry in place and source != entry:
+            parents[place[entry]].add(place[source])
+    return [
+        [
+            Told(*in_time[one], tuple(in_time[source].ref for source in sorted(parents[one])))
+            for one in story
+        ]
+        for story in laid_out([sorted(sources) for sources in parents])
+    ]
 
 
 def ref(kind: Kind, number: int) -> Ref:
